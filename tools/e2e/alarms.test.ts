@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import {
   CreateServiceCommand,
   DescribeServiceDeploymentsCommand,
@@ -12,14 +10,14 @@ import {
 } from '@aws-sdk/client-ecs';
 import { verifyDelivery } from '@slipway/auth/kit';
 import { ScriptedHook } from '@slipway/scheduler/hooks/testing';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
-import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
+import { ecsClient } from '../testbed/aws-clients.ts';
 import { describeWeb } from '../testbed/balanced-service.ts';
 import { check, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { missingDocker, webCommand } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** Alarms on real parts: the AWS CLI, a receiver of webhooks behind TLS, and deployments on a Docker engine. */
 const missing = (await missingAwsCli()) ?? (await missingDocker());
@@ -34,8 +32,7 @@ interface History {
 }
 
 describe.skipIf(missing !== undefined)('alarms', { timeout: 240_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-alarms-'));
-  const docker = new DockerCli();
+  const stage = new LocalStage('alarms');
   let server: ServerProcess;
   let ecs: ECSClient;
   let hook: ScriptedHook;
@@ -55,37 +52,23 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 240_000 }, () => {
 
   beforeAll(async () => {
     hook = await ScriptedHook.open();
-    const authority = join(folder, 'authority.pem');
+    const authority = join(stage.folder, 'authority.pem');
     writeFileSync(authority, hook.ca);
-    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    server = await stage.serve({
       SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
       SLIPWAY_OUTBOUND_ALLOW: '127.0.0.1/32',
       NODE_EXTRA_CA_CERTS: authority,
     });
-    await server.start();
     ecs = ecsClient(server);
     aws = new AwsCli(server.aws());
-    image = `${server.registry}/alarms:1`;
-    const ecr = new ECRClient(sdkOptions(server));
-    await ecr.send(new CreateRepositoryCommand({ repositoryName: 'alarms' }));
-    const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
-    ecr.destroy();
-    const [, password = ''] = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64')
-      .toString()
-      .split(':');
-    await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password);
-    await makeImage(docker, { reference: image, files: { '/www/index.html': 'here' }, command: webCommand });
-    await docker.check(['push', image]);
+    image = await stage.push('alarms:1', { files: { '/www/index.html': 'here' }, command: webCommand });
   }, 240_000);
 
   afterAll(async () => {
     if (passed < 2) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
-    await server.stop();
-    await docker.forget(server.registry);
-    docker.dispose();
+    await stage[Symbol.asyncDispose]();
     await hook[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
   }, 120_000);
 
   test('an alarm follows what is put, over a killed server, and tells its webhook once', async () => {

@@ -4,7 +4,6 @@ import { createServer, get, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomInt } from 'node:crypto';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BalancerDetails } from '../cli/lb.ts';
@@ -13,7 +12,7 @@ import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { sdkOptions } from '../testbed/aws-clients.ts';
 import { run } from '../testbed/command.ts';
 import { ElbClient } from '../testbed/query-clients.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { ownAddresses, ServerProcess } from '../testbed/server-process.ts';
 
 /** An address of this machine; the load balancer's VPC is around it, so that it may be a target's. */
 const own = Object.values(networkInterfaces())
@@ -30,7 +29,7 @@ const folder = mkdtempSync(join(tmpdir(), 'slipway-elb-'));
 const env = {
   SLIPWAY_AGENT: 'off',
   SLIPWAY_WORKERS: '1',
-  SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+  SLIPWAY_LB_ADDRESSES: ownAddresses(),
 };
 let server: ServerProcess;
 let aws: AwsCli;

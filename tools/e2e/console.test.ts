@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
@@ -11,7 +11,6 @@ import {
   RegisterTaskDefinitionCommand,
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
-import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam';
 import { freePort } from '@slipway/storage/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -19,8 +18,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
 import { accessibilityProblems, missingBrowser, openBrowser, watchPage } from '../testbed/browser.ts';
 import { run } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { missingDocker } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /**
  * The console in a real browser beside a real engine. Whatever breaks its Content-Security-Policy, throws, or asks another server for
@@ -45,9 +45,7 @@ describe.skipIf(missing !== undefined)(
   `the console${missing === undefined ? '' : ` (${missing})`}`,
   { timeout: 240_000 },
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-console-'));
-    const data = join(folder, 'data');
-    const docker = new DockerCli();
+    const stage = new LocalStage('console');
     let server: ServerProcess;
     let ecs: ECSClient;
     let browser: Browser;
@@ -59,7 +57,7 @@ describe.skipIf(missing !== undefined)(
 
     const slipway = async (...args: string[]): Promise<string> => {
       const { code, stdout, stderr } = await run(join(import.meta.dirname, '..', 'bin', 'slipway'), args, {
-        env: { SLIPWAY_DATA: data, AWS_ENDPOINT_URL: undefined },
+        env: { SLIPWAY_DATA: server.data, AWS_ENDPOINT_URL: undefined },
       });
       expect(code, stderr).toBe(0);
       return stdout;
@@ -69,25 +67,12 @@ describe.skipIf(missing !== undefined)(
       (JSON.parse(await slipway('console', '--output', 'json')) as { readonly url: string }).url;
 
     beforeAll(async () => {
-      server = new ServerProcess(await freePort(), data, {
-        SLIPWAY_WORKERS: '1',
-        SLIPWAY_HEALTHY_AFTER_SECONDS: '2',
-      });
-      await server.start();
+      server = await stage.serve({ SLIPWAY_WORKERS: '1', SLIPWAY_HEALTHY_AFTER_SECONDS: '2' });
       ecs = ecsClient(server);
-      const image = `${server.registry}/web:prod`;
       // It writes what a log may hold: a script for whoever shows it as markup, and sequences for whoever shows it on a terminal.
       const says = `printf '%s \\033[31mred\\033[0m\\n' '${hostile[0]}'`;
       const command = ['/bin/sh', '-c', `trap "exit 0" TERM; ${says}; httpd -f -p 8080 -h /www & wait`];
-      await makeImage(docker, { reference: image, files: { '/www/index.html': 'one' }, command });
-      const ecr = new ECRClient(sdkOptions(server));
-      await ecr.send(new CreateRepositoryCommand({ repositoryName: 'web' }));
-      const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
-      const login = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64')
-        .toString()
-        .slice(4);
-      await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], login);
-      await docker.check(['push', image]);
+      const image = await stage.push('web:prod', { files: { '/www/index.html': 'one' }, command });
       await new CloudWatchLogsClient(sdkOptions(server)).send(new CreateLogGroupCommand({ logGroupName: 'web' }));
       for (const family of ['web', 'worker'])
         await ecs.send(
@@ -127,10 +112,7 @@ describe.skipIf(missing !== undefined)(
     afterAll(async () => {
       await browser?.close();
       ecs?.destroy();
-      await server?.stop();
-      await docker.forget(server.registry);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      await stage[Symbol.asyncDispose]();
     });
 
     /** A window without a session. */
@@ -204,6 +186,10 @@ describe.skipIf(missing !== undefined)(
     test('a service is scaled and deployed again, and the page follows', async () => {
       await button('Scale').click();
       const dialog = page.getByRole('dialog');
+      // An empty field is no number, least of all zero.
+      await dialog.getByRole('spinbutton').fill('');
+      await dialog.getByRole('button', { name: 'Scale' }).click();
+      expect(await dialog.locator('input:invalid').count()).toBe(1);
       await dialog.getByRole('spinbutton').fill('3');
       expect(await accessibilityProblems(page)).toEqual([]);
       await dialog.getByRole('button', { name: 'Scale' }).click();

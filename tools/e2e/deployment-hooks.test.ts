@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import {
   CreateServiceCommand,
   type DeploymentLifecycleHook,
@@ -14,21 +12,20 @@ import {
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { verifyDelivery } from '@slipway/auth/kit';
 import { ScriptedHook } from '@slipway/scheduler/hooks/testing';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
 import { describeWeb } from '../testbed/balanced-service.ts';
 import { check, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { missingDocker, webCommand } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** Hooks of a deployment on real parts: a server process, a receiver behind TLS, and a command task on a Docker engine. */
 const missing = await missingDocker();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
 describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 240_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-hooks-'));
-  const docker = new DockerCli();
+  const stage = new LocalStage('hooks');
   let server: ServerProcess;
   let ecs: ECSClient;
   let hook: ScriptedHook;
@@ -37,36 +34,22 @@ describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 240_000 },
 
   beforeAll(async () => {
     hook = await ScriptedHook.open();
-    const authority = join(folder, 'authority.pem');
+    const authority = join(stage.folder, 'authority.pem');
     writeFileSync(authority, hook.ca);
-    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    server = await stage.serve({
       SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
       SLIPWAY_OUTBOUND_ALLOW: '127.0.0.1/32',
       NODE_EXTRA_CA_CERTS: authority,
     });
-    await server.start();
     ecs = ecsClient(server);
-    image = `${server.registry}/hooks:1`;
-    const ecr = new ECRClient(sdkOptions(server));
-    await ecr.send(new CreateRepositoryCommand({ repositoryName: 'hooks' }));
-    const { authorizationData } = await ecr.send(new GetAuthorizationTokenCommand({}));
-    ecr.destroy();
-    const [, password = ''] = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64')
-      .toString()
-      .split(':');
-    await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password);
-    await makeImage(docker, { reference: image, files: { '/www/index.html': 'here' }, command: webCommand });
-    await docker.check(['push', image]);
+    image = await stage.push('hooks:1', { files: { '/www/index.html': 'here' }, command: webCommand });
   }, 240_000);
 
   afterAll(async () => {
     if (!passed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
-    await server.stop();
-    await docker.forget(server.registry);
-    docker.dispose();
+    await stage[Symbol.asyncDispose]();
     await hook[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
   }, 120_000);
 
   test('a command task and a signed webhook let a deployment go on; a webhook that refuses sends it back', async () => {

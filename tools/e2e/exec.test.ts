@@ -1,23 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CreateServiceCommand,
   DescribeTasksCommand,
   type ECSClient,
-  ListContainerInstancesCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
   UpdateClusterCommand,
 } from '@aws-sdk/client-ecs';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { type CommandResult, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** ECS Exec as people have it: the AWS command line, and the slipway command. */
 const missing = (await missingDocker()) ?? (await missingAwsCli());
@@ -31,9 +28,9 @@ const untilSize = (size: string): string =>
   `while :; do case "$(busybox stty size)" in "${size}") break;; esac; busybox usleep 50000; done`;
 
 describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : ` (${missing})`}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-exec-'));
-  const docker = new DockerCli();
-  const image = `slipway-exec-${randomUUID()}:latest`;
+  const stage = new LocalStage('exec');
+  const { folder } = stage;
+  const image = `${stage.image}:latest`;
   let server: ServerProcess;
   let ecs: ECSClient;
   let task: string;
@@ -42,20 +39,16 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
     const programs = Object.fromEntries(
       ['tar', 'mkdir', 'mv', 'rm', 'cat', 'dd'].map((name) => [`/bin/${name}`, '/usr/bin/busybox']),
     );
-    await makeImage(docker, { ...webImage(image, 'hello'), programs });
-    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    await makeImage(stage.docker, { ...webImage(image, 'hello'), programs });
+    server = await stage.serve({
       SLIPWAY_HOST: '0.0.0.0',
       SLIPWAY_ALLOW_PLAIN_HTTP: 'true',
       // The client and the agent meet in whichever process.
       SLIPWAY_WORKERS: '2',
       ECS_IMAGE_PULL_BEHAVIOR: 'prefer-cached',
     });
-    await server.start();
     ecs = ecsClient(server);
-    await until('the agent', longest, async () => {
-      const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
-      return found.containerInstanceArns?.length === 1;
-    });
+    await stage.host();
     const containerDefinitions = [{ name: 'web', image, memory: 128 }];
     await ecs.send(new RegisterTaskDefinitionCommand({ family: 'web', containerDefinitions }));
     const service = { serviceName: 'web', taskDefinition: 'web', desiredCount: 1, enableExecuteCommand: true };
@@ -73,14 +66,7 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
     chmodSync(plugin, 0o755);
   }, 180_000);
 
-  afterAll(async () => {
-    await server?.stop();
-    const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
-    if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
-    await docker.run(['rmi', '--force', image]);
-    docker.dispose();
-    rmSync(folder, { recursive: true, force: true });
-  }, 120_000);
+  afterAll(() => stage[Symbol.asyncDispose](), 120_000);
 
   const slipway = (args: readonly string[], input?: string | Buffer): Promise<CommandResult> =>
     run(process.execPath, [main, ...args], { env: server.aws(), ...(input === undefined ? {} : { input }) });

@@ -1,24 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   DescribeTasksCommand,
   type ECSClient,
-  ListContainerInstancesCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AgentProcess } from '../testbed/agent-process.ts';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { builtClient } from '../testbed/clients/programs.ts';
 import { run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { makeImage, missingDocker } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
 
 /**
  * What containers write comes to their task's log router, through Docker's own driver. No package of Fluent Bit or Fluentd is to be had
@@ -32,72 +28,38 @@ const missing =
   (process.geteuid?.() === 0 ? undefined : 'an agent runs log routers only as root');
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
-const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
-const image = `slipway-router-${randomUUID()}:test`;
 const canary = 'canary-header-7c41';
 const patient = 120_000;
 
 describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' : ` (${missing})`}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-firelens-'));
-  const docker = new DockerCli();
-  let server: ServerProcess;
+  const stage = new LocalStage('router');
+  const { folder, docker } = stage;
+  const image = `${stage.image}:test`;
   let aws: AwsCli;
   let ecs: ECSClient;
-  let agent: ChildProcess;
-  let log = '';
+  let agent: AgentProcess | undefined;
   let passed = false;
-
-  function startAgent(): void {
-    agent = spawn(process.execPath, [main, 'agent', '--endpoint', server.endpoint, '--data', join(folder, 'agent')], {
-      env: { ...process.env, ...server.aws(), ECS_IMAGE_PULL_BEHAVIOR: 'prefer-cached' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [agent.stdout, agent.stderr])
-      stream?.on('data', (chunk: Buffer) => {
-        log += chunk.toString();
-      });
-  }
-
-  async function endAgent(signal: NodeJS.Signals): Promise<void> {
-    if (agent.exitCode !== null || agent.signalCode !== null) return;
-    const ended = new Promise((resolve) => agent.once('exit', resolve));
-    agent.kill(signal);
-    await ended;
-  }
 
   beforeAll(async () => {
     const [path] = program.command('/');
     await makeImage(docker, { reference: image, programs: { '/bin/router': path }, command: ['/bin/sh'] });
-    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
-    await server.start();
+    const server = await stage.serve({ SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
     aws = new AwsCli(server.aws());
     ecs = ecsClient(server);
-    startAgent();
-    await until('the host', patient, async () => {
-      const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
-      return found.containerInstanceArns?.length === 1;
-    });
+    agent = new AgentProcess(server, join(folder, 'agent'), { ECS_IMAGE_PULL_BEHAVIOR: 'prefer-cached' });
+    agent.start();
+    await stage.host();
   }, 240_000);
 
   afterAll(async () => {
-    if (!passed) process.stderr.write(`--- agent log ---\n${log.slice(-20_000)}\n`);
-    await endAgent('SIGTERM');
-    await server?.stop();
-    const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
-    if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
-    await docker.run(['rmi', '--force', image]);
-    docker.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    if (!passed) process.stderr.write(`--- agent log ---\n${agent?.log.slice(-20_000)}\n`);
+    await agent?.stop();
+    await stage[Symbol.asyncDispose]();
   }, 120_000);
 
   test('every line arrives with its tag, also while the agent is killed; a secret is a variable of the router alone', async () => {
-    const policy = (statement: object): string =>
-      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
-    const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
-    const role = ['--role-name', 'execution'];
-    await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
-    const read = policy({ Action: ['ssm:GetParameters', 's3:GetObject'], Resource: '*' });
-    await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'read', '--policy-document', read]);
+    const executionRoleArn = await stage.executionRole();
+    await stage.allowExecution(['ssm:GetParameters', 's3:GetObject']);
     await aws.json(['ssm', 'put-parameter', '--name', '/header', '--type', 'SecureString', '--value', canary]);
     const added = '[FILTER]\n    Name modify\n    Match *\n    Add team blue\n';
     writeFileSync(join(folder, 'added.conf'), added);
@@ -110,7 +72,7 @@ describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' 
     await ecs.send(
       new RegisterTaskDefinitionCommand({
         family: 'routed',
-        executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+        executionRoleArn,
         containerDefinitions: [
           {
             name: 'app',
@@ -199,14 +161,11 @@ describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' 
     );
     expect((await run('grep', ['-rF', canary, join(folder, 'agent'), configuration])).stdout).toBe('');
 
-    await endAgent('SIGKILL');
+    await agent?.stop('SIGKILL');
     const before = (await lines()).length;
     await until('lines without an agent', patient, async () => (await lines()).length > before + 5);
-    startAgent();
-    await until('the agent', patient, async () => {
-      const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
-      return found.containerInstanceArns?.length === 1;
-    });
+    agent?.start();
+    await stage.host();
     await ecs.send(new StopTaskCommand({ task: arn }));
     const stopped = await until('the end of the task', patient, async () => {
       const { tasks: found = [] } = await ecs.send(new DescribeTasksCommand({ tasks: [arn] }));

@@ -1,39 +1,34 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '@slipway/storage/testing';
 import { Client } from 'minio';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { missingDocker, webCommand } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** Buckets and objects by their clients, and a task that reads its variables from one. */
 const missing = (await missingDocker()) ?? (await missingAwsCli());
 if (missing !== undefined && process.env['CI']) throw new Error(missing);
 
 describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` (${missing})`}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-objects-'));
-  const docker = new DockerCli();
+  const stage = new LocalStage('objects');
+  const { folder } = stage;
   let server: ServerProcess;
   let aws: AwsCli;
   let passed = 0;
   const s3 = async (...args: string[]): Promise<string> => (await aws.run(['s3', ...args])).stdout;
 
   beforeAll(async () => {
-    server = new ServerProcess(await freePort(), join(folder, 'data'));
-    await server.start();
+    server = await stage.serve();
     aws = new AwsCli(server.aws());
   }, 240_000);
 
   afterAll(async () => {
     if (passed < 3) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
-    await server?.stop();
-    await docker.forget(server.registry);
-    docker.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    await stage[Symbol.asyncDispose]();
   }, 120_000);
 
   test('the AWS CLI makes buckets, copies, lists, synchronises, shares and removes', async () => {
@@ -119,22 +114,10 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
   }, 120_000);
 
   test('a task has the variables of a file that its execution role may read, and does not start without', async () => {
-    const image = `${server.registry}/files:1`;
-    await aws.json(['ecr', 'create-repository', '--repository-name', 'files']);
-    const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
-    await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password);
-    await makeImage(docker, { reference: image, command: webCommand });
-    await docker.check(['push', image]);
+    const image = await stage.push('files:1', { command: webCommand });
     writeFileSync(join(folder, 'web.env'), '# of the shop\nMODE=from file\nPLACE=file\n');
     await s3('mb', 's3://settings');
     await s3('cp', '--quiet', join(folder, 'web.env'), 's3://settings/web.env');
-    const policy = (statement: object): string =>
-      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
-    const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
-    const role = ['--role-name', 'execution'];
-    await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
-    const pull = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
-    await aws.json(['iam', 'attach-role-policy', ...role, '--policy-arn', pull]);
     const container = {
       name: 'app',
       image,
@@ -142,13 +125,10 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
       environment: [{ name: 'PLACE', value: 'definition' }],
       environmentFiles: [{ type: 's3', value: 'arn:aws:s3:::settings/web.env' }],
     };
-    const executor = ['--execution-role-arn', 'arn:aws:iam::000000000000:role/execution'];
+    const executor = ['--execution-role-arn', await stage.executionRole()];
     const definition = ['--family', 'web', '--container-definitions', JSON.stringify([container])];
     await aws.json(['ecs', 'register-task-definition', ...definition, ...executor]);
-    await until('the host', 60_000, async () => {
-      const list = ['ecs', 'list-container-instances', '--filter', 'agentConnected==true'];
-      return (await aws.json<{ containerInstanceArns: string[] }>(list)).containerInstanceArns.length === 1;
-    });
+    await stage.host();
     const run = async (): Promise<string> => {
       const { tasks } = await aws.json<{ tasks: { taskArn: string }[] }>([
         'ecs',
@@ -171,11 +151,10 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     expect((await state(await run(), 'STOPPED')).stoppedReason).toBe(
       'ResourceInitializationError: failed to download env files: arn:aws:s3:::settings/web.env: AccessDenied: Access Denied',
     );
-    const read = policy({ Action: 's3:GetObject', Resource: 'arn:aws:s3:::settings/*' });
-    await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'files', '--policy-document', read]);
+    await stage.allowExecution(['s3:GetObject'], 'arn:aws:s3:::settings/*');
     const arn = await run();
     const { containers } = await state(arn, 'RUNNING');
-    const environment = await docker.check([
+    const environment = await stage.docker.check([
       'inspect',
       '--format',
       '{{json .Config.Env}}',

@@ -1,7 +1,5 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -10,9 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webCommand, webImage } from '../testbed/docker.ts';
+import { makeImage, missingDocker, webCommand, webImage } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
 import { shellBlocks } from '../testbed/readme.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { ownAddresses, type ServerProcess } from '../testbed/server-process.ts';
 
 /** The status of an answer to a request that is sent to this machine for a host; or why there is none. */
 const ask = (port: number, host: string): Promise<number | string> =>
@@ -29,9 +28,8 @@ const missing = await missingDocker();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
 describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' : ` (${missing})`}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-readme-'));
-  const docker = new DockerCli();
-  const image = `slipway-readme-${randomUUID()}`;
+  const stage = new LocalStage('readme');
+  const { folder, image } = stage;
   const [hello = ''] = shellBlocks('README.md', 'The first service, in a minute');
   const [first = '', further = ''] = shellBlocks('README.md', 'The same, step by step');
   let server: ServerProcess;
@@ -39,12 +37,9 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
 
   beforeAll(async () => {
     port = await freePort();
-    server = new ServerProcess(await freePort(), join(folder, 'data'), {
-      SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
-    });
-    await server.start();
+    server = await stage.serve({ SLIPWAY_LB_ADDRESSES: ownAddresses() });
     const web = webImage(`${image}:latest`, 'hello');
-    await makeImage(docker, { ...web, command: ['/bin/sh', '-c', `echo serves on 8080; ${webCommand[2]}`] });
+    await makeImage(stage.docker, { ...web, command: ['/bin/sh', '-c', `echo serves on 8080; ${webCommand[2]}`] });
   });
   afterAll(async () => {
     const aws = new AwsCli(server.aws());
@@ -54,12 +49,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     // After a test that failed it would stay.
     for (const { open } of trafficEngines({ data: server.data, loadBalancing: { engine: 'auto' } }))
       await (await open()).stop();
-    const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
-    if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
-    await docker.run(['rmi', '--force', `${image}:latest`]);
-    await docker.forget(server.registry);
-    docker.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    await stage[Symbol.asyncDispose]();
   });
 
   /** With this server's address and image, and a port that is free, in place of the usual ones. */

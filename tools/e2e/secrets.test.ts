@@ -1,12 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { check, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webCommand } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { missingDocker, webCommand } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** Secrets and parameters from their clients to a container, and nowhere else. */
 const missing = (await missingDocker()) ?? (await missingAwsCli());
@@ -18,8 +17,8 @@ if (lacking !== undefined && process.env['CI']) throw new Error(lacking);
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 
 describe.skipIf(lacking !== undefined)(`secrets${lacking === undefined ? '' : ` (${lacking})`}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-secrets-'));
-  const docker = new DockerCli();
+  const stage = new LocalStage('secrets');
+  const { folder } = stage;
   const planted = { password: 'canary-pass-91e2', parameter: 'canary-param-5d0f', secure: 'canary-secure-33ab' };
   let server: ServerProcess;
   let aws: AwsCli;
@@ -27,23 +26,14 @@ describe.skipIf(lacking !== undefined)(`secrets${lacking === undefined ? '' : ` 
   let passed = false;
 
   beforeAll(async () => {
-    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_LOG: 'trace' });
-    await server.start();
+    server = await stage.serve({ SLIPWAY_LOG: 'trace' });
     aws = new AwsCli(server.aws());
-    image = `${server.registry}/secrets:1`;
-    await aws.json(['ecr', 'create-repository', '--repository-name', 'secrets']);
-    const password = (await aws.run(['ecr', 'get-login-password'])).stdout.trim();
-    await docker.check(['login', '--username', 'AWS', '--password-stdin', server.registry], password);
-    await makeImage(docker, { reference: image, command: webCommand });
-    await docker.check(['push', image]);
+    image = await stage.push('secrets:1', { command: webCommand });
   }, 240_000);
 
   afterAll(async () => {
     if (!passed) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
-    await server?.stop();
-    await docker.forget(server.registry);
-    docker.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    await stage[Symbol.asyncDispose]();
   }, 120_000);
 
   const command = (...args: string[]) => run(slipway, ['secrets', ...args], { env: server.aws() });
@@ -79,19 +69,13 @@ sm.restore_secret(SecretId='bytes')
 print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     expect((await check(python, ['-c', script], { env: server.aws() })).trim()).toBe('20');
 
-    const policy = (statement: object): string =>
-      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
-    const trust = policy({ Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' });
-    const role = ['--role-name', 'execution'];
-    await aws.json(['iam', 'create-role', ...role, '--assume-role-policy-document', trust]);
-    const pull = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
-    await aws.json(['iam', 'attach-role-policy', ...role, '--policy-arn', pull]);
+    const executionRoleArn = await stage.executionRole();
     const definition = join(folder, 'definition.json');
     writeFileSync(
       definition,
       JSON.stringify({
         family: 'web',
-        executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+        executionRoleArn,
         containerDefinitions: [
           {
             name: 'app',
@@ -108,10 +92,7 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     );
     await aws.json(['ecs', 'register-task-definition', '--cli-input-json', `file://${definition}`]);
 
-    await until('the host', 60_000, async () => {
-      const list = ['ecs', 'list-container-instances', '--filter', 'agentConnected==true'];
-      return (await aws.json<{ containerInstanceArns: string[] }>(list)).containerInstanceArns.length === 1;
-    });
+    await stage.host();
 
     // Without the right to read them, the task says so.
     const denied = await aws.json<{ tasks: { taskArn: string }[] }>(['ecs', 'run-task', '--task-definition', 'web']);
@@ -124,8 +105,7 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
       /^ResourceInitializationError: .*AccessDeniedException: .*role\/execution\/\w+ is not authorized to perform: ssm:GetParameters/,
     );
 
-    const read = policy({ Action: ['secretsmanager:GetSecretValue', 'ssm:GetParameters'], Resource: '*' });
-    await aws.json(['iam', 'put-role-policy', ...role, '--policy-name', 'read', '--policy-document', read]);
+    await stage.allowExecution(['secretsmanager:GetSecretValue', 'ssm:GetParameters']);
     const service = ['--service-name', 'web', '--task-definition', 'web', '--desired-count', '1'];
     await aws.json(['ecs', 'create-service', ...service]);
     const container = await until('the container of the service', 120_000, async () => {

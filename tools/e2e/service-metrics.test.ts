@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
@@ -14,7 +13,7 @@ import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { check, run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { ownAddresses, ServerProcess } from '../testbed/server-process.ts';
 
 /** Where users find what a service uses: CloudWatch by the AWS command line, and a real Prometheus. */
 const prometheus = await run('prometheus', ['--version']).catch(() => undefined);
@@ -39,7 +38,7 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
   beforeAll(async () => {
     server = new ServerProcess(await freePort(), join(folder, 'data'), {
       SLIPWAY_HEALTHY_AFTER_SECONDS: '2',
-      SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+      SLIPWAY_LB_ADDRESSES: ownAddresses(),
     });
     await server.start();
     aws = new AwsCli(server.aws());

@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CloudWatchLogsClient,
@@ -11,20 +8,18 @@ import {
 import {
   DescribeTasksCommand,
   type ECSClient,
-  ListContainerInstancesCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
   type Task,
 } from '@aws-sdk/client-ecs';
-import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient, sdkOptions } from '../testbed/aws-clients.ts';
 import { check, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts } from '../testbed/hosts.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** What tasks write with the log driver awslogs, as clients of CloudWatch Logs read it. */
 const missing = (await missingDocker()) ?? (await missingAwsCli());
@@ -39,54 +34,34 @@ const lines = Array.from({ length: 300 }, (_, number) => `line ${number + 1}`);
 const counting = 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo "line $i"; busybox usleep 30000; done';
 
 describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '' : ` (${missing})`}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-task-logs-'));
-  const docker = new DockerCli();
-  const image = `slipway-task-logs-${randomUUID()}:latest`;
+  const stage = new LocalStage('task-logs');
+  const image = `${stage.image}:latest`;
   let server: ServerProcess;
   let logs: CloudWatchLogsClient;
   let ecs: ECSClient;
+  let executionRoleArn: string;
 
   beforeAll(async () => {
-    await makeImage(docker, webImage(image, 'hello'));
-    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    await makeImage(stage.docker, webImage(image, 'hello'));
+    server = await stage.serve({
       SLIPWAY_HOST: '0.0.0.0',
       SLIPWAY_ALLOW_PLAIN_HTTP: 'true',
       SLIPWAY_WORKERS: '1',
       ECS_IMAGE_PULL_BEHAVIOR: 'prefer-cached',
     });
-    await server.start();
     logs = new CloudWatchLogsClient(sdkOptions(server));
     ecs = ecsClient(server);
-    const iam = new IAMClient(sdkOptions(server));
-    const trust = { Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' }, Action: 'sts:AssumeRole' };
-    await iam.send(
-      new CreateRoleCommand({
-        RoleName: 'execution',
-        AssumeRolePolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [trust] }),
-      }),
-    );
-    const policy = 'arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy';
-    await iam.send(new AttachRolePolicyCommand({ RoleName: 'execution', PolicyArn: policy }));
-    await until('the agent', longest, async () => {
-      const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
-      return found.containerInstanceArns?.length === 1;
-    });
+    executionRoleArn = await stage.executionRole();
+    await stage.host();
   }, 180_000);
 
-  afterAll(async () => {
-    await server?.stop();
-    const left = await docker.check(['ps', '--all', '--quiet', '--filter', `ancestor=${image}`]);
-    if (left !== '') await docker.run(['rm', '--force', ...left.split('\n')]);
-    await docker.run(['rmi', '--force', image]);
-    docker.dispose();
-    rmSync(folder, { recursive: true, force: true });
-  }, 120_000);
+  afterAll(() => stage[Symbol.asyncDispose](), 120_000);
 
   async function start(family: string, script: string, options: Record<string, string>, wanted = 1): Promise<Task[]> {
     await ecs.send(
       new RegisterTaskDefinitionCommand({
         family,
-        executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+        executionRoleArn,
         containerDefinitions: [
           {
             name: 'app',
@@ -142,7 +117,7 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
       await server.stop('SIGKILL');
       const of = `ancestor=${image}`;
       await until('the containers to have written all they write', longest, async () => {
-        const running = await docker.check(['ps', '--quiet', '--filter', of]);
+        const running = await stage.docker.check(['ps', '--quiet', '--filter', of]);
         return running === '';
       });
       await server.start();

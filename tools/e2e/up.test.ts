@@ -1,14 +1,13 @@
-import { randomInt, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CommandResult, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import { makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
+import { ownAddresses, type ServerProcess } from '../testbed/server-process.ts';
 
 /** From a compose file to a URL that answers, and back to nothing, on a Docker engine. The tests build on each other. */
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
@@ -19,20 +18,16 @@ describe.skipIf(missing !== undefined)(
   `slipway up${missing === undefined ? '' : ` (${missing})`}`,
   { timeout: 300_000 },
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-up-'));
+    const stage = new LocalStage('up');
+    const { folder, image: base } = stage;
     const shop = join(folder, 'shop');
-    const base = `slipway-up-${randomUUID()}`;
-    const docker = new DockerCli();
     let server: ServerProcess;
     let port = 0;
 
     beforeAll(async () => {
       port = await freePort();
-      server = new ServerProcess(await freePort(), join(folder, 'data'), {
-        SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
-      });
-      await server.start();
-      await makeImage(docker, webImage(`${base}:1`, 'nothing'));
+      server = await stage.serve({ SLIPWAY_LB_ADDRESSES: ownAddresses() });
+      await makeImage(stage.docker, webImage(`${base}:1`, 'nothing'));
       mkdirSync(join(shop, 'web'), { recursive: true });
       writeFileSync(join(shop, 'web', 'Dockerfile'), `FROM ${base}:1\nCOPY index.html /www/index.html\n`);
       writeFileSync(join(shop, 'web', 'index.html'), 'first');
@@ -40,12 +35,9 @@ describe.skipIf(missing !== undefined)(
     });
     afterAll(async () => {
       await slip('down', '--name', 'shop', '--all', '--yes');
-      await server.stop();
-      await docker.forget(server.registry);
-      await docker.run(['rmi', '--force', `${base}:1`, 'shop/web:latest']);
-      await docker.run(['volume', 'rm', '--force', 'shop_data']);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      await stage[Symbol.asyncDispose]();
+      await run('docker', ['rmi', '--force', 'shop/web:latest']);
+      await run('docker', ['volume', 'rm', '--force', 'shop_data']);
     });
 
     const compose = (level: string): void =>

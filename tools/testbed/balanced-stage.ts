@@ -1,7 +1,6 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomInt } from 'node:crypto';
 import { get } from 'node:http';
 import { type ECSClient, ListContainerInstancesCommand, ListTasksCommand, type Service } from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
@@ -19,7 +18,7 @@ import {
 } from './balanced-service.ts';
 import { until } from './command.ts';
 import { DockerCli, missingDocker } from './docker.ts';
-import { ServerProcess } from './server-process.ts';
+import { ownAddresses, ServerProcess } from './server-process.ts';
 
 /** What this machine lacks for a stage; undefined where it has everything. */
 export async function missingForStage(): Promise<string | undefined> {
@@ -41,7 +40,7 @@ export type Engine = 'haproxy' | 'embedded';
 export class Stage implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'slipway-lb-'));
   readonly #docker = new DockerCli();
-  readonly #addresses = `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`;
+  readonly #addresses = ownAddresses();
   #server: ServerProcess;
   /** What is asked again and again, under load; the command line takes a second of a core for each. */
   #client: ECSClient | undefined;

@@ -24,9 +24,15 @@ export class DockerCli {
   }
 
   /** Removes what this machine's engine has of a registry (`host:port`): its images, and the containers that were made of them. */
-  async forget(registry: string): Promise<void> {
+  forget(registry: string): Promise<void> {
+    return this.remove(`${registry}/*`, `${registry}/*/*`);
+  }
+
+  /** Removes images, and the containers that were made of them. @param names with any tag; `*` is any one part of a path */
+  async remove(...names: readonly string[]): Promise<void> {
     const lines = (printed: string): string[] => [...new Set(printed.split('\n'))].filter((line) => line !== '');
-    for (const id of lines(await this.check(['images', '-q', `${registry}/*`]))) {
+    const filters = names.flatMap((name) => ['--filter', `reference=${name}`]);
+    for (const id of lines(await this.check(['images', '-q', ...filters]))) {
       const made = lines(await this.check(['ps', '-aq', '--filter', `ancestor=${id}`]));
       if (made.length > 0) await this.run(['rm', '-f', ...made]);
       await this.run(['rmi', '-f', id]);

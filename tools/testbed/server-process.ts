@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { dirname, join } from 'node:path';
@@ -9,6 +10,9 @@ import { until } from './command.ts';
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 /** Where the launcher keeps compiled modules, so that a measured start is a user's start. */
 const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'slipway-node');
+
+/** Addresses for a server's load balancers, which those of another test hardly have: `SLIPWAY_LB_ADDRESSES`. */
+export const ownAddresses = (): string => `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`;
 
 /** A `slipway serve` process of its own, with a port and a data folder that survive restarts. */
 export class ServerProcess {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ecs } from './aws.ts';
 import { further } from './logs.tsx';
+import { readServices } from './overview-data.ts';
+import { readRepository } from './repositories-data.ts';
 
 /** What the server is asked with, and what it answers next. */
 let asked: { readonly target: string; readonly input: Record<string, unknown> }[];
@@ -26,6 +28,8 @@ const says =
   (body: object, status = 200) =>
   (): Response =>
     new Response(JSON.stringify(body), { status });
+
+const refused = says({ __type: 'AccessDeniedException', message: 'no' }, 400);
 
 /** An answer whose connection breaks in the middle. */
 const breaksOff = (): Response =>
@@ -57,7 +61,7 @@ test('a button is refused by a policy alone; without an answer it is not known w
   const may = (): Promise<boolean> => ecs.may('UpdateService', { service: 'web' });
   answers = [
     says({ allowed: true }),
-    says({ __type: 'AccessDeniedException', message: 'no' }, 400),
+    refused,
     says({ __type: 'ThrottlingException', message: 'Rate exceeded' }, 400),
     says({ __type: 'ServiceUnavailable', message: 'later' }, 503),
   ];
@@ -66,6 +70,34 @@ test('a button is refused by a policy alone; without an answer it is not known w
   await expect(may()).rejects.toMatchObject({ code: 'ThrottlingException' });
   await expect(may()).rejects.toMatchObject({ code: 'ServiceUnavailable' });
   await expect(may()).rejects.toMatchObject({ code: 'NoAnswer' });
+});
+
+test('services are read without anything else; a part that is refused is said, and half of them is none', async () => {
+  const { signal } = new AbortController();
+  answers = [
+    says({ clusterArns: ['default'] }),
+    says({ serviceArns: ['web'] }),
+    says({ services: [{ serviceName: 'web' }] }),
+  ];
+  expect(await readServices(signal)).toEqual({ services: [{ serviceName: 'web' }], refused: [] });
+  expect(asked.map(({ target }) => target.split('.')[1])).toEqual(['ListClusters', 'ListServices', 'DescribeServices']);
+  answers = [says({ clusterArns: ['default', 'other'] }), refused, refused];
+  const { services, refused: parts } = await readServices(signal);
+  expect([services, parts.map(({ operation }) => operation)]).toEqual([[], ['ListServices']]);
+  answers = [says({ clusterArns: ['default', 'other'] }), says({ serviceArns: [] })];
+  await expect(readServices(signal)).rejects.toMatchObject({ code: 'NoAnswer' });
+});
+
+test('who may not see the services sees images all the same; without an answer nobody reads that nothing runs them', async () => {
+  const { signal } = new AbortController();
+  const repository = says({ repositories: [{ repositoryName: 'web', repositoryUri: 'registry/web' }] });
+  answers = [repository, says({ imageDetails: [{ imageDigest: 'sha256:0' }] }), refused];
+  expect(await readRepository('web', signal)).toMatchObject({
+    images: [{ imageDigest: 'sha256:0' }],
+    usedBy: new Map(),
+  });
+  answers = [repository, says({ imageDetails: [] })];
+  await expect(readRepository('web', signal)).rejects.toMatchObject({ code: 'NoAnswer' });
 });
 
 test('a search goes on where the last look ended, and what was searched is not searched again', async () => {

@@ -171,6 +171,21 @@ export const balancers = <Name extends keyof BalancerOperations>(
 ): Promise<BalancerOperations[Name]['output']> =>
   send(`2015-12-01/${name}`, input, options) as Promise<BalancerOperations[Name]['output']>;
 
+/** What is refused is left out: `other` stands for it. @throws whatever else goes wrong */
+export async function unlessRefused<T>(
+  work: Promise<T>,
+  other: T,
+  note: (refusal: AwsError) => void = () => undefined,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof AwsError) || !error.isRefusal) throw error;
+    note(error);
+    return other;
+  }
+}
+
 /** Every item of an operation that answers in pages, at most `most`. */
 export async function pages<Page extends { nextToken?: string | undefined }, Item>(
   ask: (nextToken: string | undefined) => Promise<Page>,

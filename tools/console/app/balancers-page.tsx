@@ -3,7 +3,7 @@ import type { TargetHealth } from './aws.ts';
 import { plural, visible } from './format.ts';
 import { capital, type Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Empty, LiveMark, Loading, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
+import { Answered, Empty, LiveMark, Panel, Plain, Status, Table } from './parts.tsx';
 import { TrafficCharts } from './traffic.tsx';
 import {
   type BalancerData,
@@ -16,26 +16,30 @@ import {
 
 /** Every load balancer: where it listens, what stands behind it and how that is, what it carries. */
 export function BalancersPage(): JSX.Element {
-  const { data, error, at } = useLive('balancers', readBalancers);
+  const live = useLive('balancers', readBalancers);
   return (
     <>
       <header class="page">
         <h1>Load balancers</h1>
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined && error === undefined ? <Loading what="load balancers" /> : null}
-      {data?.length === 0 ? (
-        <Panel title="Load balancers">
-          <Empty title="There is no load balancer yet">
-            <code>npx slipway expose default/web --port 80</code> gives a service one.
-          </Empty>
-        </Panel>
-      ) : null}
-      {data?.map((one) => (
-        <BalancerPanel key={one.balancer.LoadBalancerArn} data={one} />
-      ))}
-      {data?.length === mostBalancers ? <p class="faint">Only {mostBalancers} are shown.</p> : null}
+      <Answered live={live} what="load balancers">
+        {(all) => (
+          <>
+            {all.length === 0 ? (
+              <Panel title="Load balancers">
+                <Empty title="There is no load balancer yet">
+                  <code>npx slipway expose default/web --port 80</code> gives a service one.
+                </Empty>
+              </Panel>
+            ) : null}
+            {all.map((one) => (
+              <BalancerPanel key={one.balancer.LoadBalancerArn} data={one} />
+            ))}
+            {all.length === mostBalancers ? <p class="faint">Only {mostBalancers} are shown.</p> : null}
+          </>
+        )}
+      </Answered>
     </>
   );
 }

@@ -1,11 +1,10 @@
 import type { JSX } from 'preact';
 import { CurrentDeployment, isUnderWay } from './deployments.tsx';
 import { lastOf, plural } from './format.ts';
-import { healthOf, isDeploying, primaryOf } from './health.ts';
+import { healthOf, primaryOf } from './health.ts';
 import { useLive } from './live.ts';
-import { readOverview } from './overview-data.ts';
-import { Ago, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
-import { link } from './route.ts';
+import { readServices } from './overview-data.ts';
+import { Ago, Answered, Empty, LiveMark, Panel, Plain, ServiceLink, Status, Table } from './parts.tsx';
 import { deploymentsOf, type History } from './service-data.ts';
 import type { ServiceRow } from './types.ts';
 
@@ -22,10 +21,12 @@ interface Deployments {
 const mostUnderWay = 20;
 
 async function read(signal: AbortSignal): Promise<Deployments> {
-  const { services, refused } = await readOverview(signal);
-  const [refusal] = refused.filter(({ operation }) => /Clusters|Services/.test(operation));
+  const {
+    services,
+    refused: [refusal],
+  } = await readServices(signal);
   if (refusal !== undefined && services.length === 0) throw refusal;
-  const deploying = services.filter((service) => isDeploying(service) || mayWait(service)).slice(0, mostUnderWay);
+  const deploying = services.filter(mayBeUnderWay).slice(0, mostUnderWay);
   const underWay = await Promise.all(
     deploying.map(async (service) => ({
       service,
@@ -35,59 +36,47 @@ async function read(signal: AbortSignal): Promise<Deployments> {
   return { underWay: underWay.filter(({ deployments }) => deployments[0] && isUnderWay(deployments[0])), services };
 }
 
-/** A revision that bakes, or waits for a person, has all of its tasks and is not over. */
-const mayWait = ({ deployments }: ServiceRow): boolean => primaryOf(deployments)?.rolloutState === 'IN_PROGRESS';
+/** Also a revision that bakes, or waits for a person: it has all of its tasks and is not over. */
+const mayBeUnderWay = ({ deployments }: ServiceRow): boolean => primaryOf(deployments)?.rolloutState === 'IN_PROGRESS';
 
 /** What is being deployed and what was last, over all services; what waits for a person is decided here. */
 export function DeploymentsPage(): JSX.Element {
-  const { data, error, at, again } = useLive('deployments', read, 3000);
+  const live = useLive('deployments', read, 3000);
   return (
     <>
       <header class="page">
         <h1>Deployments</h1>
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? (
-        error === undefined ? (
-          <Loading what="deployments" />
-        ) : null
-      ) : (
-        <>
-          <Panel
-            title="Under way"
-            flush
-            aside={<span class="faint">{plural(data.underWay.length, 'deployment')}</span>}
-          >
-            {data.underWay.length === 0 ? (
-              <Empty title="No deployment is under way">A push to a tag that a service follows begins one.</Empty>
-            ) : (
-              data.underWay.map(({ service, deployments: [current], definitionOf }) =>
-                current === undefined ? null : (
-                  <article key={service.serviceArn} class="under-way" aria-label={service.serviceName}>
-                    <h3>
-                      <a href={addressOf(service)}>
-                        <Plain text={service.serviceName} />
-                      </a>{' '}
-                      <span class="faint">
-                        in <Plain text={lastOf(service.clusterArn)} />
-                      </span>
-                    </h3>
-                    <CurrentDeployment deployment={current} definitionOf={definitionOf} again={again} />
-                  </article>
-                ),
-              )
-            )}
-          </Panel>
-          <Latest services={data.services} />
-        </>
-      )}
+      <Answered live={live} what="deployments">
+        {({ underWay, services }) => (
+          <>
+            <Panel title="Under way" flush aside={<span class="faint">{plural(underWay.length, 'deployment')}</span>}>
+              {underWay.length === 0 ? (
+                <Empty title="No deployment is under way">A push to a tag that a service follows begins one.</Empty>
+              ) : (
+                underWay.map(({ service, deployments: [current], definitionOf }) =>
+                  current === undefined ? null : (
+                    <article key={service.serviceArn} class="under-way" aria-label={service.serviceName}>
+                      <h3>
+                        <ServiceLink service={service} />{' '}
+                        <span class="faint">
+                          in <Plain text={lastOf(service.clusterArn)} />
+                        </span>
+                      </h3>
+                      <CurrentDeployment deployment={current} definitionOf={definitionOf} again={live.again} />
+                    </article>
+                  ),
+                )
+              )}
+            </Panel>
+            <Latest services={services} />
+          </>
+        )}
+      </Answered>
     </>
   );
 }
-
-const addressOf = ({ clusterArn, serviceName = '' }: ServiceRow): string =>
-  link('services', lastOf(clusterArn), serviceName);
 
 function Latest({ services }: { readonly services: readonly ServiceRow[] }): JSX.Element {
   const rows = services
@@ -104,14 +93,7 @@ function Latest({ services }: { readonly services: readonly ServiceRow[] }): JSX
           rows={rows}
           keyOf={({ serviceArn = '' }) => serviceArn}
           columns={[
-            {
-              name: 'Service',
-              cell: (service) => (
-                <a class="strong" href={addressOf(service)}>
-                  <Plain text={service.serviceName} />
-                </a>
-              ),
-            },
+            { name: 'Service', cell: (service) => <ServiceLink service={service} /> },
             { name: 'Revision', cell: ({ taskDefinition }) => <Plain text={lastOf(taskDefinition)} /> },
             { name: 'Health', cell: (service) => <Status health={healthOf(service)} /> },
             {

@@ -96,12 +96,18 @@ function Past({
 
 type Question = { readonly kind: 'continue'; readonly hookId: string } | { readonly kind: 'rollback' };
 
-/** A deployment under way, and what a person can decide about it. */
-export function CurrentDeployment(props: {
+interface CurrentProps {
   readonly deployment: ServiceDeployment;
   readonly definitionOf: History['definitionOf'];
   readonly again: () => void;
-}): JSX.Element {
+}
+
+/** A deployment under way, and what a person can decide about it: a question that is open is never answered for the deployment after it. */
+export const CurrentDeployment = (props: CurrentProps): JSX.Element => (
+  <Current key={props.deployment.serviceDeploymentArn} {...props} />
+);
+
+function Current(props: CurrentProps): JSX.Element {
   const { deployment, definitionOf, again } = props;
   const {
     serviceDeploymentArn = '',

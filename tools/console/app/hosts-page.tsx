@@ -5,9 +5,9 @@ import { Dialog } from './dialog.tsx';
 import { bytes, lastOf, plural } from './format.ts';
 import { healthOfHost, nameOfHost } from './health.ts';
 import { useLive, useMay } from './live.ts';
-import { hostsOf } from './overview-data.ts';
+import { clustersOf, hostsOf } from './overview-data.ts';
 import { type Block, blocksOf, Packing } from './packing.tsx';
-import { Ago, Button, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain, Status } from './parts.tsx';
 import type { Host, Task } from './types.ts';
 
 interface ClusterHosts {
@@ -20,10 +20,7 @@ interface ClusterHosts {
 const mostTasks = 2000;
 
 async function read(signal: AbortSignal): Promise<readonly ClusterHosts[]> {
-  const clusters = await pages(
-    (nextToken) => ecs('ListClusters', { nextToken }, { signal }),
-    (page) => page.clusterArns,
-  );
+  const clusters = await clustersOf(signal);
   return Promise.all(
     clusters.map(async (cluster) => {
       const [hosts, arns] = await Promise.all([
@@ -46,24 +43,33 @@ async function read(signal: AbortSignal): Promise<readonly ClusterHosts[]> {
 
 /** The hosts of every cluster: what runs where, how much room is left, and draining. */
 export function HostsPage(): JSX.Element {
-  const { data, error, at, again } = useLive('hosts', read);
-  const withHosts = data?.filter(({ hosts }) => hosts.length > 0) ?? [];
+  const live = useLive('hosts', read);
   return (
     <>
       <header class="page">
         <h1>Hosts</h1>
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined && error === undefined ? <Loading what="hosts" /> : null}
-      {data !== undefined && withHosts.length === 0 ? (
-        <Panel title="Hosts">
-          <Empty title="No host has joined">
-            A machine with a Docker engine joins with <code>npx slipway agent</code>.
-          </Empty>
-        </Panel>
-      ) : null}
-      {withHosts.map((one) => (
+      <Answered live={live} what="hosts">
+        {(clusters) => <Clusters clusters={clusters.filter(({ hosts }) => hosts.length > 0)} again={live.again} />}
+      </Answered>
+    </>
+  );
+}
+
+function Clusters(props: { readonly clusters: readonly ClusterHosts[]; readonly again: () => void }): JSX.Element {
+  const { clusters, again } = props;
+  if (clusters.length === 0)
+    return (
+      <Panel title="Hosts">
+        <Empty title="No host has joined">
+          A machine with a Docker engine joins with <code>npx slipway agent</code>.
+        </Empty>
+      </Panel>
+    );
+  return (
+    <>
+      {clusters.map((one) => (
         <Panel
           key={one.cluster}
           title={`Cluster ${one.cluster}`}

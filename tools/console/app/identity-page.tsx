@@ -24,13 +24,14 @@ async function read(signal: AbortSignal) {
 
 /** Who there is, and why somebody may or may not do something. */
 export function IdentityPage(): JSX.Element {
-  const { data, error, at } = useLive('identity', read, 15_000);
+  const live = useLive('identity', read, 15_000);
+  const { data, error } = live;
   const [who, setWho] = useState('');
   return (
     <>
       <header class="page">
         <h1>Identity</h1>
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
       </header>
       {error === undefined ? null : <Refusal error={error} />}
       <Question who={who} setWho={setWho} />

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { logs } from './aws.ts';
 import { clockTime, lastOf, visible } from './format.ts';
 import { useLive } from './live.ts';
-import { Button, Empty, Loading, Panel, Refusal } from './parts.tsx';
+import { Answered, Button, Empty, Loading, Panel } from './parts.tsx';
 import type { TaskDefinition } from './types.ts';
 
 interface LogLine {
@@ -94,7 +94,7 @@ function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readon
   const box = useRef<HTMLOListElement>(null);
   const [follow, setFollow] = useState(true);
   const groups = [...new Set(sources.map(({ group }) => group))].join(', ');
-  const { data, error } = useLive(
+  const live = useLive(
     `logs ${nameOf(sources)} ${wanted}`,
     async (signal) => {
       held.current = await further(sources, wanted, held.current, signal);
@@ -104,44 +104,41 @@ function Tail({ sources, wanted }: { readonly sources: readonly Source[]; readon
   );
   useEffect(() => {
     if (follow && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
-  }, [data, follow]);
+  }, [live.data, follow]);
   return (
-    <>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? (
-        error === undefined ? (
-          <Loading what="log lines" />
-        ) : null
-      ) : data.lines.length === 0 ? (
-        data.searching ? (
-          <Loading what="log lines" />
+    <Answered live={live} what="log lines">
+      {({ lines, searching }) =>
+        lines.length === 0 ? (
+          searching ? (
+            <Loading what="log lines" />
+          ) : (
+            <Empty title={wanted === '' ? 'No line in the last quarter of an hour' : 'No line has that'}>
+              New lines appear here as they are written.
+            </Empty>
+          )
         ) : (
-          <Empty title={wanted === '' ? 'No line in the last quarter of an hour' : 'No line has that'}>
-            New lines appear here as they are written.
-          </Empty>
+          <>
+            <ol class="log" ref={box} tabIndex={0} aria-label={`Lines of ${groups}`}>
+              {lines.map(({ id, time, from, text }) => (
+                <li key={id}>
+                  <time>{clockTime(time)}</time>
+                  <span class="from">{visible(from)}</span>
+                  <bdi>{visible(text)}</bdi>
+                </li>
+              ))}
+            </ol>
+            <div class="row body">
+              <span class="grow faint">
+                {lines.length} lines of <code>{visible(groups)}</code>
+              </span>
+              <Button kind="quiet" pressed={follow} onClick={() => setFollow(!follow)}>
+                Follow
+              </Button>
+            </div>
+          </>
         )
-      ) : (
-        <>
-          <ol class="log" ref={box} tabIndex={0} aria-label={`Lines of ${groups}`}>
-            {data.lines.map(({ id, time, from, text }) => (
-              <li key={id}>
-                <time>{clockTime(time)}</time>
-                <span class="from">{visible(from)}</span>
-                <bdi>{visible(text)}</bdi>
-              </li>
-            ))}
-          </ol>
-          <div class="row body">
-            <span class="grow faint">
-              {data.lines.length} lines of <code>{visible(groups)}</code>
-            </span>
-            <Button kind="quiet" pressed={follow} onClick={() => setFollow(!follow)}>
-              Follow
-            </Button>
-          </div>
-        </>
-      )}
-    </>
+      }
+    </Answered>
   );
 }
 

@@ -1,45 +1,59 @@
-import { AwsError, cloudwatch, ecs, inGroups, pages } from './aws.ts';
+import { type AwsError, cloudwatch, ecs, inGroups, pages, unlessRefused } from './aws.ts';
 import type { Alarm, Host, ServiceRow } from './types.ts';
 
-export interface Overview {
-  readonly clusters: readonly string[];
+export interface Services {
   readonly services: readonly ServiceRow[];
-  readonly hosts: readonly Host[];
-  readonly alarms: readonly Alarm[];
   /** Parts that were refused, each once. */
   readonly refused: readonly AwsError[];
 }
 
-/** Clusters, their services and hosts, and alarms that ring; what is refused is left out and said. */
+export interface Overview extends Services {
+  readonly hosts: readonly Host[];
+  readonly alarms: readonly Alarm[];
+}
+
+/** The services of all clusters; what is refused is left out and said. @throws AwsError */
+export async function readServices(signal: AbortSignal): Promise<Services> {
+  const { refused, shown } = parts();
+  const clusters = await shown(clustersOf(signal));
+  const services = await Promise.all(clusters.map((cluster) => shown(servicesOf(cluster, signal))));
+  return { services: services.flat(), refused };
+}
+
+/** Services and hosts of all clusters, and alarms that ring; what is refused is left out and said. @throws AwsError */
 export async function readOverview(signal: AbortSignal): Promise<Overview> {
-  const refused: AwsError[] = [];
-  const orNothing = async <T>(work: Promise<readonly T[]>): Promise<readonly T[]> => {
-    try {
-      return await work;
-    } catch (error) {
-      if (!(error instanceof AwsError) || !error.isRefusal) throw error;
-      if (refused.every(({ operation }) => operation !== error.operation)) refused.push(error);
-      return [];
-    }
-  };
-  const options = { signal };
-  const clusters = await orNothing(
-    pages(
-      (nextToken) => ecs('ListClusters', { nextToken }, options),
-      (page) => page.clusterArns,
-    ),
-  );
+  const { refused, shown } = parts();
+  const clusters = await shown(clustersOf(signal));
   const [services, hosts, alarms] = await Promise.all([
-    Promise.all(clusters.map((cluster) => orNothing(servicesOf(cluster, signal)))),
-    Promise.all(clusters.map((cluster) => orNothing(hostsOf(cluster, signal)))),
-    orNothing(
-      cloudwatch('DescribeAlarms', { StateValue: 'ALARM', MaxRecords: 50 }, options).then(
+    Promise.all(clusters.map((cluster) => shown(servicesOf(cluster, signal)))),
+    Promise.all(clusters.map((cluster) => shown(hostsOf(cluster, signal)))),
+    shown(
+      cloudwatch('DescribeAlarms', { StateValue: 'ALARM', MaxRecords: 50 }, { signal }).then(
         ({ MetricAlarms }) => MetricAlarms ?? [],
       ),
     ),
   ]);
-  return { clusters, services: services.flat(), hosts: hosts.flat(), alarms, refused };
+  return { services: services.flat(), hosts: hosts.flat(), alarms, refused };
 }
+
+/** Parts of a page: what is refused of them is empty, and noted. */
+function parts(): {
+  readonly refused: AwsError[];
+  readonly shown: <T>(work: Promise<readonly T[]>) => Promise<readonly T[]>;
+} {
+  const refused: AwsError[] = [];
+  const note = (one: AwsError): void => {
+    if (refused.every(({ operation }) => operation !== one.operation)) refused.push(one);
+  };
+  return { refused, shown: (work) => unlessRefused(work, [], note) };
+}
+
+/** ARNs of all clusters. @throws AwsError */
+export const clustersOf = (signal: AbortSignal): Promise<readonly string[]> =>
+  pages(
+    (nextToken) => ecs('ListClusters', { nextToken }, { signal }),
+    (page) => page.clusterArns,
+  );
 
 async function servicesOf(cluster: string, signal: AbortSignal): Promise<readonly ServiceRow[]> {
   const arns = await pages(

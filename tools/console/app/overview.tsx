@@ -14,22 +14,36 @@ import {
 } from './health.ts';
 import { useLive } from './live.ts';
 import { type Overview, readOverview } from './overview-data.ts';
-import { Ago, Empty, Icon, LiveMark, Loading, Meter, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
+import {
+  Ago,
+  Answered,
+  Empty,
+  Icon,
+  LiveMark,
+  Meter,
+  Panel,
+  Plain,
+  Refusal,
+  ServiceLink,
+  Status,
+  Table,
+} from './parts.tsx';
 import { Progress } from './progress.tsx';
 import { link } from './route.ts';
 import type { Host, ServiceRow } from './types.ts';
 
 /** Services with health, deployments under way, hosts, and what needs attention, on one screen. */
 export function OverviewPage(): JSX.Element {
-  const { data, error, at } = useLive('overview', readOverview);
+  const live = useLive('overview', readOverview);
   return (
     <>
       <header class="page">
         <h1>Overview</h1>
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? error === undefined ? <Loading what="services" /> : null : <Body overview={data} />}
+      <Answered live={live} what="services">
+        {(overview) => <Body overview={overview} />}
+      </Answered>
     </>
   );
 }
@@ -149,9 +163,6 @@ function AttentionRow({ level, title, detail, to }: Attention): JSX.Element {
   );
 }
 
-const addressOf = ({ clusterArn, serviceName = '' }: ServiceRow): string =>
-  link('services', lastOf(clusterArn), serviceName);
-
 function DeployingRow({ service }: { readonly service: ServiceRow }): JSX.Element {
   const primary = primaryOf(service.deployments);
   return (
@@ -159,9 +170,7 @@ function DeployingRow({ service }: { readonly service: ServiceRow }): JSX.Elemen
       <Icon level="busy" />
       <div class="grow">
         <p class="strong">
-          <a href={addressOf(service)}>
-            <Plain text={service.serviceName} />
-          </a>{' '}
+          <ServiceLink service={service} />{' '}
           <span class="faint">
             to <Plain text={lastOf(primary?.taskDefinition)} />
           </span>
@@ -203,14 +212,7 @@ function Services({ services }: { readonly services: readonly ServiceRow[] }): J
           rows={rows.slice(0, atOnce)}
           keyOf={({ serviceArn = '' }) => serviceArn}
           columns={[
-            {
-              name: 'Service',
-              cell: (service) => (
-                <a class="strong" href={addressOf(service)}>
-                  <Plain text={service.serviceName} />
-                </a>
-              ),
-            },
+            { name: 'Service', cell: (service) => <ServiceLink service={service} /> },
             { name: 'Health', cell: (service) => <Status health={healthOf(service)} /> },
             {
               name: 'Tasks',

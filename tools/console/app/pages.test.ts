@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { roundUp, unbroken } from './chart.tsx';
+import { CurrentDeployment } from './deployments.tsx';
 import { around, difference, linesOf } from './difference.ts';
 import { shortImage, visible } from './format.ts';
 import { attention, healthOf, whyStopped } from './health.ts';
@@ -75,6 +76,12 @@ test('an image is named without the registry and most of its digest', () => {
   expect(shortImage('127.0.0.1:7500/team/web:prod')).toBe('team/web:prod');
   expect(shortImage(`localhost:5000/web@sha256:${'ab'.repeat(32)}`)).toBe('web@sha256:abababababab');
   expect(shortImage('nginx:1')).toBe('nginx:1');
+});
+
+test('a question about a deployment goes with it: another one has another place on the page', () => {
+  const placeOf = (serviceDeploymentArn: string): unknown =>
+    CurrentDeployment({ deployment: { serviceDeploymentArn }, definitionOf: new Map(), again: () => undefined }).key;
+  expect([placeOf('first'), placeOf('second')]).toEqual(['first', 'second']);
 });
 
 test('a stopped task tells its reason, and how its containers ended', () => {

@@ -1,7 +1,10 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { AwsError } from './aws.ts';
-import { duration, fullTime, visible } from './format.ts';
+import { duration, fullTime, lastOf, visible } from './format.ts';
 import type { Health, Level } from './health.ts';
+import type { Live } from './live.ts';
+import { link } from './route.ts';
+import type { ServiceRow } from './types.ts';
 
 type Children = { readonly children?: ComponentChildren };
 
@@ -165,14 +168,37 @@ export function Table<Row>(props: {
   );
 }
 
+/** A service by its name, which leads to its page. */
+export const ServiceLink = ({ service }: { readonly service: ServiceRow }): JSX.Element => (
+  <a class="strong" href={link('services', lastOf(service.clusterArn), service.serviceName ?? '')}>
+    <Plain text={service.serviceName} />
+  </a>
+);
+
 export const Loading = ({ what }: { readonly what: string }): JSX.Element => (
   <p class="loading" role="status">
     Reading {what}…
   </p>
 );
 
+/** What is read live, as soon as it is there; before that and above it, why it is not, or not any more. */
+export const Answered = <T,>(props: {
+  readonly live: Live<T>;
+  /** What is being read: `log lines`. */
+  readonly what: string;
+  readonly children: (data: T) => ComponentChildren;
+}): JSX.Element => {
+  const { data, error } = props.live;
+  return (
+    <>
+      {error === undefined ? null : <Refusal error={error} />}
+      {data !== undefined ? props.children(data) : error === undefined ? <Loading what={props.what} /> : null}
+    </>
+  );
+};
+
 /** The state of what is read live, at the top of a page. */
-export const LiveMark = ({ at, error }: { readonly at: number; readonly error: AwsError | undefined }): JSX.Element => (
+export const LiveMark = ({ live: { at, error } }: { readonly live: Live<unknown> }): JSX.Element => (
   <span class={`live ${error === undefined ? '' : 'stale'}`}>
     <span class="dot" aria-hidden="true" />
     {error === undefined

@@ -1,6 +1,6 @@
-import { AwsError, ecr, ecs, inGroups, pages } from './aws.ts';
+import { AwsError, ecr, ecs, inGroups, pages, unlessRefused } from './aws.ts';
 import { lastOf } from './format.ts';
-import { readOverview } from './overview-data.ts';
+import { readServices } from './overview-data.ts';
 import type { ImageDetail, Repository, ServiceRow, TaskDefinition } from './types.ts';
 
 /** Images of a repository that its page shows, newest first. */
@@ -38,14 +38,14 @@ export async function readRepository(name: string, signal: AbortSignal): Promise
       (page) => page.imageDetails,
       mostImages,
     ),
-    readUses(repository.repositoryUri ?? '', signal).catch(() => new Map<string, readonly ServiceRow[]>()),
+    unlessRefused(readUses(repository.repositoryUri ?? '', signal), new Map<string, readonly ServiceRow[]>()),
   ]);
   return { repository, images: images.toSorted((a, b) => (b.imagePushedAt ?? 0) - (a.imagePushedAt ?? 0)), usedBy };
 }
 
 /** Which services run what of a repository: by tag, and by digest where it is pinned. */
 async function readUses(uri: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly ServiceRow[]>> {
-  const { services } = await readOverview(signal);
+  const { services } = await readServices(signal);
   const revisions = [...new Set(services.flatMap(({ taskDefinition }) => taskDefinition ?? []))].slice(
     0,
     mostRevisions,

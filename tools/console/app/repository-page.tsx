@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { bytes, plural, visible } from './format.ts';
 import { useLive } from './live.ts';
-import { Ago, Button, Empty, LiveMark, Loading, Panel, Plain, Refusal, Table } from './parts.tsx';
+import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain, Table } from './parts.tsx';
 import { findingsOf, mostImages, readRepository, type RepositoryData, usersOf } from './repositories-data.ts';
 import { link } from './route.ts';
 import { ScanFindings } from './scan-findings.tsx';
@@ -10,7 +10,7 @@ import type { ImageDetail } from './types.ts';
 
 /** One repository: its images with tags and sizes, who runs and pulls them, what scans found. */
 export function RepositoryPage({ name }: { readonly name: string }): JSX.Element {
-  const { data, error, at } = useLive(`repository ${name}`, (signal) => readRepository(name, signal), 10_000);
+  const live = useLive(`repository ${name}`, (signal) => readRepository(name, signal), 10_000);
   return (
     <>
       <nav class="path" aria-label="Where this is">
@@ -20,10 +20,11 @@ export function RepositoryPage({ name }: { readonly name: string }): JSX.Element
         <h1>
           <Plain text={name} />
         </h1>
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? error === undefined ? <Loading what="images" /> : null : <Body data={data} />}
+      <Answered live={live} what="images">
+        {(data) => <Body data={data} />}
+      </Answered>
     </>
   );
 }

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { ecr, pages } from './aws.ts';
 import type { Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Empty, Loading, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
+import { Answered, Empty, Panel, Plain, Status, Table } from './parts.tsx';
 import type { ImageDetail } from './types.ts';
 
 /** Findings that are shown; the worst come first. */
@@ -24,7 +24,7 @@ export function ScanFindings({
   readonly image: ImageDetail;
 }): JSX.Element {
   const { imageDigest = '', imageTags } = image;
-  const { data, error } = useLive(
+  const live = useLive(
     `findings ${repository} ${imageDigest}`,
     (signal) =>
       pages(
@@ -40,43 +40,47 @@ export function ScanFindings({
     60_000,
   );
   return (
-    <Panel title={`Findings in ${imageTags?.[0] ?? imageDigest.slice(7, 19)}`} flush={(data?.length ?? 0) > 0}>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? (
-        error === undefined ? (
-          <Loading what="findings" />
-        ) : null
-      ) : data.length === 0 ? (
-        <Empty title="The scan found nothing" />
-      ) : (
-        <Table
-          caption="Findings, the worst first"
-          rows={data.slice(0, mostFindings)}
-          keyOf={({ name = '', attributes = [] }) => `${name} ${attributes.map(({ value = '' }) => value).join(' ')}`}
-          columns={[
-            {
-              name: 'Severity',
-              cell: ({ severity = 'UNDEFINED' }) => <Status health={healths[severity] ?? unknown} />,
-            },
-            { name: 'Vulnerability', cell: ({ name }) => <Plain text={name} /> },
-            { name: 'Package', cell: ({ attributes }) => <Plain text={attribute(attributes, 'package_name')} /> },
-            { name: 'Version', cell: ({ attributes }) => <Plain text={attribute(attributes, 'package_version')} /> },
-            {
-              name: 'Mended in',
-              cell: ({ attributes }) => <Plain text={attribute(attributes, 'fixed_in_version') ?? '—'} />,
-            },
-            {
-              name: 'What',
-              wide: true,
-              cell: ({ description }) => (
-                <span class="faint">
-                  <Plain text={description} />
-                </span>
-              ),
-            },
-          ]}
-        />
-      )}
+    <Panel title={`Findings in ${imageTags?.[0] ?? imageDigest.slice(7, 19)}`} flush={(live.data?.length ?? 0) > 0}>
+      <Answered live={live} what="findings">
+        {(found) =>
+          found.length === 0 ? (
+            <Empty title="The scan found nothing" />
+          ) : (
+            <Table
+              caption="Findings, the worst first"
+              rows={found.slice(0, mostFindings)}
+              keyOf={({ name = '', attributes = [] }) =>
+                `${name} ${attributes.map(({ value = '' }) => value).join(' ')}`
+              }
+              columns={[
+                {
+                  name: 'Severity',
+                  cell: ({ severity = 'UNDEFINED' }) => <Status health={healths[severity] ?? unknown} />,
+                },
+                { name: 'Vulnerability', cell: ({ name }) => <Plain text={name} /> },
+                { name: 'Package', cell: ({ attributes }) => <Plain text={attribute(attributes, 'package_name')} /> },
+                {
+                  name: 'Version',
+                  cell: ({ attributes }) => <Plain text={attribute(attributes, 'package_version')} />,
+                },
+                {
+                  name: 'Mended in',
+                  cell: ({ attributes }) => <Plain text={attribute(attributes, 'fixed_in_version') ?? '—'} />,
+                },
+                {
+                  name: 'What',
+                  wide: true,
+                  cell: ({ description }) => (
+                    <span class="faint">
+                      <Plain text={description} />
+                    </span>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
+      </Answered>
     </Panel>
   );
 }

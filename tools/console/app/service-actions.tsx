@@ -19,7 +19,8 @@ export function ServiceActions({
   const { serviceName = '', desiredCount = 0, schedulingStrategy, deploymentController, status } = service;
   const cluster = lastOf(service.clusterArn);
   const [asked, setAsked] = useState<'scale' | 'deploy'>();
-  const [count, setCount] = useState(desiredCount);
+  /** As it was typed: a field that is empty is no number. */
+  const [count, setCount] = useState('');
   const active = status === 'ACTIVE' ? `${cluster}/${serviceName}` : undefined;
   const input = { cluster, service: serviceName };
   const mayScale = useMay(active === undefined ? undefined : `scale ${active}`, () =>
@@ -35,7 +36,7 @@ export function ServiceActions({
       {mayScale && schedulingStrategy !== 'DAEMON' ? (
         <Button
           onClick={() => {
-            setCount(desiredCount);
+            setCount(String(desiredCount));
             setAsked('scale');
           }}
         >
@@ -47,9 +48,9 @@ export function ServiceActions({
         <Dialog
           title="How many tasks?"
           yes="Scale"
-          done={`${serviceName} gets ${plural(count, 'task')}.`}
+          done={`${serviceName} gets ${plural(Number(count), 'task')}.`}
           act={async () => {
-            await ecs('UpdateService', { ...input, desiredCount: count });
+            await ecs('UpdateService', { ...input, desiredCount: Number(count) });
             again();
           }}
           close={close}
@@ -64,7 +65,7 @@ export function ServiceActions({
               max={5000}
               required
               value={count}
-              onInput={(event) => setCount(event.currentTarget.valueAsNumber || 0)}
+              onInput={(event) => setCount(event.currentTarget.value)}
             />
           </label>
           <p class="faint">A scaling policy of the service may change the count again.</p>

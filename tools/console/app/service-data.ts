@@ -1,5 +1,5 @@
-import { AwsError, cloudwatch, ecs, inGroups, pages } from './aws.ts';
-import type { Point } from './chart.tsx';
+import { AwsError, ecs, inGroups, pages, unlessRefused } from './aws.ts';
+import { type Hour, readHour } from './metrics-data.ts';
 import type { ServiceDeployment, ServiceRow, Task, TaskDefinition } from './types.ts';
 
 /** Deployments that are remembered, newest first, with the task definitions of their revisions by the revisions' ARNs. */
@@ -32,22 +32,12 @@ export async function readService(cluster: string, name: string, signal: AbortSi
       '',
     );
   const [running, stopped, definition, history] = await Promise.all([
-    orElse(tasksOf(cluster, name, 'RUNNING', signal), []),
-    orElse(tasksOf(cluster, name, 'STOPPED', signal), []),
-    orElse(definitionOf(service.taskDefinition, signal), undefined),
-    orElse(deploymentsOf(cluster, name, signal), { deployments: [], definitionOf: new Map<string, string>() }),
+    unlessRefused(tasksOf(cluster, name, 'RUNNING', signal), []),
+    unlessRefused(tasksOf(cluster, name, 'STOPPED', signal), []),
+    unlessRefused(definitionOf(service.taskDefinition, signal), undefined),
+    unlessRefused(deploymentsOf(cluster, name, signal), { deployments: [], definitionOf: new Map<string, string>() }),
   ]);
   return { service, running, stopped, definition, ...history };
-}
-
-/** What is refused is left out; everything else that goes wrong is an error. */
-async function orElse<T>(work: Promise<T>, other: T): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof AwsError && error.isRefusal) return other;
-    throw error;
-  }
 }
 
 async function tasksOf(
@@ -114,48 +104,17 @@ export async function deploymentsOf(
   };
 }
 
-export interface Usage {
-  readonly from: number;
-  readonly to: number;
-  readonly cpu: readonly Point[];
-  readonly memory: readonly Point[];
-}
-
-/** Seconds of a point of a curve. */
-export const usageStep = 60;
-
 /** CPU and memory of the last hour, in percent of what tasks reserve. */
-export async function readUsage(cluster: string, service: string, signal: AbortSignal): Promise<Usage> {
-  const to = Math.floor(Date.now() / 60_000) * 60;
-  const from = to - 3600;
-  const query = (Id: string, MetricName: string) => ({
-    Id,
-    MetricStat: {
-      Metric: {
-        Namespace: 'AWS/ECS',
-        MetricName,
-        Dimensions: [
-          { Name: 'ClusterName', Value: cluster },
-          { Name: 'ServiceName', Value: service },
-        ],
-      },
-      Period: usageStep,
-      Stat: 'Average',
-    },
-  });
-  const { MetricDataResults = [] } = await cloudwatch(
-    'GetMetricData',
-    {
-      StartTime: from,
-      EndTime: to,
-      ScanBy: 'TimestampAscending',
-      MetricDataQueries: [query('cpu', 'CPUUtilization'), query('memory', 'MemoryUtilization')],
-    },
-    { signal },
+export type Usage = Hour<'cpu' | 'memory'>;
+
+/** @throws AwsError */
+export const readUsage = (cluster: string, service: string, signal: AbortSignal): Promise<Usage> =>
+  readHour(
+    'AWS/ECS',
+    [
+      { Name: 'ClusterName', Value: cluster },
+      { Name: 'ServiceName', Value: service },
+    ],
+    { cpu: ['CPUUtilization', 'Average'], memory: ['MemoryUtilization', 'Average'] },
+    signal,
   );
-  const points = (id: string): readonly Point[] => {
-    const { Timestamps = [], Values = [] } = MetricDataResults.find(({ Id }) => Id === id) ?? {};
-    return Timestamps.map((time, i): Point => [time, Values[i] ?? 0]);
-  };
-  return { from, to, cpu: points('cpu'), memory: points('memory') };
-}

@@ -6,20 +6,18 @@ import { lastOf, shortImage, visible } from './format.ts';
 import { healthOf } from './health.ts';
 import { useLive } from './live.ts';
 import { LogsPanel } from './logs.tsx';
-import { Ago, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { hourStep } from './metrics-data.ts';
+import { Ago, Answered, Empty, LiveMark, Panel, Plain, Status } from './parts.tsx';
 import { link } from './route.ts';
 import { ServiceActions } from './service-actions.tsx';
-import { readService, readUsage, type ServiceData, usageStep } from './service-data.ts';
+import { readService, readUsage, type ServiceData } from './service-data.ts';
 import { TasksPanel } from './tasks.tsx';
 import { ServiceTraffic } from './traffic.tsx';
 
 /** One service: how it stands, how it got there, what it does now, and what can be done about it. */
 export function ServicePage({ cluster, name }: { readonly cluster: string; readonly name: string }): JSX.Element {
-  const { data, error, at, again } = useLive(
-    `service ${cluster}/${name}`,
-    (signal) => readService(cluster, name, signal),
-    3000,
-  );
+  const live = useLive(`service ${cluster}/${name}`, (signal) => readService(cluster, name, signal), 3000);
+  const { data, again } = live;
   return (
     <>
       <nav class="path" aria-label="Where this is">
@@ -30,17 +28,12 @@ export function ServicePage({ cluster, name }: { readonly cluster: string; reado
           <Plain text={name} />
         </h1>
         {data === undefined ? null : <Status health={healthOf(data.service)} />}
-        <LiveMark at={at} error={error} />
+        <LiveMark live={live} />
         {data === undefined ? null : <ServiceActions data={data} again={again} />}
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? (
-        error === undefined ? (
-          <Loading what="the service" />
-        ) : null
-      ) : (
-        <Body data={data} again={again} />
-      )}
+      <Answered live={live} what="the service">
+        {(service) => <Body data={service} again={again} />}
+      </Answered>
     </>
   );
 }
@@ -129,36 +122,31 @@ function UsagePanel(props: {
 }): JSX.Element {
   const { cluster, data, marks } = props;
   const name = data.service.serviceName ?? '';
-  const { data: usage, error } = useLive(
-    `usage ${cluster}/${name}`,
-    (signal) => readUsage(cluster, name, signal),
-    20_000,
-  );
+  const live = useLive(`usage ${cluster}/${name}`, (signal) => readUsage(cluster, name, signal), 20_000);
   const reservesNoCpu =
     data.definition?.cpu === undefined &&
     data.definition?.containerDefinitions?.every(({ cpu = 0 }) => cpu === 0) === true;
-  const shared = { unit: '%', from: usage?.from ?? 0, to: usage?.to ?? 1, marks, step: usageStep };
+  const shared = { unit: '%', marks, step: hourStep };
   return (
     <Panel
       title="CPU and memory"
       aside={<span class="faint">of what tasks reserve, the last hour; upright lines are deployments</span>}
     >
-      {error === undefined ? null : <Refusal error={error} />}
-      {usage === undefined ? (
-        error === undefined ? (
-          <Loading what="measurements" />
-        ) : null
-      ) : (
-        <div class="charts">
-          <Chart
-            title="CPU"
-            points={usage.cpu}
-            {...shared}
-            {...(reservesNoCpu ? { nothing: 'The tasks reserve no CPU, so there is no part of it to show.' } : {})}
-          />
-          <Chart title="Memory" points={usage.memory} {...shared} />
-        </div>
-      )}
+      <Answered live={live} what="measurements">
+        {({ from, to, cpu, memory }) => (
+          <div class="charts">
+            <Chart
+              title="CPU"
+              points={cpu}
+              from={from}
+              to={to}
+              {...shared}
+              {...(reservesNoCpu ? { nothing: 'The tasks reserve no CPU, so there is no part of it to show.' } : {})}
+            />
+            <Chart title="Memory" points={memory} from={from} to={to} {...shared} />
+          </div>
+        )}
+      </Answered>
     </Panel>
   );
 }

@@ -3,11 +3,11 @@ export interface Session {
   readonly arn: string;
   readonly account: string;
   readonly region: string;
-  /** Why there is none, for the page that asks to sign in. */
 }
 
 export type SessionState =
   | { readonly kind: 'asking' }
+  /** `notice`: why there is none, for the page that asks to sign in. */
   | { readonly kind: 'out'; readonly notice?: string }
   | { readonly kind: 'in'; readonly session: Session };
 

@@ -1,6 +1,5 @@
-import { type Balancer, balancers, cloudwatch, type Listener, type TargetGroup, type TargetHealth } from './aws.ts';
-import type { Point } from './chart.tsx';
-import { usageStep } from './service-data.ts';
+import { type Balancer, balancers, type Listener, type TargetGroup, type TargetHealth } from './aws.ts';
+import { type Dimensions, type Hour, readHour } from './metrics-data.ts';
 
 export interface Group extends TargetGroup {
   readonly targets: readonly TargetHealth[];
@@ -37,14 +36,8 @@ export async function readBalancers(signal: AbortSignal): Promise<readonly Balan
   );
 }
 
-export interface Traffic {
-  readonly from: number;
-  readonly to: number;
-  /** Requests a minute. */
-  readonly requests: readonly Point[];
-  /** Milliseconds. */
-  readonly latency: readonly Point[];
-}
+/** Requests a minute, and milliseconds until they are answered. */
+export type Traffic = Hour<'requests' | 'latency'>;
 
 /** `app/web/50dc6c495c0c9188` of a load balancer's ARN, `targetgroup/web/…` of a target group's: their names to CloudWatch. */
 export const metricName = (arn: string): string =>
@@ -53,34 +46,13 @@ export const metricName = (arn: string): string =>
     .at(-1)
     ?.replace(/^loadbalancer\//, '') ?? '';
 
-/** Requests and latencies of the last hour. @param dimensions of one load balancer, or of a target group behind one */
-export async function readTraffic(
-  dimensions: readonly { readonly Name: string; readonly Value: string }[],
-  signal: AbortSignal,
-): Promise<Traffic> {
-  const to = Math.floor(Date.now() / 60_000) * 60;
-  const from = to - 3600;
-  const query = (Id: string, MetricName: string, Stat: string) => ({
-    Id,
-    MetricStat: {
-      Metric: { Namespace: 'AWS/ApplicationELB', MetricName, Dimensions: [...dimensions] },
-      Period: usageStep,
-      Stat,
-    },
-  });
-  const { MetricDataResults = [] } = await cloudwatch(
-    'GetMetricData',
-    {
-      StartTime: from,
-      EndTime: to,
-      ScanBy: 'TimestampAscending',
-      MetricDataQueries: [query('requests', 'RequestCount', 'Sum'), query('latency', 'TargetResponseTime', 'Average')],
-    },
-    { signal },
+/** Requests and latencies of the last hour. @param dimensions of one load balancer, or of a target group behind one @throws AwsError */
+export async function readTraffic(dimensions: Dimensions, signal: AbortSignal): Promise<Traffic> {
+  const hour = await readHour(
+    'AWS/ApplicationELB',
+    dimensions,
+    { requests: ['RequestCount', 'Sum'], latency: ['TargetResponseTime', 'Average'] },
+    signal,
   );
-  const points = (id: string, factor: number): readonly Point[] => {
-    const { Timestamps = [], Values = [] } = MetricDataResults.find(({ Id }) => Id === id) ?? {};
-    return Timestamps.map((time, i): Point => [time, (Values[i] ?? 0) * factor]);
-  };
-  return { from, to, requests: points('requests', 1), latency: points('latency', 1000) };
+  return { ...hour, latency: hour.latency.map(([time, seconds]) => [time, seconds * 1000] as const) };
 }

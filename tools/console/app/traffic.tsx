@@ -2,8 +2,8 @@ import type { JSX } from 'preact';
 import { balancers } from './aws.ts';
 import { Chart } from './chart.tsx';
 import { useLive } from './live.ts';
-import { Loading, Panel, Refusal } from './parts.tsx';
-import { usageStep } from './service-data.ts';
+import { hourStep } from './metrics-data.ts';
+import { Answered, Empty, Panel } from './parts.tsx';
 import { metricName, readTraffic, type Traffic } from './traffic-data.ts';
 
 type Marks = readonly { readonly at: number; readonly text: string }[];
@@ -16,7 +16,7 @@ export function TrafficCharts({
   readonly traffic: Traffic;
   readonly marks?: Marks;
 }): JSX.Element {
-  const shared = { from: traffic.from, to: traffic.to, marks, step: usageStep };
+  const shared = { from: traffic.from, to: traffic.to, marks, step: hourStep };
   return (
     <div class="charts">
       <Chart
@@ -39,7 +39,7 @@ export function TrafficCharts({
 
 /** What a service's load balancer sends it. @param groupArn its target group */
 export function ServiceTraffic({ groupArn, marks }: { readonly groupArn: string; readonly marks: Marks }): JSX.Element {
-  const { data, error } = useLive(
+  const live = useLive(
     `traffic ${groupArn}`,
     async (signal) => {
       const { TargetGroups = [] } = await balancers(
@@ -49,7 +49,7 @@ export function ServiceTraffic({ groupArn, marks }: { readonly groupArn: string;
       );
       const balancer = TargetGroups[0]?.LoadBalancerArns?.[0];
       return balancer === undefined
-        ? undefined
+        ? null
         : readTraffic(
             [
               { Name: 'TargetGroup', Value: metricName(groupArn) },
@@ -65,14 +65,15 @@ export function ServiceTraffic({ groupArn, marks }: { readonly groupArn: string;
       title="Requests and latency"
       aside={<span class="faint">as its load balancer counts them, the last hour</span>}
     >
-      {error === undefined ? null : <Refusal error={error} />}
-      {data === undefined ? (
-        error === undefined ? (
-          <Loading what="measurements" />
-        ) : null
-      ) : (
-        <TrafficCharts traffic={data} marks={marks} />
-      )}
+      <Answered live={live} what="measurements">
+        {(traffic) =>
+          traffic === null ? (
+            <Empty title="No load balancer sends it anything" />
+          ) : (
+            <TrafficCharts traffic={traffic} marks={marks} />
+          )
+        }
+      </Answered>
     </Panel>
   );
 }

@@ -12,7 +12,6 @@ export type Task = Wire<sdk.Task>;
 export type Container = Wire<sdk.Container>;
 export type TaskDefinition = Wire<sdk.TaskDefinition>;
 export type ServiceDeployment = Wire<sdk.ServiceDeployment>;
-export type ServiceEvent = Wire<sdk.ServiceEvent>;
 export type Alarm = Wire<cw.MetricAlarm>;
 export type Repository = Wire<ecr.Repository>;
 export type ImageDetail = Wire<ecr.ImageDetail>;

@@ -1,4 +1,4 @@
-import type { Configuration } from './configuration.ts';
+import { type Configuration, takenBy } from './configuration.ts';
 
 const targetGroup = (name: string): string => `
 resource "aws_lb_target_group" "deployed_${name}" {
@@ -41,10 +41,7 @@ resource "aws_ecs_service" "deployed" {
 }
 resource "aws_iam_role" "codedeploy" {
   name = "tf-codedeploy"
-  assume_role_policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Principal = { Service = "codedeploy.amazonaws.com" }, Action = "sts:AssumeRole" }]
-  })
+  assume_role_policy = ${takenBy('codedeploy.amazonaws.com')}
 }
 resource "aws_iam_role_policy_attachment" "codedeploy" {
   role       = aws_iam_role.codedeploy.name

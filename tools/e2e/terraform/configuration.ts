@@ -9,3 +9,20 @@ export interface Configuration {
   /** How many resources that changes. */
   readonly changes: number;
 }
+
+/** The text of a policy: the account may do something with a resource. @param action and the resource, as expressions of Terraform */
+export const accountMay = (action: string, resource: string): string => `jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::\${data.aws_caller_identity.me.account_id}:root" }
+      Action    = ${action}
+      Resource  = ${resource}
+    }]
+  })`;
+
+/** The text of a trust policy: a service of AWS may take the role. */
+export const takenBy = (service: string): string => `jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "${service}" }, Action = "sts:AssumeRole" }]
+  })`;

@@ -1,12 +1,9 @@
-import type { Configuration } from './configuration.ts';
+import { type Configuration, takenBy } from './configuration.ts';
 
 const configuration = `
 resource "aws_iam_role" "machine" {
   name = "terraform-machine"
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{ Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }]
-  })
+  assume_role_policy = ${takenBy('ec2.amazonaws.com')}
 }
 resource "aws_iam_instance_profile" "machine" {
   name = "terraform-machine"

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Configuration } from './configuration.ts';
+import { accountMay, type Configuration } from './configuration.ts';
 
 const configuration = (file: string): string => `
 resource "aws_s3_bucket" "shelf" {
@@ -23,15 +23,7 @@ resource "aws_s3_bucket_ownership_controls" "shelf" {
 }
 resource "aws_s3_bucket_policy" "shelf" {
   bucket = aws_s3_bucket.shelf.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { AWS = "arn:aws:iam::\${data.aws_caller_identity.me.account_id}:root" }
-      Action    = "s3:GetObject"
-      Resource  = "\${aws_s3_bucket.shelf.arn}/*"
-    }]
-  })
+  policy = ${accountMay('"s3:GetObject"', '"${aws_s3_bucket.shelf.arn}/*"')}
 }
 resource "aws_s3_object" "settings" {
   bucket       = aws_s3_bucket.shelf.id

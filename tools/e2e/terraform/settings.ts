@@ -1,4 +1,4 @@
-import type { Configuration } from './configuration.ts';
+import { accountMay, type Configuration } from './configuration.ts';
 
 const configuration = `
 resource "aws_secretsmanager_secret" "db" {
@@ -13,15 +13,7 @@ resource "aws_secretsmanager_secret_version" "db" {
 }
 resource "aws_secretsmanager_secret_policy" "db" {
   secret_arn = aws_secretsmanager_secret.db.arn
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { AWS = "arn:aws:iam::\${data.aws_caller_identity.me.account_id}:root" }
-      Action    = "secretsmanager:GetSecretValue"
-      Resource  = "*"
-    }]
-  })
+  policy = ${accountMay('"secretsmanager:GetSecretValue"', '"*"')}
 }
 resource "aws_ssm_parameter" "mode" {
   name        = "/terraform/web/mode"

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +5,7 @@ import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { trafficEngines } from '../../server/traffic-engines.ts';
-import { ServerProcess } from '../../testbed/server-process.ts';
+import { ownAddresses, ServerProcess } from '../../testbed/server-process.ts';
 import { missingTerraform, Terraform } from '../../testbed/terraform.ts';
 import { alarms } from './alarms.ts';
 import { balancing } from './balancing.ts';
@@ -52,7 +51,7 @@ beforeAll(async () => {
     SLIPWAY_AGENT: 'off',
     SLIPWAY_WORKERS: '1',
     SLIPWAY_INSTANCE_PROVIDERS: 'none=/bin/echo {"instances":[]}',
-    SLIPWAY_LB_ADDRESSES: `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`,
+    SLIPWAY_LB_ADDRESSES: ownAddresses(),
   });
   await server.start();
   terraform = new Terraform(folder, server.aws(), server.endpoint, [

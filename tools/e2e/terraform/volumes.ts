@@ -1,4 +1,7 @@
-import type { Configuration } from './configuration.ts';
+import { accountMay, type Configuration } from './configuration.ts';
+
+const client =
+  '["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite", "elasticfilesystem:PutFileSystemPolicy"]';
 
 const configuration = `
 resource "aws_efs_file_system" "shop" {
@@ -34,15 +37,7 @@ resource "aws_efs_access_point" "web" {
 }
 resource "aws_efs_file_system_policy" "shop" {
   file_system_id = aws_efs_file_system.shop.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { AWS = "arn:aws:iam::\${data.aws_caller_identity.me.account_id}:root" }
-      Action    = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite", "elasticfilesystem:PutFileSystemPolicy"]
-      Resource  = aws_efs_file_system.shop.arn
-    }]
-  })
+  policy = ${accountMay(client, 'aws_efs_file_system.shop.arn')}
 }
 resource "aws_efs_backup_policy" "shop" {
   file_system_id = aws_efs_file_system.shop.id

@@ -1,0 +1,197 @@
+import type { SampleValues } from '../../testbed/sample-input.ts';
+
+export const account = '000000000000';
+/** Stands in what the account holds, and in no answer to anybody of another account. */
+export const canary = 'canary-4d1e';
+export const region = 'us-east-1';
+const digest = `sha256:${'0'.repeat(64)}`;
+export const arn = (service: string, resource: string): string => `arn:aws:${service}:${region}:${account}:${resource}`;
+export const trust = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:user/admin` }, Action: 'sts:AssumeRole' }],
+});
+const grant = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 'ecr:DescribeImages', Resource: '*' }],
+});
+
+/** Inputs that must look like something to be understood. Things named here exist before anybody calls. */
+export const values: SampleValues = {
+  repositoryName: 'team/web',
+  repositoryNames: ['team/web'],
+  imageIds: [{ imageTag: 'latest' }],
+  imageId: { imageTag: 'latest' },
+  layerDigest: digest,
+  layerDigests: [digest],
+  imageManifest: '{}',
+  lifecyclePolicyText: JSON.stringify({
+    rules: [
+      {
+        rulePriority: 1,
+        selection: { tagStatus: 'untagged', countType: 'imageCountMoreThan', countNumber: 100 },
+        action: { type: 'expire' },
+      },
+    ],
+  }),
+  policyText: grant,
+  uploadId: '00000000-0000-0000-0000-000000000000',
+  partFirstByte: 0,
+  partLastByte: 0,
+  imageTagMutability: 'MUTABLE',
+  resourceArn: arn('ecs', 'cluster/default'),
+  task: '0'.repeat(32),
+  tasks: ['0'.repeat(32)],
+  'GetTaskProtection.tasks': ['0'.repeat(32)],
+  serviceDeploymentArn: arn('ecs', 'service-deployment/default/web/sample'),
+  serviceDeploymentArns: [arn('ecs', 'service-deployment/default/web/sample')],
+  serviceRevisionArns: [arn('ecs', 'service-revision/default/web/1')],
+  PolicyArn: `arn:aws:iam::${account}:policy/sample`,
+  PermissionsBoundary: `arn:aws:iam::${account}:policy/sample`,
+  PolicySourceArn: `arn:aws:iam::${account}:user/reader`,
+  PolicyDocument: grant,
+  AssumeRolePolicyDocument: trust,
+  OpenIDConnectProviderArn: `arn:aws:iam::${account}:oidc-provider/ci.example.com`,
+  ThumbprintList: ['0'.repeat(40)],
+  Url: 'https://ci.example.com',
+  VersionId: 'v1',
+  AccessKeyId: 'AKIA0000000000SAMPLE',
+  Status: 'Inactive',
+  SSHPublicKeyId: 'APKA0000000000000SAMPLE',
+  Encoding: 'SSH',
+  CertificateId: '0'.repeat(32),
+  'CreateDelegationRequest.Permissions': { PolicyTemplateArn: `arn:aws:iam::${account}:policy/sample` },
+  registryId: account,
+  principalArn: `arn:aws:iam::${account}:role/short`,
+  RoleArn: `arn:aws:iam::${account}:role/short`,
+  DeletionTaskId: 'task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-0000-0000-000000000000',
+};
+const elbArn = (resource: string): string => `arn:aws:elasticloadbalancing:us-east-1:${account}:${resource}`;
+/** ECR's and ECS's members of the same name want ARNs of their own. */
+export const valuesOf: Readonly<Record<string, SampleValues>> = {
+  ecr: { ...values, resourceArn: arn('ecr', 'repository/team/web') },
+  ec2: {
+    ...values,
+    // What a call may refuse before it looks at anything else, and what is there in every account.
+    CidrBlock: '10.7.0.0/16',
+    Attribute: 'enableDnsSupport',
+    'ModifySecurityGroupRules.SecurityGroupRules': [{ SecurityGroupRuleId: 'sgr-00000000000000000' }],
+    LaunchTemplateName: 'none',
+    LaunchTemplateData: { InstanceType: 'm5.large' },
+    DhcpConfigurations: [{ Key: 'domain-name', Values: ['example.com'] }],
+    'CreateTags.Tags': [{ Key: 'team', Value: 'blue' }],
+    'CreateTags.Resources': ['vpc-00000000000000000'],
+    Resources: ['vpc-00000000000000000'],
+  },
+  elasticloadbalancing: {
+    ...values,
+    Name: 'sample',
+    LoadBalancerArn: elbArn('loadbalancer/app/canary/0000000000000000'),
+    TargetGroupArn: elbArn('targetgroup/canary/0000000000000000'),
+    ListenerArn: elbArn('listener/app/canary/0000000000000000/0000000000000000'),
+    RuleArn: elbArn('listener-rule/app/canary/0000000000000000/0000000000000000/0000000000000000'),
+    ResourceArns: [elbArn('targetgroup/canary/0000000000000000')],
+    SecurityGroups: ['sg-00000000000000000'],
+    IpAddressType: 'ipv4',
+    Priority: 1,
+    Targets: [{ Id: '10.0.0.1' }],
+    Actions: [{ Type: 'forward' }],
+    DefaultActions: [{ Type: 'forward' }],
+    Conditions: [{ Field: 'path-pattern' }],
+    Certificates: [{ CertificateArn: 'sample' }],
+    RulePriorities: [{ RuleArn: elbArn('listener-rule/app/canary/0/0/0'), Priority: 1 }],
+    Attributes: [{ Key: 'idle_timeout.timeout_seconds', Value: '60' }],
+    Tags: [{ Key: 'team', Value: 'blue' }],
+  },
+  codedeploy: {
+    ...values,
+    ResourceArn: arn('codedeploy', 'application:sample'),
+    Tags: [{ Key: 'team', Value: 'blue' }],
+  },
+  acm: {
+    ...values,
+    CertificateArn: `arn:aws:acm:us-east-1:${account}:certificate/00000000-0000-4000-8000-000000000000`,
+    Tags: [{ Key: 'team', Value: 'blue' }],
+  },
+  logs: {
+    ...values,
+    resourceArn: arn('logs', 'log-group:canary'),
+    logGroupName: 'sample',
+    retentionInDays: 1,
+    tags: { team: 'blue' },
+    'UntagLogGroup.tags': ['team'],
+    // A session of one that is there would last.
+    logGroupIdentifiers: ['none'],
+    logGroupIdentifier: 'none',
+  },
+  monitoring: {
+    ...values,
+    ResourceARN: arn('cloudwatch', 'alarm:canary'),
+    Tags: [{ Key: 'team', Value: 'blue' }],
+    AlarmNames: ['none'],
+    StateValue: 'OK',
+    Namespace: 'sample',
+    MetricData: [{ MetricName: 'sample', Value: 1 }],
+  },
+  autoscaling: {
+    ...values,
+    AutoScalingGroupName: 'none',
+    LaunchTemplate: { LaunchTemplateName: 'none' },
+    InstanceId: 'i-00000000000000000',
+    InstanceIds: ['i-00000000000000000'],
+    HealthStatus: 'Healthy',
+    'CreateOrUpdateTags.Tags': [{ ResourceId: 'none', Key: 'team', Value: 'blue' }],
+    'DeleteTags.Tags': [{ ResourceId: 'none', Key: 'team' }],
+  },
+  'application-autoscaling': {
+    ...values,
+    ServiceNamespace: 'ecs',
+    ResourceId: 'service/default/none',
+    ScalableDimension: 'ecs:service:DesiredCount',
+    ResourceARN: arn('application-autoscaling', 'scalable-target/none'),
+    Tags: { team: 'blue' },
+    ResourceIds: ['service/default/none'],
+    PolicyType: 'StepScaling',
+  },
+  secretsmanager: {
+    ...values,
+    Name: 'sample',
+    SecretId: 'none',
+    VersionId: undefined,
+    Tags: [{ Key: 'team', Value: 'blue' }],
+    ResourcePolicy: grant,
+    SecretIdList: ['none'],
+  },
+  ssm: {
+    ...values,
+    Name: 'none',
+    ResourceType: 'Parameter',
+    ResourceId: 'canary',
+    TagKeys: ['team'],
+    'PutParameter.Type': 'String',
+    'AddTagsToResource.Tags': [{ Key: 'team', Value: 'blue' }],
+  },
+  classic: {
+    ...values,
+    LoadBalancerName: 'canary',
+    LoadBalancerNames: ['canary'],
+    Listeners: [{ Protocol: 'TCP', LoadBalancerPort: 80, InstancePort: 80 }],
+    Instances: [{ InstanceId: 'i-00000000000000000' }],
+    HealthCheck: { Target: 'TCP:80', Interval: 30, Timeout: 5, UnhealthyThreshold: 2, HealthyThreshold: 2 },
+    LoadBalancerAttributes: { ConnectionSettings: { IdleTimeout: 60 } },
+    LoadBalancerPort: 80,
+    LoadBalancerPorts: [80],
+    'AddTags.Tags': [{ Key: 'team', Value: 'blue' }],
+    'RemoveTags.Tags': [{ Key: 'team' }],
+  },
+  ecs: {
+    ...values,
+    'TagResource.tags': [{ key: 'team', value: 'blue' }],
+    taskSet: 'ecs-svc/1000000000000000000',
+    primaryTaskSet: 'ecs-svc/1000000000000000000',
+  },
+  'ecr-public': {
+    ...values,
+    resourceArn: `arn:aws:ecr-public::${account}:repository/team/web`,
+    tags: [{ Key: 'team', Value: 'blue' }],
+  },
+};
