@@ -8,6 +8,7 @@ import { useMay } from './live.ts';
 import { Ago, Button, Empty, Panel, Plain, Status } from './parts.tsx';
 import { Progress } from './progress.tsx';
 import { RevisionDifference } from './revision-difference.tsx';
+import { type Rollback, rollbackOf } from './rollback.ts';
 import type { History, ServiceData } from './service-data.ts';
 import type { ServiceDeployment } from './types.ts';
 
@@ -94,7 +95,10 @@ function Past({
   );
 }
 
-type Question = { readonly kind: 'continue'; readonly hookId: string } | { readonly kind: 'rollback' };
+/** What is asked, with what an answer does: what the page shows of it since changes neither. */
+type Question =
+  | { readonly kind: 'continue'; readonly hookId: string }
+  | { readonly kind: 'rollback'; readonly back: Rollback };
 
 interface CurrentProps {
   readonly deployment: ServiceDeployment;
@@ -174,8 +178,8 @@ function Current(props: CurrentProps): JSX.Element {
               Approve and go on
             </Button>
           ) : null}
-          {mayStop ? (
-            <Button kind="danger" onClick={() => setQuestion({ kind: 'rollback' })}>
+          {mayStop && back !== undefined ? (
+            <Button kind="danger" onClick={() => setQuestion({ kind: 'rollback', back })}>
               Roll back
             </Button>
           ) : null}
@@ -190,7 +194,7 @@ function Current(props: CurrentProps): JSX.Element {
             question.kind === 'rollback' ? 'The service goes back to what it ran before.' : 'The deployment goes on.'
           }
           act={async () => {
-            if (question.kind === 'rollback') await back?.act();
+            if (question.kind === 'rollback') await question.back.act();
             else await ecs('ContinueServiceDeployment', { ...goOn, hookId: question.hookId });
             again();
           }}
@@ -209,23 +213,6 @@ function Current(props: CurrentProps): JSX.Element {
       )}
     </div>
   );
-}
-
-/**
- * How a deployment is taken back: one that shifts traffic is stopped, which sends all of it to the revision before; one that goes task by
- * task is followed by another with what ran before.
- */
-function rollbackOf(
-  { serviceDeploymentArn, serviceArn, clusterArn, lifecycleStage }: ServiceDeployment,
-  before: string | undefined,
-): { readonly may: () => Promise<boolean>; readonly act: () => Promise<unknown> } | undefined {
-  if (lifecycleStage !== undefined) {
-    const stop = { serviceDeploymentArn, stopType: 'ROLLBACK' } as const;
-    return { may: () => ecs.may('StopServiceDeployment', stop), act: () => ecs('StopServiceDeployment', stop) };
-  }
-  if (before === undefined) return undefined;
-  const update = { cluster: lastOf(clusterArn), service: lastOf(serviceArn), taskDefinition: before };
-  return { may: () => ecs.may('UpdateService', update), act: () => ecs('UpdateService', update) };
 }
 
 function Stages({ at }: { readonly at: string }): JSX.Element {
