@@ -21,6 +21,8 @@ export interface BrowserOptions extends SessionsPorts {
 /** What lets browsers in: who signs in, and the calls of those who have. */
 export interface Browser {
   readonly calls: BrowserCalls;
+  /** Who asks, for other routes below `/console`: whoever has a session. It may be asked again while an answer goes on. */
+  readonly caller: NonNullable<WebRoute['caller']>;
   readonly web: readonly WebService[];
   readonly jobs: readonly Job[];
 }
@@ -86,6 +88,7 @@ export function openBrowser(options: BrowserOptions): Browser {
 
   return {
     calls: { path: '/console/api', caller: callerOf },
+    caller: proven,
     web: [
       {
         name: 'console-session',

@@ -23,7 +23,10 @@ import { claimProviders, releaseProviders } from './provider-records.ts';
 import { scan } from './scan.ts';
 
 /** The cluster's record, whatever its status, or undefined. */
-export async function findCluster(ports: EcsPorts, ref: ClusterRef): Promise<ClusterRecord | undefined> {
+export async function findCluster(
+  ports: Pick<EcsPorts, 'records'>,
+  ref: ClusterRef,
+): Promise<ClusterRecord | undefined> {
   const stored = await ports.records.get<ClusterRecord>(
     clusterPartition(ref.account, ref.cluster),
     clusterKeys.cluster,

@@ -39,7 +39,10 @@ export function tagOnCreate(action: string, arn: string, tags: readonly Tag[] | 
   ];
 }
 
-export async function clusterResource(ports: EcsPorts, ref: ClusterRef): Promise<ResourceRef> {
+export async function clusterResource(
+  ports: Pick<EcsPorts, 'records' | 'region'>,
+  ref: ClusterRef,
+): Promise<ResourceRef> {
   const cluster = await findCluster(ports, ref);
   return resource(arns.cluster(ports.region, ref.account, ref.cluster), cluster?.tags);
 }

@@ -78,6 +78,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'console',
         'console-code',
         'console-session',
+        'changes',
         'webhook-administration',
         'hook-administration',
         'alarm-administration',

@@ -149,9 +149,16 @@ describe.skipIf(missing !== undefined)(
       await session.send('Network.enable');
       let received = 0;
       session.on('Network.loadingFinished', ({ encodedDataLength }) => (received += encodedDataLength));
+      const changes = page.waitForResponse((answer) => answer.url().includes('/console/changes'));
       await page.goto(await signedIn());
       await serviceLink('web').waitFor();
       await serviceLink('worker').waitFor();
+      const stream = await changes;
+      expect([stream.url(), stream.status(), stream.headers()['content-type']]).toEqual([
+        `${server.endpoint}/console/changes?cluster=default`,
+        200,
+        'text/event-stream',
+      ]);
       expect(received).toBeGreaterThan(5000);
       expect(received).toBeLessThan(250 * 1024);
       expect(new URL(page.url()).hash).toBe('#/');

@@ -5,6 +5,7 @@ import { createGateway, type GatewayOptions, type GatewayRoute, type Listening }
 import type { FirstAdministrator, Identity } from '@slipway/auth/identity';
 import type { Rates, UsageSource } from '@slipway/auth/rates';
 import type { ControlPlane } from '@slipway/scheduler/control';
+import { ChangeStreams } from '@slipway/scheduler/ecs';
 import type { Storage } from '@slipway/storage/engine';
 import type { Tracing } from '@slipway/storage/telemetry';
 import { consoleService } from '../console/index.ts';
@@ -66,9 +67,17 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   const ready = watchStore(config, foundations, () => scheduler.disconnectAgents(), opened);
 
   const browser = openBrowser({ records: storage.records, clock, random: foundations.random, identity });
+  const changes = new ChangeStreams({
+    records: storage.records,
+    clock,
+    log,
+    region: config.region,
+    authorizer: identity.authorizer,
+    caller: browser.caller,
+  });
   const gateway = createGateway({
     services: [...registry.services, ...scheduler.services, ...identity.services],
-    web: [...registry.web, ...scheduler.web, agentProgramService(), ...browser.web, consoleService()],
+    web: [...registry.web, ...scheduler.web, agentProgramService(), ...browser.web, changes.web, consoleService()],
     browser: browser.calls,
     upgrades: [...registry.upgrades, ...scheduler.upgrades],
     repository: registry.repository,
@@ -92,6 +101,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   );
   const { source } = certificates;
   opened.defer(() => gateway.close());
+  opened.defer(() => changes.close());
   const listened = await gateway.listen({
     host: config.host,
     port: role.port,

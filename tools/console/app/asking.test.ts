@@ -80,7 +80,11 @@ test('services are read without anything else; a part that is refused is said, a
     says({ serviceArns: ['web'] }),
     says({ services: [{ serviceName: 'web' }] }),
   ];
-  expect(await readServices(signal)).toEqual({ services: [{ serviceName: 'web' }], refused: [] });
+  expect(await readServices(signal)).toEqual({
+    clusters: ['default'],
+    services: [{ serviceName: 'web' }],
+    refused: [],
+  });
   expect(asked.map(({ target }) => target.split('.')[1])).toEqual(['ListClusters', 'ListServices', 'DescribeServices']);
   answers = [says({ clusterArns: ['default', 'other'] }), refused, refused];
   const { services, refused: parts } = await readServices(signal);

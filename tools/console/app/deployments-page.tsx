@@ -15,6 +15,7 @@ interface UnderWay extends History {
 interface Deployments {
   readonly underWay: readonly UnderWay[];
   readonly services: readonly ServiceRow[];
+  readonly clusters: readonly string[];
 }
 
 /** Deployments under way that the page shows with all they wait for. */
@@ -22,6 +23,7 @@ const mostUnderWay = 20;
 
 async function read(signal: AbortSignal): Promise<Deployments> {
   const {
+    clusters,
     services,
     refused: [refusal],
   } = await readServices(signal);
@@ -33,7 +35,11 @@ async function read(signal: AbortSignal): Promise<Deployments> {
       ...(await deploymentsOf(lastOf(service.clusterArn), service.serviceName ?? '', signal, 2)),
     })),
   );
-  return { underWay: underWay.filter(({ deployments }) => deployments[0] && isUnderWay(deployments[0])), services };
+  return {
+    underWay: underWay.filter(({ deployments }) => deployments[0] && isUnderWay(deployments[0])),
+    services,
+    clusters,
+  };
 }
 
 /** Also a revision that bakes, or waits for a person: it has all of its tasks and is not over. */
@@ -41,7 +47,7 @@ const mayBeUnderWay = ({ deployments }: ServiceRow): boolean => primaryOf(deploy
 
 /** What is being deployed and what was last, over all services; what waits for a person is decided here. */
 export function DeploymentsPage(): JSX.Element {
-  const live = useLive('deployments', read, 3000);
+  const live = useLive('deployments', read, 3000, ({ clusters }) => clusters);
   return (
     <>
       <header class="page">

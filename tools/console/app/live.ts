@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { AwsError } from './aws.ts';
+import { changes } from './changes.ts';
 
 /** Something that is asked for again and again while it is looked at. */
 export interface Live<T> {
@@ -11,14 +12,27 @@ export interface Live<T> {
   readonly again: () => void;
 }
 
+/** So often is asked what changes are told of: not all that pages show is part of a cluster, and a new cluster is told of by none. */
+const whileTold = 15_000;
+/** After what is told, more is waited for, so that one change that is many records is one question. Milliseconds. */
+const gathering = 300;
+
 /**
  * Asks now, and again `every` milliseconds after each answer, less often where answers take long or fail; not while the page is hidden.
  * @param key what it is about: when it changes, everything begins anew
+ * @param clustersOf which clusters an answer is about: while their changes are told, it is asked for when there are some
  */
-export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>, every = 5000): Live<T> {
+export function useLive<T>(
+  key: string,
+  ask: (signal: AbortSignal) => Promise<T>,
+  every = 5000,
+  clustersOf?: (data: T) => readonly string[],
+): Live<T> {
   const [state, setState] = useState<{ key: string; data?: T; error?: AwsError; at: number }>({ key, at: 0 });
   const asking = useRef(ask);
   asking.current = ask;
+  const about = useRef(clustersOf);
+  about.current = clustersOf;
   const wake = useRef<() => void>(() => undefined);
   useEffect(() => {
     const controller = new AbortController();
@@ -27,6 +41,25 @@ export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     let running = false;
     let once = false;
     let failures = 0;
+    /** Since the last question: something changed. */
+    let stale = false;
+    /** Milliseconds of rest after the last answer: a page over a large installation asks for a fifth of the time at most. */
+    let rest = 0;
+    let ended = 0;
+    let clusters: readonly string[] = [];
+    let deaf: (() => void) | undefined;
+    const changed = (): void => {
+      stale = true;
+      if (running) return;
+      clearTimeout(timer);
+      timer = setTimeout(looked, Math.max(gathering, ended + rest - performance.now()));
+    };
+    const listen = (names: readonly string[]): void => {
+      if (names.join(' ') === clusters.join(' ')) return;
+      deaf?.();
+      clusters = names;
+      deaf = names.length === 0 ? undefined : changes.listen(names, changed);
+    };
     const turn = async (): Promise<void> => {
       if (running) {
         once = true;
@@ -34,11 +67,15 @@ export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
       }
       clearTimeout(timer);
       running = true;
+      stale = false;
       const began = performance.now();
       try {
         const data = await asking.current(signal);
         failures = 0;
-        if (!signal.aborted) setState({ key, data, at: Date.now() });
+        if (!signal.aborted) {
+          setState({ key, data, at: Date.now() });
+          listen(about.current?.(data) ?? []);
+        }
       } catch (error) {
         failures++;
         if (!signal.aborted) {
@@ -48,9 +85,10 @@ export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
       }
       running = false;
       if (signal.aborted) return;
-      // A page over a large installation asks for a fifth of the time at most.
-      const took = performance.now() - began;
-      const wait = once ? 0 : Math.max(every, took * 4) * Math.min(8, 2 ** failures);
+      ended = performance.now();
+      rest = (ended - began) * 4;
+      const usual = stale ? gathering : changes.tells(clusters) ? Math.max(every, whileTold) : every;
+      const wait = once ? 0 : Math.max(usual, rest) * Math.min(8, 2 ** failures);
       once = false;
       timer = setTimeout(looked, wait);
     };
@@ -69,6 +107,7 @@ export function useLive<T>(key: string, ask: (signal: AbortSignal) => Promise<T>
     return () => {
       controller.abort();
       clearTimeout(timer);
+      deaf?.();
       document.removeEventListener('visibilitychange', shown);
     };
   }, [key, every]);

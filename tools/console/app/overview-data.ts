@@ -1,7 +1,10 @@
 import { type AwsError, cloudwatch, ecs, inGroups, pages, unlessRefused } from './aws.ts';
+import { lastOf } from './format.ts';
 import type { Alarm, Host, ServiceRow } from './types.ts';
 
 export interface Services {
+  /** Names of all clusters. */
+  readonly clusters: readonly string[];
   readonly services: readonly ServiceRow[];
   /** Parts that were refused, each once. */
   readonly refused: readonly AwsError[];
@@ -17,7 +20,7 @@ export async function readServices(signal: AbortSignal): Promise<Services> {
   const { refused, shown } = parts();
   const clusters = await shown(clustersOf(signal));
   const services = await Promise.all(clusters.map((cluster) => shown(servicesOf(cluster, signal))));
-  return { services: services.flat(), refused };
+  return { clusters: clusters.map(lastOf), services: services.flat(), refused };
 }
 
 /** Services and hosts of all clusters, and alarms that ring; what is refused is left out and said. @throws AwsError */
@@ -33,7 +36,7 @@ export async function readOverview(signal: AbortSignal): Promise<Overview> {
       ),
     ),
   ]);
-  return { services: services.flat(), hosts: hosts.flat(), alarms, refused };
+  return { clusters: clusters.map(lastOf), services: services.flat(), hosts: hosts.flat(), alarms, refused };
 }
 
 /** Parts of a page: what is refused of them is empty, and noted. */

@@ -34,7 +34,7 @@ import type { Host, ServiceRow } from './types.ts';
 
 /** Services with health, deployments under way, hosts, and what needs attention, on one screen. */
 export function OverviewPage(): JSX.Element {
-  const live = useLive('overview', readOverview);
+  const live = useLive('overview', readOverview, 5000, ({ clusters }) => clusters);
   return (
     <>
       <header class="page">

@@ -16,7 +16,12 @@ import { ServiceTraffic } from './traffic.tsx';
 
 /** One service: how it stands, how it got there, what it does now, and what can be done about it. */
 export function ServicePage({ cluster, name }: { readonly cluster: string; readonly name: string }): JSX.Element {
-  const live = useLive(`service ${cluster}/${name}`, (signal) => readService(cluster, name, signal), 3000);
+  const live = useLive(
+    `service ${cluster}/${name}`,
+    (signal) => readService(cluster, name, signal),
+    3000,
+    () => [cluster],
+  );
   const { data, again } = live;
   return (
     <>
