@@ -9,7 +9,6 @@ import {
   type WebService,
 } from '@slipway/auth/contract';
 import { waitAtMost } from '@slipway/storage/clock';
-import type Koa from 'koa';
 
 import type { ClusterRef, EcsPorts } from '../cluster/index.ts';
 import { clusterResource } from './access.ts';
@@ -37,7 +36,7 @@ export const pace = 1000;
 
 /** A stream that was let in. */
 interface Opened {
-  readonly ctx: Koa.Context;
+  readonly ctx: Parameters<Caller>[0];
   readonly call: Call;
   readonly clusters: readonly string[];
   /** Aborts when it is to end: the client is gone, or the server closes. */

@@ -8,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readConfig } from '../server/config.ts';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { layout } from '../server/layout.ts';
-import { furnish, holdings } from './authorization/account.ts';
-import { Callers, refused, type Route, type Who } from './authorization/requests.ts';
-import { canary } from './authorization/samples.ts';
+import { furnish, holdings } from '../testbed/authorization/account.ts';
+import { Callers, refused, type Route, type Who } from '../testbed/authorization/requests.ts';
+import { canary } from '../testbed/authorization/samples.ts';
 
 /**
  * A10: everything that a whole installation serves, enumerated from the running gateway, called by everybody who should not

@@ -30,8 +30,8 @@ import {
   secretsModule,
   SsmClient,
   ssmModule,
-} from '../../testbed/query-clients.ts';
-import { sampleInput, type SampleValues } from '../../testbed/sample-input.ts';
+} from '../query-clients.ts';
+import { sampleInput, type SampleValues } from '../sample-input.ts';
 import { arn, region, values, valuesOf } from './samples.ts';
 
 export type Route = Installation['routes'][number];

@@ -1,4 +1,4 @@
-import type { SampleValues } from '../../testbed/sample-input.ts';
+import type { SampleValues } from '../sample-input.ts';
 
 export const account = '000000000000';
 /** Stands in what the account holds, and in no answer to anybody of another account. */
