@@ -34,12 +34,13 @@ export interface Wanted {
 export async function findSources(client: ECSClient, name: string): Promise<Wanted> {
   const { cluster, service: last } = named(name);
   if (isTaskId(last)) return ofTask(client, cluster, last);
-  const { deployments = [] } = await activeService(client, cluster, last);
+  const { deployments = [], taskSets = [] } = await activeService(client, cluster, last);
   const tasks = await tasksOf(client, cluster, last);
   const definitions = new Set(
-    [...deployments.map(({ taskDefinition }) => taskDefinition), ...tasks.map((task) => task.taskDefinitionArn)].filter(
-      (arn) => arn !== undefined,
-    ),
+    [
+      ...[...deployments, ...taskSets].map(({ taskDefinition }) => taskDefinition),
+      ...tasks.map((task) => task.taskDefinitionArn),
+    ].filter((arn) => arn !== undefined),
   );
   const sources: LogSource[] = [];
   for (const arn of definitions)

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
+import type { ECSClient } from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
 import { CliError } from './errors.ts';
-import { callJson } from './json-api.ts';
-import { findSources, type LogSource, Others, taskOf, type Wanted } from './logs-sources.ts';
+import { type Line, linesOf, type Look } from './logs-lines.ts';
+import { findSources, Others, taskOf, type Wanted } from './logs-sources.ts';
+import { LogWindow } from './logs-window.ts';
 import { harmless, note, parseOutput, print } from './output.ts';
 import { ApiError } from './query-api.ts';
 
@@ -15,29 +17,9 @@ export interface LogsOptions {
   readonly output: string;
 }
 
-interface Line {
-  readonly id: string;
-  readonly timestamp: number;
-  readonly stream: string;
-  readonly message: string;
-  readonly source: LogSource;
-}
-
-interface FilteredPage {
-  readonly events?: readonly {
-    readonly eventId: string;
-    readonly timestamp: number;
-    readonly logStreamName: string;
-    readonly message: string;
-  }[];
-  readonly nextToken?: string;
-}
-
 /** Between looks for new lines, and between looks for new revisions, milliseconds. */
 const pace = 1000;
 const revisionPace = 10_000;
-/** Lines that come so late after they were written are still shown when following, milliseconds. */
-const lateness = 60_000;
 
 /** `slipway logs`: what the containers of a service or a task wrote, in the order of time, as the caller may read it. */
 export async function logs(name: string, options: LogsOptions): Promise<void> {
@@ -49,102 +31,66 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   // What reads our lines may have seen enough (slipway logs web | head).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const client = ecsClient();
-  let wanted = await findSources(client, name);
-  const others = new Others(client, wanted);
+  const wanted = await findSources(client, name);
+  const look: Look = { pattern, others: new Others(client, wanted) };
   const show = (line: Line): void => print(json ? asJson(line) : asText(line, wanted));
-  const shown = new Map<string, number>();
+  if (options.follow) return follow(client, name, wanted, since, look, show);
   let any = false;
-  let from = since;
-  for (let looked = performance.now(), trouble = ''; ;) {
-    const began = Date.now();
-    try {
-      for await (const line of linesOf(wanted.sources, from, pattern, others)) {
-        if (shown.has(line.id)) continue;
-        if (options.follow) shown.set(line.id, line.timestamp);
-        any = true;
-        show(line);
-      }
-      trouble = '';
-      from = Math.max(since, began - lateness);
-      for (const [id, timestamp] of shown) if (timestamp < from) shown.delete(id);
-      if (options.follow && performance.now() - looked >= revisionPace) {
-        looked = performance.now();
-        wanted = await findSources(client, name);
-      }
-    } catch (error) {
-      if (!options.follow || isFinal(error)) throw inWords(error);
-      const { message } = error as Error;
-      if (message !== trouble) note(`slipway: ${message}; trying again`);
-      trouble = message;
+  try {
+    for await (const line of linesOf(wanted.sources, since, look)) {
+      any = true;
+      show(line);
     }
-    if (!options.follow) break;
-    await sleep(pace);
+  } catch (error) {
+    throw inWords(error);
   }
   if (!any && !json)
     note(`no lines of ${wanted.name} since ${new Date(since).toISOString()}: --since goes back further`);
 }
 
-/** Lines of all sources in the order of their times, one page of each in memory. */
-async function* linesOf(
-  sources: readonly LogSource[],
-  startTime: number,
-  filterPattern: string | undefined,
-  others: Others,
-): AsyncGenerator<Line, void> {
-  const heads: { readonly line: Line; readonly rest: AsyncGenerator<Line, void> }[] = [];
-  for (const source of sources) {
-    const rest = linesOfOne(source, startTime, filterPattern, others);
-    const { value, done } = await rest.next();
-    if (done !== true) heads.push({ line: value, rest });
-  }
-  while (heads.length > 0) {
-    let first = 0;
-    for (const [at, { line }] of heads.entries()) if (line.id < heads[first]!.line.id) first = at;
-    const { line, rest } = heads[first]!;
-    yield line;
-    const { value, done } = await rest.next();
-    if (done === true) heads.splice(first, 1);
-    else heads[first] = { line: value, rest };
-  }
-}
-
-async function* linesOfOne(
-  source: LogSource,
-  startTime: number,
-  filterPattern: string | undefined,
-  others: Others,
-): AsyncGenerator<Line, void> {
-  for (let nextToken: string | undefined; ;) {
-    const page = await pageOf(source, {
-      logGroupName: source.group,
-      logStreamNamePrefix: source.streams,
-      startTime,
-      ...(filterPattern === undefined ? {} : { filterPattern }),
-      ...(nextToken === undefined ? {} : { nextToken }),
-    });
-    const events = page.events ?? [];
-    const foreign = await others.among(events.map(({ logStreamName }) => taskOf(logStreamName)));
-    for (const { eventId, timestamp, logStreamName, message } of events)
-      if (!foreign.has(taskOf(logStreamName))) yield { id: eventId, timestamp, stream: logStreamName, message, source };
-    if ((nextToken = page.nextToken) === undefined) return;
-  }
-}
-
-async function pageOf({ group }: LogSource, input: object): Promise<FilteredPage> {
-  try {
-    return await callJson<FilteredPage>('logs', 'FilterLogEvents', input);
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'ResourceNotFoundException')
-      throw new CliError(
-        `the log group ${group} does not exist: aws logs create-log-group --log-group-name ${group} makes it, and "awslogs-create-group": "true" lets tasks make it`,
-      );
-    throw error;
+/** Shows what comes, too, each line once, over outages and revisions. Ends with what a server says no to. */
+async function follow(
+  client: ECSClient,
+  name: string,
+  first: Wanted,
+  since: number,
+  look: Look,
+  show: (line: Line) => void,
+): Promise<never> {
+  const shown = new Map<string, number>();
+  const window = new LogWindow(since);
+  const waitingFor = new Set<string>();
+  for (let wanted = first, sought = performance.now(), trouble = ''; ; await sleep(pace)) {
+    const began = Date.now();
+    try {
+      const from = window.begin(began);
+      for await (const line of linesOf(wanted.sources, from, { ...look, waitingFor })) {
+        if (shown.has(line.id)) continue;
+        shown.set(line.id, line.timestamp);
+        show(line);
+      }
+      if (trouble !== '' || performance.now() - sought >= revisionPace) {
+        wanted = await findSources(client, name);
+        sought = performance.now();
+      }
+      window.done(began);
+      for (const [id, timestamp] of shown) if (timestamp < window.oldest) shown.delete(id);
+      trouble = '';
+    } catch (error) {
+      if (isFinal(error)) throw inWords(error);
+      window.failed();
+      const { message } = error as Error;
+      if (message !== trouble) note(`slipway: ${message}; trying again`);
+      trouble = message;
+    }
   }
 }
 
 /** A server that is away comes again; what it said no to it would say no to again. */
 const isFinal = (error: unknown): boolean =>
-  error instanceof ApiError ? !/Throttling|Unavailable|Internal|^5/.test(error.code) : error instanceof CliError;
+  error instanceof ApiError
+    ? !/Throttling|TooManyRequests|Unavailable|Internal|Timeout|^(5|429)/.test(error.code)
+    : error instanceof CliError;
 
 function inWords(error: unknown): unknown {
   return error instanceof ApiError ? new CliError(`${error.code}: ${error.message}`) : error;
