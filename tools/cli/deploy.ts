@@ -9,7 +9,8 @@ import {
 } from '@aws-sdk/client-ecs';
 import { parseImageReference, sameRepository } from '@slipway/scheduler/references';
 import { activeService, ecsClient, parseService } from './aws-client.ts';
-import { watch } from './deployments.ts';
+import { deployByCodeDeploy, groupFor } from './deploy-by-codedeploy.ts';
+import { watchOne } from './deployments.ts';
 import { CliError } from './errors.ts';
 import { note, parseOutput, print, printJson } from './output.ts';
 
@@ -21,24 +22,43 @@ export interface DeployOptions {
 }
 
 /**
- * `slipway deploy`: registers a revision with an image and has the service deploy it, by the strategy that it has. An image that it names
- * already is deployed again, since its tag may be another image by now.
+ * `slipway deploy`: registers a revision with an image and has the service deploy it, by the strategy that it has, or by CodeDeploy where
+ * that is its controller. An image that it names already is deployed again, since its tag may be another image by now.
  */
 export async function deploy(name: string, options: DeployOptions): Promise<void> {
   const output = parseOutput(options.output);
   const { cluster, service } = parseService(name);
   const client = ecsClient();
   const found = await activeService(client, cluster, service);
+  const controller = found.deploymentController?.type;
+  if (controller === 'EXTERNAL')
+    throw new CliError(
+      `${cluster}/${service} is deployed by its own controller (EXTERNAL): aws ecs create-task-set --cluster ${cluster} --service ${service} adds a task set`,
+    );
+  const group = controller === 'CODE_DEPLOY' ? await groupFor(cluster, service) : undefined;
   const taskDefinition = await revisionWith(client, found.taskDefinition ?? '', options);
-  const isSame = taskDefinition === found.taskDefinition;
+  const deployed =
+    group === undefined
+      ? await deployByEcs(client, cluster, service, { taskDefinition, isSame: taskDefinition === found.taskDefinition })
+      : { deploymentId: await deployByCodeDeploy(group, found, taskDefinition) };
+  const id = 'deploymentId' in deployed ? deployed.deploymentId : deployed.serviceDeploymentArn;
+  if (output === 'json' && !options.wait) printJson({ taskDefinition, ...deployed });
+  if (output === 'text') print(`${cluster}/${service} deploys ${taskDefinition.split('/').at(-1) ?? ''}`);
+  if (options.wait && id !== undefined) await watchOne(client, `${cluster}/${service}`, id, output);
+  else if (output === 'text') note(`slipway deployments watch ${cluster}/${service} shows how it goes`);
+}
+
+/** @param isSame whether the service has this revision already, whose image may be another one by now */
+async function deployByEcs(
+  client: ECSClient,
+  cluster: string,
+  service: string,
+  { taskDefinition, isSame }: { readonly taskDefinition: string; readonly isSame: boolean },
+): Promise<{ readonly serviceDeploymentArn: string | undefined }> {
   const { service: updated } = await client.send(
     new UpdateServiceCommand({ cluster, service, taskDefinition, forceNewDeployment: isSame }),
   );
-  const serviceDeploymentArn = updated?.currentServiceDeployment;
-  if (output === 'json' && !options.wait) printJson({ taskDefinition, serviceDeploymentArn });
-  if (output === 'text') print(`${cluster}/${service} deploys ${taskDefinition.split('/').at(-1) ?? ''}`);
-  if (options.wait && serviceDeploymentArn !== undefined) await watch(client, serviceDeploymentArn, output);
-  else if (output === 'text') note(`slipway deployments watch ${cluster}/${service} shows how it goes`);
+  return { serviceDeploymentArn: updated?.currentServiceDeployment };
 }
 
 /** The ARN of a revision that is like another one but for the image of a container. */

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { appSpecOf } from './deploy-by-codedeploy.ts';
 import { containerFor, registration } from './deploy.ts';
-import { lineOf, remembered } from './deployments.ts';
+import { lineOf, remembered } from './service-deployments.ts';
 
 const one = (name: string, image: string) => ({ name, image });
 const definition = (...containerDefinitions: { name: string; image: string }[]) => ({
@@ -33,6 +35,39 @@ test('what ECS added to a revision is not registered again', () => {
     cpu: '256',
   };
   expect(registration(read)).toEqual({ family: 'web', containerDefinitions: [one('app', 'web:1')], cpu: '256' });
+});
+
+test('an AppSpec for CodeDeploy is the last one with another revision, hooks and all', () => {
+  const yaml = `version: 0.0
+Resources:
+  - TargetService:
+      # ours
+      Type: AWS::ECS::Service
+      Properties:
+        TaskDefinition: "web:1"
+        LoadBalancerInfo: { ContainerName: web, ContainerPort: 8080 }
+Hooks:
+  - AfterAllowTestTraffic: https://example.com/check
+`;
+  expect(appSpecOf(yaml, {}, 'web:2')).toBe(yaml.replace('"web:1"', 'web:2'));
+  const json = JSON.stringify({
+    version: 0,
+    Resources: [{ X: { Properties: { taskDefinition: 'web:1' } } }],
+    Hooks: [],
+  });
+  expect(parse(appSpecOf(json, {}, 'arn:aws:ecs:r:1:task-definition/web:2'))).toEqual({
+    version: 0,
+    Resources: [{ X: { Properties: { taskDefinition: 'arn:aws:ecs:r:1:task-definition/web:2' } } }],
+    Hooks: [],
+  });
+  const loadBalancers = [{ targetGroupArn: 'a', containerName: 'web', containerPort: 8080 }];
+  expect(JSON.parse(appSpecOf(undefined, { loadBalancers }, 'web:2'))).toMatchObject({
+    version: '0.0',
+    Resources: [
+      { TargetService: { Properties: { TaskDefinition: 'web:2', LoadBalancerInfo: { ContainerName: 'web' } } } },
+    ],
+  });
+  expect(() => appSpecOf(undefined, { serviceName: 'web' }, 'web:2')).toThrow('web has no load balancer');
 });
 
 test('deployments are read page by page, no more of them than are wanted', async () => {

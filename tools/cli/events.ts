@@ -4,7 +4,7 @@ import { ECRClient, paginateDescribeImages, paginateDescribeRepositories } from 
 import { type ECSClient, type Service, type ServiceDeploymentBrief } from '@aws-sdk/client-ecs';
 import { activeService, clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { instancesIn, servicesIn, tasksIn } from './contents.ts';
-import { remembered } from './deployments.ts';
+import { remembered } from './service-deployments.ts';
 import { CliError, explained } from './errors.ts';
 import { eventOfHost, eventsOfImage, eventsOfService, eventsOfTask, inOrder, type Told } from './event-shapes.ts';
 import { parseSince } from './logs.ts';

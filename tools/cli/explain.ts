@@ -9,18 +9,22 @@ import {
   type Service,
   type Task,
 } from '@aws-sdk/client-ecs';
-import { clientSettings, ecsClient, parseService } from './aws-client.ts';
-import { lineOf, shiftOf } from './deployments.ts';
+import { clientSettings, ecsClient } from './aws-client.ts';
+import { kindOf, type Shown } from './deployment-kinds.ts';
+import { meant } from './deployment-names.ts';
 import { CliError } from './errors.ts';
 import { hostsAway } from './hosts-away.ts';
 import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
+import { lineOf, shiftOf } from './service-deployments.ts';
+import { setsTable } from './task-sets.ts';
+import { verdict } from './verdict.ts';
 
 /** `slipway explain`: what a service is doing, what it waits for and what failed last, from the ECS API alone. */
 export async function explain(name: string, options: { readonly output: string }): Promise<void> {
   const output = parseOutput(options.output);
-  const { cluster, service: serviceName } = parseService(name);
+  const { cluster, service: serviceName, id } = await meant(name);
   const client = ecsClient();
   const answer = await client.send(
     new DescribeServicesCommand({ cluster, services: [serviceName], include: ['TAGS'] }),
@@ -38,10 +42,12 @@ export async function explain(name: string, options: { readonly output: string }
     isFollowing(service) && service.taskDefinition !== undefined
       ? await imagesElsewhere(client, clientSettings().endpoint, service.taskDefinition)
       : [];
-  const shift = await shiftOf(client, service.currentServiceDeployment);
+  const deployment = await deploymentIn(client, cluster, service, id);
+  const shift = deployment === undefined ? await shiftOf(client, service.currentServiceDeployment) : undefined;
   const report = {
     verdict: verdict(service),
     ...(shift === undefined ? {} : { shift }),
+    ...(deployment === undefined ? {} : { deployment: deployment.json }),
     elsewhere,
     ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
@@ -59,7 +65,7 @@ export async function explain(name: string, options: { readonly output: string }
   for (const line of report.hostsAway) print(`  ${line}`);
   if (report.followStopped !== undefined) print(`does not follow its images: ${report.followStopped}`);
   print();
-  if ((service.taskSets ?? []).length > 0) printSets(service);
+  if ((service.taskSets ?? []).length > 0) print(setsTable(service));
   else
     print(
       table(
@@ -76,6 +82,7 @@ export async function explain(name: string, options: { readonly output: string }
       ),
     );
   if (shift !== undefined) print(`  ${lineOf(shift)}`);
+  if (deployment !== undefined) print(`  ${deployment.id}: ${deployment.line}`);
   for (const deployment of service.deployments ?? [])
     if (deployment.rolloutStateReason) print(`  ${deployment.rolloutStateReason}`);
   print();
@@ -87,23 +94,23 @@ export async function explain(name: string, options: { readonly output: string }
     print(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
 }
 
-/** The task sets of a service that is deployed by somebody else. */
-function printSets({ taskSets = [] }: Service): void {
-  print(
-    table(
-      ['TASK SET', 'STATUS', 'SCALE', 'RUNNING', 'PENDING', 'STABILITY', 'EXTERNAL ID', 'TASK DEFINITION'],
-      taskSets.map((set) => [
-        set.id ?? '',
-        set.status ?? '',
-        `${set.scale?.value ?? 0} %`,
-        `${set.runningCount ?? 0}/${set.computedDesiredCount ?? 0}`,
-        String(set.pendingCount ?? 0),
-        set.stabilityStatus ?? '',
-        set.externalId ?? '',
-        shortArn(set.taskDefinition),
-      ]),
-    ),
-  );
+/** The deployment that was named; the newest where CodeDeploy makes them, unless the caller may not see it. */
+async function deploymentIn(
+  client: ECSClient,
+  cluster: string,
+  service: Service,
+  id: string | undefined,
+): Promise<Shown | undefined> {
+  if (id === undefined && service.deploymentController?.type !== 'CODE_DEPLOY') return undefined;
+  const { serviceName = '' } = service;
+  const found = kindOf(client, cluster, serviceName, service).find(id);
+  if (id === undefined) return found.catch(() => undefined);
+  const deployment = await found;
+  if (deployment === undefined)
+    throw new CliError(
+      `${cluster}/${serviceName} has no deployment ${id}: slipway deployments list ${cluster}/${serviceName} shows them`,
+    );
+  return deployment;
 }
 
 /** What a load balancer says of a service: its faults, and the targets of the groups that the service is in. */
@@ -168,33 +175,6 @@ const isStopping = ({ lastStatus }: Task): boolean => lastStatus !== 'STOPPED';
 
 const isFollowing = ({ tags = [] }: Service): boolean =>
   tags.some(({ key, value }) => key === 'slipway:follow' && value !== 'false');
-
-/** One sentence: the state of the newest deployment, and what stands in its way. */
-export function verdict(service: Service): string {
-  const primary = service.deployments?.find((deployment) => deployment.status === 'PRIMARY');
-  const lastWord = service.events?.[0]?.message ?? '';
-  if (service.status !== 'ACTIVE') return `the service is ${service.status}`;
-  if (service.deploymentController?.type === 'EXTERNAL') return verdictOfSets(service, lastWord);
-  if (!primary) return 'the service has no deployment';
-  if (primary.rolloutState === 'COMPLETED') {
-    const steady = service.runningCount === service.desiredCount;
-    return steady
-      ? `steady, ${service.runningCount ?? 0} tasks on ${shortArn(primary.taskDefinition)}`
-      : `was deployed, now has ${service.runningCount ?? 0} of ${service.desiredCount ?? 0} tasks: ${lastWord}`;
-  }
-  if (primary.rolloutState === 'FAILED') return `the deployment failed: ${primary.rolloutStateReason ?? lastWord}`;
-  // What ECS says of every deployment that is under way is no news.
-  const word = /in progress\. (.+)$/.exec(primary.rolloutStateReason ?? '')?.[1] ?? lastWord;
-  return `rolling out ${shortArn(primary.taskDefinition)}, ${primary.runningCount ?? 0} of ${primary.desiredCount ?? 0} running: ${word}`;
-}
-
-/** The same of a service that is deployed by somebody else. */
-function verdictOfSets({ taskSets = [] }: Service, lastWord: string): string {
-  if (taskSets.length === 0) return 'no task set yet: its controller makes them (CreateTaskSet)';
-  const waiting = taskSets.filter(({ stabilityStatus }) => stabilityStatus !== 'STEADY_STATE');
-  if (waiting.length === 0) return `steady, ${taskSets.length} task sets`;
-  return `${waiting.map(({ id = '' }) => id).join(', ')} of ${taskSets.length} task sets stabilizing: ${lastWord}`;
-}
 
 /** Why the newest image that the service follows was not taken, when its rule is not allowed that; undefined when a later deployment was. */
 export function followStopped(service: Service): string | undefined {

@@ -6,6 +6,7 @@ const services = {
   logs: { target: 'Logs_20140328', version: '1.1' },
   secretsmanager: { target: 'secretsmanager', version: '1.1' },
   'application-autoscaling': { target: 'AnyScaleFrontendService', version: '1.1' },
+  codedeploy: { target: 'CodeDeploy_20141006', version: '1.1' },
   monitoring: { target: 'GraniteServiceVersion20100801', version: '1.0' },
 } as const;
 

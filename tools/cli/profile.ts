@@ -22,6 +22,7 @@ const called = [
   'secrets_manager',
   'application_auto_scaling',
   'efs',
+  'codedeploy',
 ];
 
 /**

@@ -1,7 +1,7 @@
 import { DescribeServicesCommand, type ECSClient, type Service } from '@aws-sdk/client-ecs';
 import { servicesIn } from './contents.ts';
-import { verdict } from './explain.ts';
 import { ageOf, table } from './output.ts';
+import { verdict } from './verdict.ts';
 
 /** A service as `slipway ps --services` lists it. */
 export interface ServiceRow {

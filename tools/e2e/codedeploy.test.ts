@@ -104,12 +104,39 @@ Resources:
     const look = async (id: string): Promise<Info['deploymentInfo']> =>
       (await stage.aws<Info>(['deploy', 'get-deployment', '--deployment-id', id])).deploymentInfo;
 
+    /** What people see of it once it is over, and what they cannot do any more. */
+    const checkCommands = async (third: string): Promise<void> => {
+      const listed = await stage.slipway('deployments', 'list', 'default/web');
+      const rows = listed.stdout.trim().split('\n').slice(1);
+      const stand = rows.map((row) => /^(\S+) +(\S+)/.exec(row)?.slice(1));
+      // Its first deployment was ECS's own; the others are CodeDeploy's, and one of them a way back.
+      expect(stand.map((row) => row?.[1])).toEqual(['Succeeded', 'Stopped', 'Succeeded', 'Succeeded', 'SUCCESSFUL']);
+      expect(stand[1]?.[0]).toBe(third);
+      const watched = await stage.slipway('deployments', 'watch', 'default/web');
+      expect([watched.code, watched.stderr]).toEqual([
+        3,
+        expect.stringMatching(/Stopped: .*its way back, d-\w+, is Succeeded/),
+      ]);
+      const first = await stage.slipway('deployments', 'show', 'default/web', stand[4]?.[0] ?? '');
+      expect(first.stdout, first.stderr).toContain('SUCCESSFUL; tasks');
+      const explained = await stage.slipway('explain', third);
+      expect(explained.stdout, explained.stderr).toMatch(/^default\/web: .*web:1/m);
+      expect(explained.stdout).toMatch(new RegExp(`^  ${third}: Stopped; .*goes back by d-`, 'm'));
+      // By the AppSpec of the last one that succeeded.
+      const again = await stage.slipway('deploy', 'default/web', '--image', stage.image, '--wait');
+      expect([again.code, again.stderr]).toEqual([0, '']);
+      expect(again.stdout).toMatch(/^default\/web deploys web:1$/m);
+      for (const action of ['continue', 'rollback'])
+        expect(await stage.slipway('deployments', action, third)).toMatchObject({ code: 1, stdout: '' });
+    };
+
     test('aws ecs deploy, aws deploy wait, and one that is stopped: no request fails', async () => {
       const definition = file(
         'task.json',
         JSON.stringify({ family: 'web', containerDefinitions: [targetContainer(stage.image)] }),
       );
       const spec = file('appspec.yaml', appSpec('<TASK_DEFINITION>'));
+      let third = '';
       const report = await underLoad(address, stage.balanced, async () => {
         // The command of the AWS CLI itself: registers, deploys, waits.
         const said = await stage.print(
@@ -131,7 +158,7 @@ Resources:
         await stage.print('deploy', 'wait', 'deployment-successful', '--deployment-id', second);
         expect((await look(second)).status).toBe('Succeeded');
 
-        const third = await deploy('CodeDeployDefault.ECSCanary10Percent15Minutes');
+        third = await deploy('CodeDeployDefault.ECSCanary10Percent15Minutes');
         await until('a tenth of traffic to be shifted', 240_000, async () => {
           const { deploymentTargets } = await stage.aws<{
             deploymentTargets: [{ ecsTarget: { taskSetsInfo: { taskSetLabel: string; trafficWeight: number }[] } }];
@@ -139,7 +166,13 @@ Resources:
           const sets = deploymentTargets[0].ecsTarget.taskSetsInfo;
           return sets.some(({ taskSetLabel, trafficWeight }) => taskSetLabel === 'Green' && trafficWeight === 10);
         });
-        await stage.aws('deploy', 'stop-deployment', '--deployment-id', third);
+        const shown = await stage.slipway('deployments', 'show', third);
+        expect(shown.stdout, shown.stderr).toMatch(
+          /default\/web, deployment d-\w+: InProgress.*production 10 % new; tasks/,
+        );
+        // The newest is the one that goes on.
+        const stopped = await stage.slipway('deployments', 'stop', 'default/web', '--output', 'json');
+        expect(JSON.parse(stopped.stdout), stopped.stderr).toMatchObject({ deploymentId: third, status: 'Pending' });
         await until('the deployment to have gone back', 240_000, async () => {
           const { status, rollbackInfo } = await look(third);
           const rollback = rollbackInfo?.rollbackDeploymentId;
@@ -147,6 +180,7 @@ Resources:
         });
       });
       expect(report.failures, `${describeReport(report)}\n${stage.log.slice(-4_000)}`).toEqual([]);
+      await checkCommands(third);
       const { taskDefinition, taskSets = [] } = await stage.service();
       expect(taskDefinition).toMatch(/web:1$/);
       expect(taskSets.filter(({ status }) => status === 'PRIMARY')).toMatchObject([{ startedBy: 'CODE_DEPLOY' }]);

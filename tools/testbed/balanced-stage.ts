@@ -16,7 +16,7 @@ import {
   targetContainer,
   untilSteady,
 } from './balanced-service.ts';
-import { until } from './command.ts';
+import { type CommandResult, run, until } from './command.ts';
 import { DockerCli, missingDocker } from './docker.ts';
 import { ownAddresses, ServerProcess } from './server-process.ts';
 
@@ -80,6 +80,12 @@ export class Stage implements AsyncDisposable {
     const { code, stdout, stderr } = await this.#cli.run(words);
     if (code !== 0) throw new Error(`aws ${words.join(' ')}: exit ${code}\n${stdout}${stderr}`);
     return stdout;
+  }
+
+  /** A command of `slipway`, as the administrator. */
+  slipway(...args: readonly string[]): Promise<CommandResult> {
+    const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
+    return run(process.execPath, [main, ...args], { env: this.#server.aws(), timeout: 300_000 });
   }
 
   get #cli(): AwsCli {

@@ -16,7 +16,9 @@ export function addRollouts(program: Command): void {
 
   program
     .command('deploy')
-    .description('register a revision with another image and have a service deploy it, by the strategy that it has')
+    .description(
+      'register a revision with another image and have a service deploy it, by the strategy that it has, or by CodeDeploy',
+    )
     .argument('<cluster/service>', 'the service')
     .requiredOption('--image <image>', 'the image; one that the service names already is deployed again')
     .option('--container <name>', 'the container that gets it, where that is not clear')
@@ -58,14 +60,18 @@ export function addRollouts(program: Command): void {
 
   const deployments = program
     .command('deployments')
-    .description("a service's deployments: how they go, and what people decide");
+    .description("a service's deployments, of ECS, CodeDeploy or task sets: how they go, and what people decide");
+  const service = [
+    '<cluster/service>',
+    'the service; or alone what names a deployment: its ARN, or d-… of CodeDeploy',
+  ] as const;
   deployments
     .command('list')
-    .description('list the deployments of the last 90 days, newest first')
+    .description('list the deployments of the last 90 days, newest first, or the task sets')
     .argument('<cluster/service>', 'the service')
     .option('--output <format>', 'text or json', 'text')
-    .action(async (service: string, options: { output: string }) =>
-      (await import('../deployments.ts')).listDeployments(service, options),
+    .action(async (named: string, options: { output: string }) =>
+      (await import('../deployments.ts')).listDeployments(named, options),
     );
   for (const [action, description] of [
     ['show', 'show stage, weights, tasks and hooks of a deployment, and what it waits for'],
@@ -74,34 +80,42 @@ export function addRollouts(program: Command): void {
     deployments
       .command(action)
       .description(description)
-      .argument('<cluster/service>', 'the service')
-      .argument('[deployment]', 'the last part of its ARN; default: the newest')
+      .argument(...service)
+      .argument(
+        '[deployment]',
+        'its id, ARN or the last part of that, as list or explain show them; default: the newest',
+      )
       .option('--output <format>', action === 'watch' ? 'text, or json: an object a line' : 'text or json', 'text')
-      .action(async (service: string, id: string | undefined, options: { output: string }) => {
+      .action(async (named: string, id: string | undefined, options: { output: string }) => {
         const { showDeployment, watchDeployment } = await import('../deployments.ts');
-        await (action === 'show' ? showDeployment : watchDeployment)(service, id, options);
+        await (action === 'show' ? showDeployment : watchDeployment)(named, id, options);
       });
   }
   deployments
     .command('continue')
     .description('let the newest deployment go on, which waits for a person')
-    .argument('<cluster/service>', 'the service')
+    .argument(...service)
     .option('--hook <id>', 'which hook, where several wait')
+    .option('--end-old', 'of CodeDeploy: do not wait any longer with the end of the old tasks')
     .option('--output <format>', 'text or json', 'text')
-    .action(async (service: string, options: { hook?: string; output: string }) =>
-      (await import('../deployments.ts')).continueDeployment(service, options),
+    .action(async (named: string, options: { hook?: string; endOld?: true; output: string }) =>
+      (await import('../deployments.ts')).continueDeployment(named, options),
     );
   for (const [action, stopType, description] of [
     ['rollback', 'ROLLBACK', 'shift traffic back to the old revision, and end the tasks of the new one'],
-    ['stop', 'ABORT', 'the same at once: without asking hooks'],
+    [
+      'stop',
+      'ABORT',
+      'the same at once: without asking hooks; of CodeDeploy: stop where it is, and go back if its group says so',
+    ],
   ] as const) {
     deployments
       .command(action)
       .description(description)
-      .argument('<cluster/service>', 'the service')
+      .argument(...service)
       .option('--output <format>', 'text or json', 'text')
-      .action(async (service: string, options: { output: string }) =>
-        (await import('../deployments.ts')).stopDeployment(service, stopType, options),
+      .action(async (named: string, options: { output: string }) =>
+        (await import('../deployments.ts')).stopDeployment(named, stopType, options),
       );
   }
 }

@@ -7,7 +7,10 @@ export function addWatching(program: Command): void {
     .description(
       'say what a service is doing, what it waits for, and what failed last; or why groups of hosts are as large as they are',
     )
-    .argument('<cluster/service>', "the service; or 'capacity' (a service of that name is default/capacity)")
+    .argument(
+      '<cluster/service>',
+      "the service, or what names a deployment: its ARN, or d-… of CodeDeploy; or 'capacity' (a service of that name is default/capacity)",
+    )
     .argument('[provider]', "after 'capacity': the one capacity provider to explain")
     .option('--output <format>', 'text or json', 'text')
     .action(async (service: string, provider: string | undefined, options: { output: string }) => {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DescribeServicesCommand, type ECSClient, type Service } from '@aws-sdk/client-ecs';
 import { notDeployed } from '../deployments.ts';
 import { CliError } from '../errors.ts';
-import { reasonOf, tasksOf, verdict } from '../explain.ts';
+import { reasonOf, tasksOf } from '../explain.ts';
 import type { Applied } from './apply.ts';
+import { verdict } from '../verdict.ts';
 
 const pause = 500;
 
