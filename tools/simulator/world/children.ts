@@ -1,6 +1,18 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
+/**
+ * A process may read files and nothing else. Most of what a simulation makes is garbage by the next moment: with more room for what is
+ * young, less of it is copied. And Node says that taking types out of sources is an experiment.
+ */
+const flags = [
+  '--permission',
+  '--allow-fs-read=*',
+  '--min-semi-space-size=16',
+  '--max-semi-space-size=32',
+  '--disable-warning=ExperimentalWarning',
+];
+
 /** What a program printed, and how it ended. */
 export interface Ended {
   readonly printed: string;
@@ -10,7 +22,7 @@ export interface Ended {
 /** Runs a program of this folder in a process that Node lets reach no file but to read, no socket and no other program. */
 export function runSealed(program: string, args: readonly string[], signal?: AbortSignal): Promise<Ended> {
   const path = join(import.meta.dirname, program);
-  const child = spawn(process.execPath, ['--permission', '--allow-fs-read=*', path, ...args], {
+  const child = spawn(process.execPath, [...flags, path, ...args], {
     cwd: import.meta.dirname,
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(signal === undefined ? {} : { signal, killSignal: 'SIGKILL' }),

@@ -37,7 +37,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.floor((desired * maximumPercent) / 100)',
     replace: 'Math.floor((desired * maximumPercent) / 100) + 1',
     caughtBy: ['maximum'],
-    from: 3,
+    from: 4,
   },
   {
     name: 'one healthy task fewer than the minimum',
@@ -69,7 +69,7 @@ export const mutations: readonly Mutation[] = [
     find: 'task.containers.find((container) => container.name === name)?.image ?? image',
     replace: 'image',
     caughtBy: ['pinned'],
-    from: 3,
+    from: 4,
   },
   {
     name: 'a late report may bring a stopped task back',
@@ -102,7 +102,7 @@ export const mutations: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
-    from: 224,
+    from: 237,
   },
   {
     name: 'a daemon is started where one runs',
@@ -158,7 +158,7 @@ export const mutations: readonly Mutation[] = [
     find: 'await leave();',
     replace: '',
     caughtBy: ['rejoined'],
-    from: 94,
+    from: 98,
   },
   {
     name: 'tasks on a host that is taken back wait for their successors for ever',
@@ -174,7 +174,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const goes = this.#pass.state.interruptedAt(task) !== undefined;',
     replace: 'const goes = true;',
     caughtBy: ['interrupted'],
-    from: 3,
+    from: 5,
   },
   {
     name: 'tasks are replaced by the clock of whoever noted that their host is away',
@@ -191,7 +191,7 @@ export const mutations: readonly Mutation[] = [
     find: 'Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()',
     replace: 'instance.connectivityChangedAt + deregisterLostAfter > now',
     caughtBy: ['patient'],
-    from: 1314,
+    from: 1372,
   },
   {
     name: 'the end of a task counts each time it is looked at',
@@ -240,7 +240,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (counted.host === 'draining' && counted.task.lastStatus !== 'RUNNING') this.#victims.add(counted);",
     replace: "if (counted.host === 'draining') this.#victims.add(counted);",
     caughtBy: ['minimum'],
-    from: 14,
+    from: 17,
   },
   {
     name: 'constraints of services are not asked for',
@@ -248,7 +248,7 @@ export const mutations: readonly Mutation[] = [
     find: 'constraints: placementConstraints.map(constraintOf),',
     replace: 'constraints: [],',
     caughtBy: ['constraints'],
-    from: 14,
+    from: 20,
   },
   {
     name: 'room is free when the order to stop is given',
