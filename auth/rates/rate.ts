@@ -16,7 +16,8 @@ interface Bucket {
 export class RateLimiter {
   readonly #rate: Rate;
   readonly #clock: Pick<Clock, 'monotonic'>;
-  readonly #buckets = new LRUCache<string, Bucket>({ max: 10_000 });
+  /** Made when somebody takes the first token: it holds places for all its keys from its beginning, and most limits are never used. */
+  #buckets: LRUCache<string, Bucket> | undefined;
 
   constructor(rate: Rate, clock: Pick<Clock, 'monotonic'>) {
     this.#rate = rate;
@@ -66,8 +67,9 @@ export class RateLimiter {
   #bucket(key: string): Bucket {
     const now = this.#clock.monotonic();
     const { perSecond, burst } = this.#rate;
-    let bucket = this.#buckets.get(key);
-    if (bucket === undefined) this.#buckets.set(key, (bucket = { tokens: burst, at: now }));
+    const buckets = (this.#buckets ??= new LRUCache<string, Bucket>({ max: 10_000 }));
+    let bucket = buckets.get(key);
+    if (bucket === undefined) buckets.set(key, (bucket = { tokens: burst, at: now }));
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
     return bucket;

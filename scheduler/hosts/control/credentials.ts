@@ -18,7 +18,8 @@ const rememberedPrincipals = 10_000;
 export class RoleCredentialsSource {
   readonly #options: AgentControlOptions;
   readonly #issued = new Map<string, IssuedCredentials>();
-  readonly #principals = new LRUCache<string, Principal>({ max: rememberedPrincipals });
+  /** Made with the first of them: it holds places for all from its beginning. */
+  #principals: LRUCache<string, Principal> | undefined;
 
   constructor(options: AgentControlOptions) {
     this.#options = options;
@@ -58,7 +59,7 @@ export class RoleCredentialsSource {
    * @throws what the port throws
    */
   async principal(taskArn: string, roleArn: string): Promise<Principal> {
-    const known = this.#principals.get(`${roleArn}\n${taskArn}`);
+    const known = this.#principals?.get(`${roleArn}\n${taskArn}`);
     if (known !== undefined) return known;
     const { principal, accessKeyId } = await this.#options.taskCredentials(roleArn, taskArn);
     await this.#options.revokeTaskCredentials(accessKeyId);
@@ -68,6 +69,7 @@ export class RoleCredentialsSource {
   /** Without the keys, which end: what the role may is looked at each time. */
   #remember(taskArn: string, roleArn: string, { type, account, arn, id }: Principal): Principal {
     const principal: Principal = { type, account, arn, id, delegated: true };
+    this.#principals ??= new LRUCache<string, Principal>({ max: rememberedPrincipals });
     this.#principals.set(`${roleArn}\n${taskArn}`, principal);
     return principal;
   }

@@ -94,7 +94,7 @@ export class Process {
   readonly clock: Clock;
   readonly #time: VirtualClock;
   #alive = true;
-  readonly #onDeath: (() => void)[] = [];
+  readonly #onDeath = new Set<() => void>();
   /** Takes those who sleep off the signals that would wake them. */
   readonly #deafen = new Set<() => void>();
 
@@ -117,7 +117,9 @@ export class Process {
   kill(): void {
     if (!this.#alive) return;
     this.#alive = false;
-    for (const tell of this.#onDeath.splice(0)) tell();
+    const all = [...this.#onDeath];
+    this.#onDeath.clear();
+    for (const tell of all) tell();
   }
 
   /** See {@link Machine.end}. */
@@ -127,10 +129,14 @@ export class Process {
     this.#deafen.clear();
   }
 
-  /** What the world outside does when this process is gone: close its connections. */
-  whenDead(tell: () => void): void {
-    if (this.#alive) this.#onDeath.push(tell);
+  /**
+   * What the world outside does when this process is gone: close its connections.
+   * @returns forgets it: what is over must not wait in memory for a death that may never come
+   */
+  whenDead(tell: () => void): () => void {
+    if (this.#alive) this.#onDeath.add(tell);
     else tell();
+    return () => void this.#onDeath.delete(tell);
   }
 
   /** Runs something in this process at a true time, unless it is dead by then. @returns calls it off */

@@ -77,15 +77,13 @@ export class SimulatedNetwork {
         if (extra > patience) fail(0, 'the request timed out');
         if (process === undefined) return fail(this.#latency(), 'the connection was refused');
         // A server that dies in the middle closes its connections; its callers hear that it is gone.
-        let answered = false;
-        process.whenDead(() => {
-          if (answered) return;
+        const forget = process.whenDead(() => {
           if (this.reaches(to.machine, from.machine)) fail(this.#latency(), 'the connection was reset');
           else fail(patience, 'the request timed out');
         });
         const answer = (tell: () => void): void => {
           if (!process.alive) return;
-          answered = true;
+          forget();
           if (lost || !this.reaches(to.machine, from.machine)) return fail(patience, 'the answer was lost');
           from.after(this.#latency(), tell);
         };

@@ -65,6 +65,8 @@ interface Running {
   readonly part: SchedulerPart;
   /** Leases that it was given, by partition and name. */
   readonly held: ReadonlyMap<string, HeldLease>;
+  /** Operations that were called already, by name: the tables of all services are looked through once for each. */
+  readonly operations: Map<string, Handler>;
   ready: boolean;
 }
 
@@ -189,7 +191,7 @@ export class SimulatedServer {
         addressQuarantine: quarantine,
       },
     });
-    const running: Running = { process, part, held, ready: false };
+    const running: Running = { process, part, held, operations: new Map(), ready: false };
     this.#running = running;
     this.#runs.push(part);
     const begin = async (): Promise<void> => {
@@ -233,13 +235,8 @@ export class SimulatedServer {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
     if (operation.startsWith('/')) return this.#post(running, operation, caller);
-    const tables = running.part.services.map(
-      ({ operations }) => operations as unknown as Readonly<Record<string, Handler | undefined>>,
-    );
-    const having = tables.filter((table) => table[operation] !== undefined);
-    // Names that both versions of ELB's API have mean the newer one here, which alone has target groups.
-    const found = (having.find((table) => table['CreateTargetGroup'] !== undefined) ?? having[0])?.[operation];
-    if (found === undefined) throw new AwsError('UnknownOperationException', operation);
+    let found = running.operations.get(operation);
+    if (found === undefined) running.operations.set(operation, (found = handlerOf(running.part, operation)));
     return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
   }
 
@@ -307,6 +304,18 @@ export class SimulatedServer {
       signal: new AbortController().signal,
     };
   }
+}
+
+/** @throws AwsError when no service has it */
+function handlerOf({ services }: SchedulerPart, operation: string): Handler {
+  const tables = services.map(
+    ({ operations }) => operations as unknown as Readonly<Record<string, Handler | undefined>>,
+  );
+  const having = tables.filter((table) => table[operation] !== undefined);
+  // Names that both versions of ELB's API have mean the newer one here, which alone has target groups.
+  const found = (having.find((table) => table['CreateTargetGroup'] !== undefined) ?? having[0])?.[operation];
+  if (found === undefined) throw new AwsError('UnknownOperationException', operation);
+  return found;
 }
 
 /** What arrives of an input: other objects of the same content. Inputs hold what AWS's JSON can say, and times. */

@@ -1,6 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { LRUCache } from 'lru-cache';
 import type { WebSocket } from 'ws';
 
 import type { ExecStart } from '../../wire/index.ts';
@@ -32,7 +31,8 @@ export interface ExecSessionsPorts {
 /** The sessions of ECS Exec on this host: for each a connection to the server that has the client, and a command in a container. */
 export class ExecSessions {
   readonly #ports: ExecSessionsPorts;
-  readonly #known = new LRUCache<string, true>({ max: remembered });
+  /** The newest sessions that were told of, oldest first. */
+  readonly #known = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
 
@@ -48,7 +48,9 @@ export class ExecSessions {
       log.warn({ session: sessionId, task: taskArn }, 'there are too many sessions on this host');
       return;
     }
-    this.#known.set(sessionId, true);
+    this.#known.add(sessionId);
+    const [oldest] = this.#known;
+    if (oldest !== undefined && this.#known.size > remembered) this.#known.delete(oldest);
     const run = this.#serve(sessionId)
       .catch((err: unknown) => log.warn({ session: sessionId, task: taskArn, err }, 'a session came to nothing'))
       .finally(() => this.#running.delete(run));
