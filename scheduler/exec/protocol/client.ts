@@ -1,14 +1,13 @@
 import type { Clock } from '@slipway/storage/clock';
 
-import { idText, type Message, payloadType, terminateSession } from './message.ts';
+import { idText, type Message, mostPayload, payloadType, terminateSession } from './message.ts';
 import { json, parsed, ReliableStream } from './stream.ts';
 
 /** What clients of ours say they are: they take exit codes, and input that ends. */
 export const ownClient = 'slipway-1';
 
-/** Bytes of one message of input, and on their way at most. */
-const chunk = 32 * 1024;
-const window = 512 * 1024;
+/** Bytes of input on their way at most; fewer than the other side keeps when nobody takes them. */
+const window = 1024 * 1024;
 
 /** A connection as clients need it. */
 export interface ClientSocket {
@@ -84,8 +83,8 @@ export class ExecClient {
   }
 
   write(bytes: Buffer): void {
-    for (let from = 0; from < bytes.length; from += chunk)
-      this.#stream.send(payloadType.output, bytes.subarray(from, from + chunk));
+    for (let from = 0; from < bytes.length; from += mostPayload)
+      this.#stream.send(payloadType.output, bytes.subarray(from, from + mostPayload));
   }
 
   /** There is no more input. */

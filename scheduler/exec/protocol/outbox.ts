@@ -1,4 +1,4 @@
-/** Milliseconds until a message that was not acknowledged is sent again: at first, and at most. */
+/** Milliseconds until a message that was not acknowledged is sent again: at first, at least, and at most. */
 const firstWait = 300;
 const longestWait = 3_000;
 /** Messages that are sent again at a time: those that hold up the others. */
@@ -9,6 +9,7 @@ interface Sent {
   readonly bytes: number;
   sentAt: number;
   wait: number;
+  again: boolean;
 }
 
 export interface OutboxPorts {
@@ -27,6 +28,11 @@ export class Outbox {
   #next = 0;
   #bytes = 0;
   #heardAt: number;
+  /** How long acknowledgements take, and by how much that varies (RFC 6298, section 2). Milliseconds; none before the first one. */
+  #usual: number | undefined;
+  #varies = 0;
+  /** What the last message waited that had to be sent twice; it counts until one is acknowledged at once. */
+  #backedOff = 0;
 
   constructor(ports: OutboxPorts) {
     this.#ports = ports;
@@ -57,7 +63,7 @@ export class Outbox {
     const now = this.#ports.now();
     if (this.#sent.size === 0) this.#heardAt = now;
     const sequence = this.#next++;
-    const sent = { frame: frame(sequence), bytes, sentAt: now, wait: firstWait };
+    const sent = { frame: frame(sequence), bytes, sentAt: now, wait: this.#firstWait, again: false };
     this.#sent.set(sequence, sent);
     this.#bytes += bytes;
     this.#ports.transmit(sent.frame);
@@ -68,6 +74,9 @@ export class Outbox {
     const sent = this.#sent.get(sequence);
     if (sent === undefined) return;
     this.#heardAt = this.#ports.now();
+    // Of one that was sent twice nobody knows which was acknowledged (RFC 6298, section 3).
+    if (sent.again) this.#backedOff = sent.wait;
+    else this.#took(this.#heardAt - sent.sentAt);
     this.#sent.delete(sequence);
     this.#bytes -= sent.bytes;
   }
@@ -80,8 +89,21 @@ export class Outbox {
       if (left-- === 0) return;
       if (now - sent.sentAt < sent.wait) continue;
       sent.sentAt = now;
+      sent.again = true;
       sent.wait = Math.min(sent.wait * 2, longestWait);
       this.#ports.transmit(sent.frame);
     }
+  }
+
+  /** A busy peer is slow with every message: to send each again would make it slower. */
+  get #firstWait(): number {
+    return Math.min(Math.max(firstWait, this.#backedOff, (this.#usual ?? 0) + 4 * this.#varies), longestWait);
+  }
+
+  #took(time: number): void {
+    const usual = this.#usual;
+    this.#backedOff = 0;
+    this.#varies = usual === undefined ? time / 2 : 0.75 * this.#varies + 0.25 * Math.abs(usual - time);
+    this.#usual = usual === undefined ? time : 0.875 * usual + 0.125 * time;
   }
 }

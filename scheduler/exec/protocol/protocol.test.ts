@@ -204,6 +204,25 @@ describe('a stream over a connection on which messages and acknowledgements are 
     expect(sent.length).toBeLessThan(120);
   });
 
+  test('a peer that takes a second for every message is soon sent each once', async () => {
+    const clock = new SteppedClock();
+    let sent = 0;
+    const stream = serverSide(clock, { transmit: () => (sent += 1) });
+    const over = new AbortController();
+    const run = stream.run(over.signal);
+    for (let sequence = 0; sequence < 20; sequence++) {
+      stream.send(payloadType.output, Buffer.from('x'));
+      for (let step = 0; step < 10; step++) await pass(clock, 100);
+      const payload = json({ AcknowledgedMessageSequenceNumber: sequence });
+      const id = randomBytes(16);
+      stream.receive(encodeMessage({ type: 'acknowledge', sequence: 0, flags: 3, id, payloadType: 0, payload }, 0));
+    }
+    expect(stream.isDrained).toBe(true);
+    expect(sent).toBeLessThan(25);
+    over.abort();
+    await run;
+  });
+
   test('what a peer says wrongly ends with an error that says so, and nothing else', () => {
     const stream = serverSide(new SteppedClock(), {
       hasRoom: () => false,

@@ -51,6 +51,8 @@ export class ReliableStream {
   /** In order; delivered, and acknowledged, when there is room. */
   readonly #held: Message[] = [];
   #heldBytes = 0;
+  /** Randomness for the next ids: drawn for many of them at once, as a draw costs more than its bytes. */
+  #drawn: Buffer = Buffer.alloc(0);
 
   constructor(ports: StreamPorts) {
     this.#ports = ports;
@@ -185,7 +187,10 @@ export class ReliableStream {
   }
 
   #id(): Buffer {
-    return Buffer.from(this.#ports.random(16));
+    if (this.#drawn.length === 0) this.#drawn = Buffer.from(this.#ports.random(64 * 16));
+    const id = this.#drawn.subarray(0, 16);
+    this.#drawn = this.#drawn.subarray(16);
+    return id;
   }
 }
 

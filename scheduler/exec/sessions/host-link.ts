@@ -24,7 +24,7 @@ export interface HostLinkEvents {
 export class HostLink {
   readonly #ws: WebSocket;
   /** Input that the host takes now, and output that it may send, as {@link execCost} counts them. */
-  #room: number = execLimits.inputBytes;
+  #room: number = execLimits.firstInputBytes;
   #granted: number = execLimits.outputBytes;
 
   constructor(ws: WebSocket, events: HostLinkEvents) {

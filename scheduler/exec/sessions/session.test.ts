@@ -144,6 +144,41 @@ describe('a session', () => {
     expect(client.sent.length).toBeLessThan(17_000);
   });
 
+  test('says to the host that output has arrived when that is worth a frame', async () => {
+    const { session, client, host, write, told } = open();
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    let acknowledged = 0;
+    const acknowledge = (): void => {
+      const sent = told().filter(({ type }) => type === 'output_stream_data');
+      for (const { sequence } of sent.slice(acknowledged)) {
+        const payload = json({ AcknowledgedMessageSequenceNumber: sequence });
+        const id = randomBytes(16);
+        client.say(encodeMessage({ type: 'acknowledge', sequence: 0, flags: 3, id, payloadType: 0, payload }, 0), true);
+      }
+      acknowledged = sent.length;
+    };
+    const granted = (): number[] =>
+      host.sent.flatMap((frame) => {
+        const said =
+          typeof frame === 'string' ? (JSON.parse(frame) as { type: string; message: { bytes: number } }) : undefined;
+        return said?.type === 'ExecCredit' ? [said.message.bytes] : [];
+      });
+    for (let keys = 0; keys < 100; keys++) host.say(Buffer.of(1, 120), true);
+    acknowledge();
+    expect(granted()).toEqual([]);
+    const more = 40;
+    for (let frames = 0; frames < more; frames++) {
+      host.say(Buffer.alloc(execLimits.chunkBytes + 1, 1), true);
+      acknowledge();
+    }
+    const sum = granted().reduce((all, bytes) => all + bytes, 0);
+    expect(sum).toBeGreaterThan((more - 1) * execLimits.chunkBytes);
+    expect(host.readyState).toBe(1);
+    client.close();
+    await run;
+  });
+
   test('ends when it cannot be logged, also when that was so before it began', async () => {
     const ended: string[] = [];
     const { session, host, lastWords } = open({

@@ -4,7 +4,7 @@ import type { RecordStore } from '@slipway/storage/records';
 import type { WebSocket } from 'ws';
 
 import type { ClusterRef } from '../../cluster/index.ts';
-import { execCost } from '../../hosts/wire/index.ts';
+import { execCost, execLimits } from '../../hosts/wire/index.ts';
 import {
   arns,
   clusterKeys,
@@ -186,9 +186,9 @@ export class Session {
     this.#channel.resume();
   }
 
-  /** Gives the host room for as much as has arrived, unless what keeps the output is behind. */
+  /** Gives the host room for as much as has arrived, when that is worth it, unless what keeps the output is behind. */
   #grant(): void {
-    if (this.#ungranted === 0 || this.#parts.recorder?.isFull === true) return;
+    if (this.#ungranted < execLimits.creditBytes || this.#parts.recorder?.isFull === true) return;
     this.#link.grant(this.#ungranted);
     this.#ungranted = 0;
   }

@@ -5,14 +5,17 @@ export const execPath = '/agent/exec';
 
 /** What each side may send before the other one says that it has used it. */
 export const execLimits = {
-  /** Bytes of input on their way to the agent. */
-  inputBytes: 256 * 1024,
+  /** Bytes of input on their way to the agent: at first, and once it has said (`ExecCredit`) that it takes more. */
+  firstInputBytes: 256 * 1024,
+  inputBytes: 1024 * 1024,
   /** Bytes of output on their way to the server. */
   outputBytes: 1024 * 1024,
-  /** Bytes of output in one frame. */
-  chunkBytes: 32 * 1024,
+  /** Bytes of output in one frame, which has one more. */
+  chunkBytes: 64 * 1024 - 1,
   /** Bytes of one frame. */
   frameBytes: 64 * 1024,
+  /** Bytes that were used until it is worth a frame to say so: what waits for room has more than that. */
+  creditBytes: 64 * 1024,
 } as const;
 
 /** What a frame of so many bytes counts against what may be sent: each takes memory where it waits, however short it is. */

@@ -6,11 +6,12 @@ import type Docker from 'dockerode';
 
 import { execStream, type ExecStart } from '../../wire/index.ts';
 import { engineCall } from '../docker.ts';
+import { demultiplexed, type Written } from './demultiplexed.ts';
 
 /** A command that runs in a container. */
 export interface ExecProcess {
   /** What it writes, until it ends. */
-  readonly output: AsyncIterable<{ readonly stream: number; readonly bytes: Buffer }>;
+  readonly output: AsyncIterable<Written>;
   /** Resolves when more input may come. */
   write(bytes: Buffer): Promise<void>;
   endInput(): void;
@@ -119,32 +120,6 @@ async function killWithin(docker: Docker, runtimeId: string, sessionId: string, 
   await engineCall(() => exec.start({ Detach: true }));
 }
 
-async function* raw(stream: Duplex): AsyncGenerator<{ stream: number; bytes: Buffer }> {
+async function* raw(stream: Duplex): AsyncGenerator<Written> {
   for await (const bytes of stream) yield { stream: execStream.stdout, bytes: bytes as Buffer };
-}
-
-/** The two streams of a command without a terminal, each frame with a header of 8 bytes (Docker Engine API, "Stream format"). */
-async function* demultiplexed(stream: Duplex): AsyncGenerator<{ stream: number; bytes: Buffer }> {
-  let header = Buffer.alloc(0);
-  let left = 0;
-  let of: number = execStream.stdout;
-  for await (const given of stream) {
-    let bytes = given as Buffer;
-    while (bytes.length > 0) {
-      if (left === 0) {
-        const missing = 8 - header.length;
-        header = Buffer.concat([header, bytes.subarray(0, missing)]);
-        bytes = bytes.subarray(missing);
-        if (header.length < 8) break;
-        of = header[0] === execStream.stderr ? execStream.stderr : execStream.stdout;
-        left = header.readUInt32BE(4);
-        header = Buffer.alloc(0);
-        continue;
-      }
-      const part = bytes.subarray(0, left);
-      left -= part.length;
-      bytes = bytes.subarray(part.length);
-      yield { stream: of, bytes: part };
-    }
-  }
 }

@@ -39,6 +39,8 @@ export class ExecSession {
   #size: { readonly cols: number; readonly rows: number } | undefined;
   /** Input that the command has not taken, as {@link execCost} counts it. */
   #waiting = 0;
+  /** What it has taken, and the server was not told of. */
+  #taken = 0;
   #inputEnded = false;
   #writing: Promise<void> = Promise.resolve();
   /** Output that the server takes now, as {@link execCost} counts it. */
@@ -106,6 +108,7 @@ export class ExecSession {
       case 'ExecStart':
         if (this.#began) return undefined;
         this.#began = true;
+        sendMessage(this.#ws, 'ExecCredit', { bytes: execLimits.inputBytes - execLimits.firstInputBytes });
         return this.#start(order.message).catch((error: unknown) => this.#refuse(error));
       case 'ExecResize':
         this.#size = order.message;
@@ -176,7 +179,10 @@ export class ExecSession {
     this.#write(async (process) => {
       await process.write(bytes);
       this.#waiting -= cost;
-      sendMessage(this.#ws, 'ExecCredit', { bytes: cost });
+      this.#taken += cost;
+      if (this.#taken < execLimits.creditBytes) return;
+      sendMessage(this.#ws, 'ExecCredit', { bytes: this.#taken });
+      this.#taken = 0;
     });
   }
 
