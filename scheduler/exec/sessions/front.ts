@@ -13,14 +13,13 @@ import { Meetings } from './meeting.ts';
 import type { Recorder } from './recorder.ts';
 import { Session, type SessionPorts } from './session.ts';
 import { hostPatience, sessionIdForm, WaitingSessions } from './store.ts';
+import { Strangers } from './strangers.ts';
 
 /** Where clients open the data channels of their sessions. */
 const dataChannelPath = '/exec/ws';
 
 /** Bytes of the first frame, which has the token; and milliseconds until it must be there. */
 const opening = { bytes: 4096, patience: 10_000 } as const;
-/** Connections without a token yet: of all strangers, and of one address. */
-const strangers = { all: 256, address: 16 } as const;
 /** Milliseconds that a client has to take what it is told last. */
 const lastWords = 2_000;
 /** Sessions that one process carries. */
@@ -54,12 +53,14 @@ export class ExecFront {
     maxFragments: 64,
     maxBufferedChunks: 1_024,
   });
-  readonly #strangers = new Map<string, number>();
+  readonly #strangers: Strangers;
   readonly #serving = new Set<Promise<void>>();
+  #sessions = 0;
   readonly #stopped = new AbortController();
 
   constructor(ports: ExecFrontPorts) {
     this.#ports = ports;
+    this.#strangers = new Strangers(ports.clock);
     this.meetings = new Meetings(ports.clock);
     this.waiting = new WaitingSessions(ports);
     this.upgrade = {
@@ -83,33 +84,38 @@ export class ExecFront {
       throw new AwsError('AccessDeniedException', 'Sessions are opened at the streamUrl of ExecuteCommand.', {
         status: 403,
       });
-    if (!this.#mayEnter(sourceIp))
+    if (this.#isFull() || !this.#strangers.admits(sourceIp))
       throw new AwsError('ThrottlingException', 'Too many sessions are being opened.', { status: 429 });
   }
 
   #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void {
     const { log } = this.#ports;
     const session = named(new URL(request.url ?? '/', 'http://client').searchParams);
-    if (session === undefined || !this.#mayEnter(call.sourceIp)) {
+    const leave =
+      session === undefined || this.#isFull()
+        ? undefined
+        : this.#strangers.enter(call.sourceIp, () => void socket.destroy());
+    if (session === undefined || leave === undefined) {
       socket.destroy();
       return;
     }
     const { sessionId, ref } = session;
-    this.#strangers.set(call.sourceIp, (this.#strangers.get(call.sourceIp) ?? 0) + 1);
     let upgraded = false;
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       upgraded = true;
-      const served = this.#serve(ws, ref, sessionId, call)
+      const served = this.#serve(ws, ref, sessionId, call, leave)
         .catch((err: unknown) => log.warn({ session: sessionId, err }, 'a session ended with an error'))
         .then(() => this.#leaveOpen(ws))
         .finally(() => {
           ws.terminate();
+          // Who had no good token has kept the place until now.
+          leave();
           this.#serving.delete(served);
         });
       this.#serving.add(served);
     });
     // What was no upgrade has been answered.
-    if (!upgraded) this.#leave(call.sourceIp);
+    if (!upgraded) leave();
   }
 
   /** Lets what was said last get to a client that takes it: with TLS it may be on its way still. */
@@ -121,35 +127,41 @@ export class ExecFront {
     await waitAtMost(lastWords, settling(closed), this.#ports.clock);
   }
 
-  #mayEnter(address: string): boolean {
-    if (this.#stopped.signal.aborted || this.#serving.size >= mostSessions) return false;
-    const all = [...this.#strangers.values()].reduce((sum, count) => sum + count, 0);
-    return all < strangers.all && (this.#strangers.get(address) ?? 0) < strangers.address;
+  #isFull(): boolean {
+    return this.#stopped.signal.aborted || this.#sessions >= mostSessions;
   }
 
-  #leave(address: string): void {
-    const left = (this.#strangers.get(address) ?? 0) - 1;
-    if (left > 0) this.#strangers.set(address, left);
-    else this.#strangers.delete(address);
-  }
-
-  async #serve(ws: WebSocket, ref: ClusterRef, sessionId: string, call: Call): Promise<void> {
-    const { log } = this.#ports;
+  async #serve(ws: WebSocket, ref: ClusterRef, sessionId: string, call: Call, known: () => void): Promise<void> {
     const gone = new AbortController();
     ws.once('close', () => gone.abort());
     ws.on('error', () => ws.terminate());
     const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
-    let said;
-    try {
-      said = opened(await this.#first(ws, either));
-    } finally {
-      this.#leave(call.sourceIp);
-    }
+    const said = opened(await this.#first(ws, either));
     const session = said && (await this.waiting.open(ref, sessionId, said.tokenValue));
     if (said === undefined || session === undefined) {
       ws.close(1008, 'the token is not good, not any more, or was used');
       return;
     }
+    known();
+    this.#sessions += 1;
+    try {
+      await this.#carry(ws, ref, session, said.clientVersion, call, either);
+    } finally {
+      this.#sessions -= 1;
+    }
+  }
+
+  /** A session whose client has come, to its end. */
+  async #carry(
+    ws: WebSocket,
+    ref: ClusterRef,
+    session: ExecSessionRecord,
+    clientVersion: string,
+    call: Call,
+    either: AbortSignal,
+  ): Promise<void> {
+    const { log } = this.#ports;
+    const sessionId = session.id;
     const about = { session: sessionId, cluster: ref.cluster, task: session.taskId, container: session.containerName };
     const principal = session.principal.arn;
     let host: WebSocket | undefined;
@@ -170,7 +182,6 @@ export class ExecFront {
     }
     log.info({ ...about, principal, sourceIp: call.sourceIp }, 'a session of ECS Exec began');
     try {
-      const { clientVersion } = said;
       await new Session(this.#ports, { ref, session, clientVersion, client: ws, host, call, recorder }).run(
         this.#stopped.signal,
       );
