@@ -1,3 +1,5 @@
+import type { AccessRequest } from './access.ts';
+import type { Decision } from './authorizer.ts';
 import type { Principal } from './principal.ts';
 
 /** A secret of one host among several with the same keys. AWS has no such header: clients that know of it send it with every request. */
@@ -17,6 +19,11 @@ export interface Call {
   /** What the caller adds to its keys to show which of a principal's hosts it is ({@link hostSecretHeader}); never logged. */
   readonly hostSecret?: string | undefined;
   readonly time: Date;
+  /**
+   * Keeps for the audit line what a handler itself has asked of the authorizer. Decisions that differ in nothing but their resources are
+   * one there. Only where the request has such a line.
+   */
+  noted?(access: AccessRequest, decision: Decision): void;
   /** Aborts when the client goes away or the time limit of the request is over. */
   readonly signal: AbortSignal;
 }

@@ -8,6 +8,7 @@ import {
   hostSecretHeader,
   type Principal,
   type ProvenCaller,
+  type ResourceRef,
 } from '../contract/index.ts';
 import type { Repeatable } from './repeats.ts';
 
@@ -64,6 +65,7 @@ export class GatewayCall implements Call {
   readonly #exchange: Exchange;
   readonly #milliseconds: number | undefined;
   #signal: AbortSignal | undefined;
+  #noted: Map<string, ResourceRef[]> | undefined;
 
   constructor(
     exchange: Exchange,
@@ -87,6 +89,19 @@ export class GatewayCall implements Call {
     this.time = new Date(facts.now);
     this.#exchange = exchange;
     this.#milliseconds = facts.milliseconds;
+  }
+
+  noted({ action, resources }: AccessRequest, decision: Decision): void {
+    const { allowed, reason, statement } = decision;
+    const kind = JSON.stringify([action, allowed, reason, statement?.policy, statement?.statement]);
+    this.#noted ??= new Map();
+    let kept = this.#noted.get(kind);
+    if (kept === undefined) {
+      this.#noted.set(kind, (kept = []));
+      this.#exchange.judged.push({ access: { action, resources: kept }, decision });
+    }
+    // Their names are all that the line has.
+    for (const { arn } of resources) kept.push({ arn });
   }
 
   get signal(): AbortSignal {

@@ -42,7 +42,9 @@ export async function may(
 ): Promise<boolean> {
   for (const action of actions) {
     const resource = await ports.resources.of(account, name, repository, action);
-    const decision = await ports.authorizer.authorize(call.principal, { action, resources: [resource] }, call);
+    const access = { action, resources: [resource] };
+    const decision = await ports.authorizer.authorize(call.principal, access, call);
+    call.noted?.(access, decision);
     if (!decision.allowed) return false;
   }
   return true;

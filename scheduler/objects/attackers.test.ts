@@ -218,6 +218,32 @@ test('tags take the right to tag: those of a new bucket, and those that a copy b
   refused.clear();
 });
 
+test('the audit line of DeleteObjects says which keys were removed and which were refused, up to a number', async () => {
+  await using own = await openObjects();
+  await own.s3.send(new CreateBucketCommand({ Bucket: 'many' }));
+  own.refused.add('s3:DeleteObject arn:aws:s3:::many/kept');
+  const keys = ['kept', ...Array.from({ length: 30 }, (_, index) => `k${index}`)];
+  const Delete = { Objects: keys.map((Key) => ({ Key })) };
+  await own.s3.send(new DeleteObjectsCommand({ Bucket: 'many', Delete }));
+  await expect
+    .poll(() => own.audited.find(({ operation }) => operation.includes('DeleteObjects'))?.decisions, {
+      timeout: 60_000,
+    })
+    .toEqual([
+      expect.objectContaining({
+        action: 's3:DeleteObject',
+        resources: ['arn:aws:s3:::many/kept'],
+        allowed: false,
+      }),
+      expect.objectContaining({
+        action: 's3:DeleteObject',
+        resources: Array.from({ length: 20 }, (_, index) => `arn:aws:s3:::many/k${index}`),
+        resourcesLeftOut: 10,
+        allowed: true,
+      }),
+    ]);
+});
+
 test('a bucket is read once for a request, however often it is asked who may what, and for strangers never', async () => {
   await using own = await openObjects();
   const { s3, records, url } = own;

@@ -126,7 +126,9 @@ export async function mayAlso(
   const { api, call } = scene;
   const resource = await resourceOf(scene, call.principal, bucket, key);
   const access = { action: `s3:${action}`, resources: [resource] };
-  return (await api.options.authorizer.authorize(call.principal, access, call)).allowed;
+  const decision = await api.options.authorizer.authorize(call.principal, access, call);
+  call.noted?.(access, decision);
+  return decision.allowed;
 }
 
 /** The bucket of a request. @throws NoSuchBucket; AccessDenied when it is not of whom the caller expects */

@@ -122,7 +122,9 @@ async function readAll(scene: Scene, ids: readonly string[]) {
   for (const id of ids) {
     try {
       const access = await api.secrets.readAccess(account, id, {});
-      const { allowed, reason } = await api.authorizer.authorize(call.principal, access, call);
+      const decision = await api.authorizer.authorize(call.principal, access, call);
+      call.noted?.(access, decision);
+      const { allowed, reason } = decision;
       if (!allowed)
         throw new AwsError(
           'AccessDeniedException',
