@@ -5,7 +5,10 @@ import {
   CreateAccessKeyCommand,
   CreateLoginProfileCommand,
   CreateUserCommand,
+  DeleteLoginProfileCommand,
+  PutUserPolicyCommand,
   UpdateAccessKeyCommand,
+  UpdateLoginProfileCommand,
 } from '@aws-sdk/client-iam';
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '@slipway/storage/clock';
@@ -313,6 +316,61 @@ test('a user signs in with a password', async () => {
   expect((await call(signed)).body).toMatchObject({ Arn: `arn:aws:iam::${ACCOUNT}:user/pat` });
 });
 
+describe('a session that was begun with a password', () => {
+  const password = 'Correct-horse-7';
+  const signInAs = async (user: string, secret = password) => signIn({ account: ACCOUNT, user, password: secret });
+  const made = async (UserName: string): Promise<Signed> => {
+    const iam = installation.iam();
+    await iam.send(new CreateUserCommand({ UserName }));
+    await iam.send(new CreateLoginProfileCommand({ UserName, Password: password }));
+    return signInAs(UserName);
+  };
+  const statusOf = async (signed: Signed): Promise<number> =>
+    (await send('GET', '/console/session', sessionOf(signed))).status;
+
+  test('ends with it, whether it is changed or taken away', async () => {
+    const iam = installation.iam();
+    const changed = await made('changed');
+    await iam.send(new UpdateLoginProfileCommand({ UserName: 'changed', PasswordResetRequired: false }));
+    expect(await statusOf(changed)).toBe(200);
+    await iam.send(new UpdateLoginProfileCommand({ UserName: 'changed', Password: 'Another-horse-8' }));
+    await expect.poll(() => statusOf(changed), { timeout: 60_000 }).toBe(401);
+    expect(await statusOf(await signInAs('changed', 'Another-horse-8'))).toBe(200);
+    const gone = await made('gone');
+    await iam.send(new DeleteLoginProfileCommand({ UserName: 'gone' }));
+    await expect.poll(() => statusOf(gone), { timeout: 60_000 }).toBe(401);
+    // Another one of the same text is another password.
+    await iam.send(new CreateLoginProfileCommand({ UserName: 'gone', Password: password }));
+    expect(await statusOf(await signInAs('gone'))).toBe(200);
+    expect(await statusOf(gone)).toBe(401);
+  });
+
+  test('says that there was no MFA, and when it began, so that a policy can end those of before a date', async () => {
+    const iam = installation.iam();
+    const signed = await made('dated');
+    const underCondition = async (Condition: object): Promise<string> => {
+      const Statement = [{ Effect: 'Allow', Action: 'iam:GetUser', Resource: '*', Condition }];
+      const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
+      await iam.send(new PutUserPolicyCommand({ UserName: 'dated', PolicyName: 'p', PolicyDocument }));
+      const { status, body } = await call(signed, '2010-05-08/GetUser');
+      return status === 200 ? 'allowed' : String(body['__type']);
+    };
+    await expect
+      .poll(() => underCondition({ Bool: { 'aws:MultiFactorAuthPresent': 'false' } }), { timeout: 60_000 })
+      .toBe('allowed');
+    const date = (hours: number): string => new Date(clock.now() + hours * 3_600_000).toISOString();
+    await expect
+      .poll(() => underCondition({ DateGreaterThan: { 'aws:TokenIssueTime': date(1) } }), { timeout: 60_000 })
+      .toMatch(/AccessDenied/);
+    await expect
+      .poll(() => underCondition({ DateGreaterThan: { 'aws:TokenIssueTime': date(-1) } }), { timeout: 60_000 })
+      .toBe('allowed');
+    await expect
+      .poll(() => underCondition({ Null: { 'aws:MultiFactorAuthPresent': 'true' } }), { timeout: 60_000 })
+      .toMatch(/AccessDenied/);
+  });
+});
+
 test('a session and a code keep what restricts whoever they are of, and nothing beside who that is', async () => {
   const sessions = new Sessions({ records: memoryRecords(clock), clock, random: randomBytes });
   const kept = {
@@ -320,6 +378,7 @@ test('a session and a code keep what restricts whoever they are of, and nothing 
     account: ACCOUNT,
     arn: `arn:aws:iam::${ACCOUNT}:user/ada`,
     id: 'AIDAADA',
+    console: { since: 1, passwordSet: 0 },
     restrictions: ['{"Version":"2012-10-17","Statement":[]}'],
   };
   const given = { ...kept, secret: 'not kept' };

@@ -10,6 +10,11 @@ export interface Principal {
   readonly accessKeyId?: string;
   /** When temporary credentials end, milliseconds since the epoch. */
   readonly expiresAt?: number;
+  /**
+   * Of a user who has signed in to the console with a password: when, and when that password was set, in milliseconds since the epoch. Ends
+   * when the password is changed or taken away.
+   */
+  readonly console?: { readonly since: number; readonly passwordSet: number };
   /** A token's restriction (docker Bearer scope, session policy), as policy documents that must all allow as well. */
   readonly restrictions?: readonly unknown[];
   /**
@@ -21,7 +26,7 @@ export interface Principal {
 
 /** The members of a principal that are kept where it is to be told again who acted, and nothing else that an object may hold. */
 export function barePrincipal(principal: Principal): Principal {
-  const { type, account, arn, id, accessKeyId, expiresAt, restrictions } = principal;
+  const { type, account, arn, id, accessKeyId, expiresAt, console, restrictions } = principal;
   return {
     type,
     account,
@@ -29,6 +34,7 @@ export function barePrincipal(principal: Principal): Principal {
     id,
     ...(accessKeyId === undefined ? {} : { accessKeyId }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(console === undefined ? {} : { console }),
     ...(restrictions === undefined ? {} : { restrictions }),
   };
 }

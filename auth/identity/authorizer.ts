@@ -97,7 +97,7 @@ export class PolicyAuthorizer implements FrontAuthorizer {
       found !== undefined && found.principalId === principal.id && found.expires > this.#accounts.ports.clock.now();
     const session = valid ? found : undefined;
     const restrictions = principal.restrictions?.map(textOf) ?? [];
-    const key = `${principal.type}${principal.delegated === true ? '*' : ''}\n${principal.account}\n${principal.id}\n${principal.accessKeyId ?? ''}\n${restrictions.join('\n')}`;
+    const key = `${principal.type}${principal.delegated === true ? '*' : ''}\n${principal.account}\n${principal.id}\n${principal.accessKeyId ?? ''}\n${consoleOf(principal)}\n${restrictions.join('\n')}`;
     const generation = mirror?.generation ?? 0;
     const before = this.#callers.get(key);
     if (before?.generation === generation && before.session === session) return before;
@@ -166,6 +166,9 @@ export class PolicyAuthorizer implements FrontAuthorizer {
     return number;
   }
 }
+
+const consoleOf = ({ console }: Principal): string =>
+  console === undefined ? '' : `${console.since} ${console.passwordSet}`;
 
 function keysOf(caller: Caller): readonly string[] {
   const { identity, boundary, session = [], restrictions = [] } = caller.policies;

@@ -53,11 +53,15 @@ function tagKeys(tags: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(tags).map(([key, value]) => [`aws:principaltag/${key.toLowerCase()}`, value]);
 }
 
+/** What requests with temporary credentials carry, those of the console too; there are no MFA devices. @param issued when they began */
+const temporaryKeys = (issued: number): [string, string][] => [
+  ['aws:tokenissuetime', new Date(issued).toISOString()],
+  ['aws:multifactorauthpresent', 'false'],
+];
+
 function sessionKeys(session: SessionEntity): [string, string][] {
-  const issued = new Date(session.issued).toISOString();
   return [
-    ['aws:tokenissuetime', issued],
-    ['aws:multifactorauthpresent', 'false'],
+    ...temporaryKeys(session.issued),
     ...tagKeys(session.tags),
     ...(session.sourceIdentity === undefined
       ? []
@@ -126,6 +130,11 @@ function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEnti
     if (key?.status !== 'Active' || key.userId !== user.id)
       return { disowned: 'the access key is not active any more' };
   }
+  const signedIn = principal.console;
+  const passwordSet = mirror.get(keys.loginProfile(user.id))?.changed ?? Infinity;
+  // What is known may be older than the session by a moment; no later password has an earlier time.
+  if (signedIn !== undefined && passwordSet > signedIn.passwordSet)
+    return { disowned: 'the password that the session was begun with was changed or taken away' };
   const arn = userArn(principal.account, user);
   return {
     principal: { type: 'user', account: principal.account, arn, id: user.id },
@@ -139,6 +148,7 @@ function callerOfUser(mirror: Mirror, principal: Principal, session: SessionEnti
       ['aws:username', user.name],
       ...tagKeys(user.tags),
       ...(session === undefined ? [] : sessionKeys(session)),
+      ...(signedIn === undefined ? [] : temporaryKeys(signedIn.since)),
     ]),
   };
 }

@@ -52,6 +52,9 @@ export function loginProfileOperations(iam: Iam): IamOperations {
       tx.put(keys.loginProfile(user.id), asJson({ ...now, ...after }));
     });
 
+  /** When a password is set that takes the place of another: sessions end by it, whatever the clocks of two servers say. */
+  const later = ({ changed }: LoginProfileEntity): number => Math.max(iam.now(), changed + 1);
+
   const show = (user: UserEntity, { created, resetRequired }: LoginProfileEntity) => ({
     LoginProfile: { UserName: user.name, CreateDate: new Date(created), PasswordResetRequired: resetRequired },
   });
@@ -104,7 +107,7 @@ export function loginProfileOperations(iam: Iam): IamOperations {
           ...(PasswordResetRequired === undefined ? {} : { resetRequired: PasswordResetRequired }),
           ...(Password === undefined
             ? {}
-            : { sealed: await sealedPassword(call.account, user, Password, before), changed: iam.now() }),
+            : { sealed: await sealedPassword(call.account, user, Password, before), changed: later(before) }),
         });
         return {};
       },
@@ -141,7 +144,7 @@ export function loginProfileOperations(iam: Iam): IamOperations {
           throw accessDenied('The old password was incorrect.');
         await iam.attempts.succeeded(call.account, user.id);
         const sealed = await sealedPassword(call.account, user, input.NewPassword ?? '', before);
-        await replace(call, user, before, { sealed, changed: iam.now(), resetRequired: false });
+        await replace(call, user, before, { sealed, changed: later(before), resetRequired: false });
         return {};
       },
     },

@@ -107,7 +107,13 @@ test('a login profile is made, read, changed and deleted; a user goes only witho
   });
   expect(await signIn('PAULA', good)).toEqual({
     outcome: 'accepted',
-    principal: { type: 'user', account: ACCOUNT, arn: `arn:aws:iam::${ACCOUNT}:user/Paula`, id: expect.any(String) },
+    principal: {
+      type: 'user',
+      account: ACCOUNT,
+      arn: `arn:aws:iam::${ACCOUNT}:user/Paula`,
+      id: expect.any(String),
+      console: { since: expect.any(Number), passwordSet: expect.any(Number) },
+    },
     mustChange: false,
   });
   expect(await signIn('Paula', `${good} `)).toEqual({ outcome: 'refused' });

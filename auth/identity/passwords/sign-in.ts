@@ -41,6 +41,7 @@ const longestName = 128;
  */
 export async function signIn(accounts: Accounts, attempts: Attempts, attempt: SignInAttempt): Promise<SignInVerdict> {
   const { password, sourceIp } = attempt;
+  const since = accounts.ports.clock.now();
   const name = attempt.user.slice(0, longestName + 1);
   const address = attempts.fromAddress(sourceIp);
   if (address > 0) return { outcome: 'wait', milliseconds: address };
@@ -64,7 +65,13 @@ export async function signIn(accounts: Accounts, attempts: Attempts, attempt: Si
   if (expired && policy?.hardExpiry === true) return { outcome: 'expired' };
   return {
     outcome: 'accepted',
-    principal: { type: 'user', account, arn: userArn(account, user), id: user.id },
+    principal: {
+      type: 'user',
+      account,
+      arn: userArn(account, user),
+      id: user.id,
+      console: { since, passwordSet: profile.changed },
+    },
     mustChange: profile.resetRequired || expired,
   };
 }
