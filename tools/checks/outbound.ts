@@ -12,6 +12,8 @@ const exempt: Readonly<Record<string, string>> = {
     'carries requests to targets, whose addresses RegisterTargets lets through, and speaks with its own processes by socket files',
   'scheduler/balancing/health/probe.ts':
     'checks targets of load balancers, which are in private networks; RegisterTargets takes no others',
+  'scheduler/scaling/providers/docker/':
+    'speaks with engines of this computer by socket files, and carries connections of its machines to the address of the configuration',
   'scheduler/balancing/remote/client.ts': 'runs on a host of its own and calls the address of its configuration',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',
 };

@@ -5,6 +5,14 @@ import { expect, test } from 'vitest';
 
 import { providerFindings } from './doctor-providers.ts';
 
+test('says why this computer can make no machines', async () => {
+  // To root there is a route to it; others may not make any.
+  const docker = { range: { base: 127 * 2 ** 24, length: 24 }, most: 2 };
+  const [found] = await providerFindings({ instanceProviders: [{ name: 'here', docker }] });
+  expect(found).toMatchObject({ what: 'instance provider here', state: 'problem' });
+  expect(found?.detail).toMatch(/^no machine can be made: (only root|this computer has a route to 127\.)/);
+});
+
 test('says which programs that make machines cannot be run, and why', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-providers-'));
   try {

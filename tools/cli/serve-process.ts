@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
+import { warnOfDocker } from '../server/instance-providers.ts';
 import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
 import { openLog } from '../server/log.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
@@ -63,6 +64,7 @@ export async function serveProcess(): Promise<void> {
     await announce(config, installation, role);
     if (role !== undefined) joinSupervisor(metrics, listens);
     const agent = localAgent(config, log, installation);
+    if (role?.port === undefined) await warnOfDocker(config, log);
     // What took the place of one that ended says nothing new to people.
     if (role?.port === undefined) await welcome(config, clientUrl(config, installation.listening.url));
     const signal = await stopped;

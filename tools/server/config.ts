@@ -4,6 +4,7 @@ import type { AcmeSettings } from '@slipway/auth/acme';
 import type { Rate } from '@slipway/auth/rates';
 import { z } from 'zod';
 import { acmeProblems, acmeSettings, acmeShape } from './acme-config.ts';
+import { type InstanceProviderConfig, instanceProviderProblems, instanceProvidersShape } from './provider-config.ts';
 
 /** Everything `slipway serve` can be told, from `SLIPWAY_*` variables; see the table in settings.md. */
 export interface ServerConfig {
@@ -72,8 +73,8 @@ export interface ServerConfig {
     | { readonly type: 'command'; readonly command: readonly string[] };
   /** Modules of placement plug-ins, as `import` names them. */
   readonly placementPlugins: readonly string[];
-  /** Programs that make the machines of Auto Scaling groups, each by its name; the first is the usual one. */
-  readonly instanceProviders: readonly { readonly name: string; readonly command: readonly string[] }[];
+  /** What makes the machines of Auto Scaling groups, each by its name; the first is the usual one. */
+  readonly instanceProviders: readonly InstanceProviderConfig[];
   /** CIDR ranges of private addresses that webhooks, OIDC providers, scanners and upstreams may be in. Default: none. */
   readonly outboundAllow: readonly string[];
   /** CIDR ranges of private addresses that log drivers of tasks may send to; engines dial them from their hosts. Default: none. */
@@ -238,19 +239,7 @@ const schema = z.object({
     )
     .default('embedded'),
   SLIPWAY_PLACEMENT_PLUGINS: list,
-  SLIPWAY_INSTANCE_PROVIDERS: list.pipe(
-    z
-      .array(
-        z
-          .string()
-          .regex(/^[a-z][a-z0-9-]{0,31}=\/\S*(?:\s+\S+)*$/, 'must be NAME=/PATH/OF/PROGRAM ARGUMENTS, comma-separated')
-          .transform((text) => ({
-            name: text.slice(0, text.indexOf('=')),
-            command: text.slice(text.indexOf('=') + 1).split(/\s+/),
-          })),
-      )
-      .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'must name each provider once'),
-  ),
+  SLIPWAY_INSTANCE_PROVIDERS: list.pipe(instanceProvidersShape),
   SLIPWAY_OUTBOUND_ALLOW: ranges,
   SLIPWAY_TASK_LOG_ALLOW: ranges,
   SLIPWAY_TASK_REGISTRY_ALLOW: ranges,
@@ -301,7 +290,11 @@ export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
   if ((parsed.data?.SLIPWAY_TLS_CERTIFICATE === undefined) !== (parsed.data?.SLIPWAY_TLS_KEY === undefined)) {
     problems.push('SLIPWAY_TLS_CERTIFICATE and SLIPWAY_TLS_KEY: set both or neither');
   }
-  if (parsed.success) problems.push(...acmeProblems(parsed.data, new Set(Object.keys(given))));
+  if (parsed.success)
+    problems.push(
+      ...acmeProblems(parsed.data, new Set(Object.keys(given))),
+      ...instanceProviderProblems(parsed.data.SLIPWAY_INSTANCE_PROVIDERS, parsed.data.SLIPWAY_RECORDS),
+    );
   if (problems.length > 0 || !parsed.success) throw new ConfigError(`bad configuration\n  ${problems.join('\n  ')}`);
   return Object.freeze(toConfig(parsed.data));
 }

@@ -1,6 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 
 import type { InstanceProvider, MachineSpec } from '../instance-provider.ts';
+
+/** The id of a machine that nobody has: some providers make things of this name that whoever else tests on this computer would find. */
+export const newId = (): string => `i-${randomBytes(9).toString('hex').slice(0, 17)}`;
 
 /** A machine to be. */
 export const specOf = (id: string, owner = 'me'): MachineSpec => ({
@@ -22,8 +26,7 @@ export const specOf = (id: string, owner = 'me'): MachineSpec => ({
 /** What every provider holds to. @param open one without machines */
 export function holdToContract(what: string, open: () => InstanceProvider): void {
   const over = new AbortController().signal;
-  const first = 'i-00000000000000001';
-  const second = 'i-00000000000000002';
+  const [first, second] = [newId(), newId()];
 
   describe(`${what} as an instance provider`, () => {
     test('has what it was told to make, once however often it is told, until it is told to end it', async () => {
