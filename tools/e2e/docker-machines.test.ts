@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { dockerProvider, whatLacks } from '@slipway/scheduler/scaling/providers';
+import { freePort } from '@slipway/storage/testing';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { check, type CommandResult, run, until } from '../testbed/command.ts';
+import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { shellBlocks } from '../testbed/readme.ts';
+import { ServerProcess } from '../testbed/server-process.ts';
+
+/** The README's hosts that come and go, typed: machines of this computer, for the tasks of its first service. */
+const missing = (await missingAwsCli()) ?? (await missingDocker()) ?? (await whatLacks());
+if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
+
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 200_000 });
+
+const root = join(import.meta.dirname, '..', '..');
+const folder = mkdtempSync(join(tmpdir(), 'slipway-docker-machines-'));
+const machines = join(folder, 'data', 'machines');
+const image = `slipway-machines-${randomUUID()}`;
+const docker = new DockerCli();
+let server: ServerProcess;
+let aws: AwsCli;
+
+beforeAll(async () => {
+  if (missing !== undefined) return;
+  server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    SLIPWAY_AGENT: 'off',
+    SLIPWAY_WORKERS: '1',
+    SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
+    SLIPWAY_INSTANCE_PROVIDERS: 'here=docker range=198.19.202.0/28 most=2',
+  });
+  await server.start();
+  aws = new AwsCli(server.aws());
+  await makeImage(docker, webImage(`${image}:latest`, 'hello'));
+});
+
+afterAll(async () => {
+  if (missing === undefined) {
+    await server.stop();
+    // Of a test that failed.
+    const range = { base: 0, length: 32 };
+    const left = dockerProvider({ name: 'here', folder: machines, range, most: 1, agent: [], env: {} });
+    for (const id of made()) await left.terminate(id, '', new AbortController().signal);
+    await docker.run(['rmi', '--force', `${image}:latest`]);
+    await docker.forget(server.registry);
+  }
+  docker.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const made = (): string[] => (existsSync(machines) ? readdirSync(machines).toSorted() : []);
+
+/** Types into a shell, in the checkout, with this server's address and image in place of the usual ones. */
+const type = (text: string): Promise<CommandResult> =>
+  run('sh', ['-euc', text.replaceAll('127.0.0.1:7500', server.registry).replaceAll('my-web-image', image)], {
+    cwd: root,
+    env: {
+      PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
+      SLIPWAY_DATA: server.data,
+      DOCKER_CONFIG: join(folder, 'docker'),
+      AWS_PAGER: '',
+      AWS_CONFIG_FILE: '/dev/null',
+      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    },
+    timeout: 500_000,
+  });
+
+interface Group {
+  readonly Instances: readonly { readonly InstanceId: string; readonly LifecycleState: string }[];
+}
+async function inService(): Promise<string[]> {
+  const described = ['autoscaling', 'describe-auto-scaling-groups'];
+  const [group] = (await aws.json<{ AutoScalingGroups: Group[] }>(described)).AutoScalingGroups;
+  const serving = group?.Instances.filter(({ LifecycleState }) => LifecycleState === 'InService') ?? [];
+  return serving.map(({ InstanceId }) => InstanceId).toSorted();
+}
+
+/** With what the group and its machines say of themselves. */
+async function explained(cause: unknown): Promise<never> {
+  const { stdout } = await aws.run(['autoscaling', 'describe-scaling-activities']);
+  const logs = await Promise.all(made().map((id) => run('tail', ['-n', '40', join(machines, id, 'machine.log')])));
+  throw new Error([stdout, ...logs.map((log) => log.stdout), server.log.slice(-3000)].join('\n'), { cause });
+}
+
+test.skipIf(missing !== undefined)(
+  `hosts come with the tasks of a capacity provider, outlive the server, and go with them${missing === undefined ? '' : ` (${missing})`}`,
+  async () => {
+    const [first = ''] = shellBlocks('README.md', 'The same, step by step');
+    const [comes = '', goes = ''] = shellBlocks('README.md', 'Hosts that come and go');
+    const [pushed = ''] = first.split(/^npx slipway follow/m);
+    const begun = await type(pushed);
+    expect(begun.code, begun.stdout + begun.stderr).toBe(0);
+    expect(made()).toEqual([]);
+    const set = await type(`eval "$(npx slipway env)"\n${comes}`);
+    if (set.code !== 0) await explained(set.stdout + set.stderr);
+    const hosts = await until('two machines in service', 60_000, async () => {
+      const ids = await inService();
+      return ids.length === 2 && ids;
+    }).catch(explained);
+    expect(made()).toEqual(hosts);
+    // Each runs a task, which this computer reaches.
+    const { taskArns } = await aws.json<{ taskArns: string[] }>(['ecs', 'list-tasks', '--service-name', 'web']);
+    const { tasks } = await aws.json<{ tasks: { containerInstanceArn: string; containers: Container[] }[] }>(
+      ['ecs', 'describe-tasks', '--tasks'].concat(taskArns),
+    );
+    expect(new Set(tasks.map(({ containerInstanceArn }) => containerInstanceArn)).size).toBe(2);
+    const answers = await Promise.all(
+      tasks.map(async ({ containerInstanceArn, containers: [container] }) =>
+        (
+          await fetch(`http://${await addressOf(containerInstanceArn)}:${container?.networkBindings[0]?.hostPort}`)
+        ).text(),
+      ),
+    );
+    expect(answers.map((text) => text.trim())).toEqual(['hello', 'hello']);
+    // Its processes are not the server's.
+    await server.stop();
+    await server.start();
+    await until('both agents again', 120_000, async () => (await connected()).length === 2).catch(explained);
+    expect(await inService()).toEqual(hosts);
+    const gone = await type(`eval "$(npx slipway env)"\n${goes}`);
+    expect(gone.code, gone.stdout + gone.stderr).toBe(0);
+    await until('no machine', 600_000, async () => (await inService()).length === 0 && made().length === 0).catch(
+      explained,
+    );
+    const left = [await check('ip', ['netns', 'list']), await check('iptables', ['-w', '5', '-S'])].join('\n');
+    expect(hosts.filter((id) => left.includes(id))).toEqual([]);
+  },
+);
+
+interface Container {
+  readonly networkBindings: readonly { readonly hostPort: number }[];
+}
+
+const connected = async (): Promise<string[]> =>
+  (
+    await aws.json<{ containerInstanceArns: string[] }>(
+      ['ecs', 'list-container-instances'].concat(['--filter', 'agentConnected==true']),
+    )
+  ).containerInstanceArns;
+
+async function addressOf(instance: string): Promise<string> {
+  const { containerInstances } = await aws.json<{
+    containerInstances: { attributes: { name: string; value?: string }[] }[];
+  }>(['ecs', 'describe-container-instances', '--container-instances', instance]);
+  return containerInstances[0]?.attributes.find(({ name }) => name === 'slipway.address')?.value ?? '';
+}
