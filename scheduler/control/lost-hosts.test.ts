@@ -34,6 +34,33 @@ test('a drained instance is emptied, a deregistered one loses its tasks at once'
   );
 });
 
+test('daemons leave a drained instance last, and do not wait for each other', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  await world.plane().start();
+  const revision = await world.revision('app:1');
+  const daemon = {
+    schedulingStrategy: 'DAEMON',
+    deploymentConfiguration: { maximumPercent: 100, minimumHealthyPercent: 0 },
+  } as const;
+  await world.service(revision.arn, daemon, 'logs');
+  await world.service(revision.arn, daemon, 'metrics');
+  await world.service(revision.arn, { desiredCount: 1 });
+  await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 3,
+  );
+  await world.changeInstance('i1', { status: 'DRAINING' });
+  await world.instance('i2');
+  // Theirs come to the new host beside the one that moves.
+  await world.until(
+    () => world.running(),
+    (tasks) => tasks.length === 3 && tasks.every(({ instanceId }) => instanceId === 'i2'),
+  );
+  const left = (await world.tasks()).filter(({ instanceId }) => instanceId === 'i1');
+  expect(left.map(({ desiredStatus }) => desiredStatus)).toEqual(['STOPPED', 'STOPPED', 'STOPPED']);
+});
+
 test('tasks of a host that is away stay for a while, are then replaced, and duplicates are resolved when it comes back', async () => {
   await using world = await ClusterWorld.open();
   await world.instance('i1');

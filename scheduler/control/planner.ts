@@ -240,7 +240,7 @@ const noDefinition = (deployment: DeploymentRecord | undefined): { code: string;
   message: `The task definition ${deployment?.taskDefinition ?? ''} does not exist any more.`,
 });
 
-/** DAEMON: the instances that should run one task now, and the draining ones that still have other tasks. */
+/** DAEMON: the instances that should run one task now, and the draining ones that still have tasks of others than daemons. */
 function daemonHosts(
   ports: PlannerPorts,
   service: ServiceRecord,
@@ -248,11 +248,14 @@ function daemonHosts(
   const definition = ports.definitions.get(service.taskDefinition);
   const request = definition === undefined ? undefined : bare(ports.requests.of(service, definition).request);
   const isMine = (task: TaskRecord): boolean => task.service?.name === service.name;
+  const isOfDaemon = (task: TaskRecord): boolean =>
+    ports.view.services.get(task.service?.name ?? '')?.value.schedulingStrategy === 'DAEMON';
   const eligible: string[] = [];
   const lingering: string[] = [];
   for (const { value: instance } of ports.view.instances.values()) {
     const tasks = ports.view.liveTasksOn(instance.id);
-    if (instance.status === 'DRAINING' && !tasks.every(isMine)) lingering.push(instance.id);
+    // Daemons do not wait for each other.
+    if (instance.status === 'DRAINING' && !tasks.every(isOfDaemon)) lingering.push(instance.id);
     if (instance.status !== 'ACTIVE' || request === undefined) continue;
     const reason = ports.view.index.whyNot(instance.id, request);
     // A daemon that runs keeps its place while its agent is away.
