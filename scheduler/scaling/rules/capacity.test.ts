@@ -53,6 +53,13 @@ test('an empty host that what waits could not be on holds no other one back', ()
   expect(decide({ needed: 9, missing: 9, hosts, group: { min: 0, max: 4, desired: 2 } }).desired).toBe(4);
 });
 
+test('none goes below the minimum while launches fail', () => {
+  const hosts = [host('a', 1), { ...host('b', 0), state: 'emptying' as const }];
+  const group = { min: 1, max: 4, desired: 3 };
+  expect(decide({ hosts, group }).end).toEqual(['b']);
+  expect(decide({ hosts, group: { ...group, min: 2 } }).end).toEqual([]);
+});
+
 test('the reservation is told as ECS reckons it', () => {
   expect(decide().reservation).toBe(100);
   expect(decide({ needed: 2 }).reservation).toBe(200);

@@ -105,7 +105,8 @@ export function decideCapacity({
       );
     return plan;
   }
-  const spare = group.desired - group.min;
+  // What is wanted and not made yet, as launches fail, is none that could stay in the place of another.
+  const spare = Math.min(group.desired, hosts.length) - group.min;
   plan.end = emptying.flatMap(({ id, tasks, open }) => (open && tasks === 0 ? [id] : [])).slice(0, Math.max(0, spare));
   const old = ready.filter(({ since, open }) => open && now - since >= rule.instanceWarmupPeriod * 1000);
   const idle = old.filter(({ tasks }) => tasks === 0).toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
