@@ -9,6 +9,7 @@ import type { ClusterRef, EcsPorts } from '../../cluster/index.ts';
 import type { ExecSessionRecord } from '../../state/index.ts';
 
 import { closingFrame, mostFrame } from '../protocol/index.ts';
+import { refusal } from './allowed.ts';
 import { Meetings } from './meeting.ts';
 import type { Recorder } from './recorder.ts';
 import { Session, type SessionPorts } from './session.ts';
@@ -167,6 +168,9 @@ export class ExecFront {
     let host: WebSocket | undefined;
     let recorder: Recorder | undefined;
     try {
+      // Since it was asked for, a minute may have gone by.
+      const why = await refusal(this.#ports, { ref, session, call });
+      if (why !== undefined) throw new Error(why);
       recorder = await this.#ports.record(ref, session, call);
       host = await this.meetings.wait(sessionId, session.instanceId, hostPatience, either);
       if (host === undefined) throw new Error('The host of the task did not come for the session; try again.');

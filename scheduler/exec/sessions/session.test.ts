@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 
-import type { Call } from '@slipway/auth/contract';
+import type { Call, Decision } from '@slipway/auth/contract';
 import { systemClock } from '@slipway/storage/clock';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 
+import { SteppedClock } from '../../control/testing/stepped-clock.ts';
 import { execLimits } from '../../hosts/wire/index.ts';
 import { decodeMessage, encodeMessage, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
 import { execSession } from '../testing/exec-session.ts';
 import type { Recorder } from './recorder.ts';
-import { Session } from './session.ts';
+import { Session, type SessionPorts } from './session.ts';
 
 const account = '000000000000';
 const record = execSession({ command: ['cat'], interactive: false });
@@ -42,7 +43,7 @@ class End extends EventEmitter {
   }
 }
 
-function open(recorder?: Recorder) {
+function open(recorder?: Recorder, more: Partial<SessionPorts> = {}) {
   const [client, host] = [new End(), new End()];
   const silent = (): void => undefined;
   const session = new Session(
@@ -53,6 +54,7 @@ function open(recorder?: Recorder) {
       region: 'us-east-1',
       authorizer: { authorize: async () => ({ allowed: true, reason: 'a policy allows it' }) },
       log: { info: silent, warn: silent, error: silent },
+      ...more,
     },
     {
       ref: { account, cluster: 'default' },
@@ -177,6 +179,35 @@ describe('a session', () => {
     expect(host.readyState).toBe(1);
     client.close();
     await run;
+  });
+
+  test('ends within a minute when the right to it is gone, and not while nobody can tell', async () => {
+    const clock = new SteppedClock();
+    let answer = async (): Promise<Decision> => ({ allowed: true, reason: 'a policy allows it' });
+    const asked: unknown[] = [];
+    const authorize: SessionPorts['authorizer']['authorize'] = (principal, { action }) => {
+      asked.push([principal, action]);
+      return answer();
+    };
+    const { session, client, write, lastWords } = open(undefined, { clock, authorizer: { authorize } });
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    const until = async (time: number): Promise<void> => {
+      while (client.readyState === 1 && clock.monotonic() < time) {
+        clock.step(time);
+        await new Promise(setImmediate);
+      }
+    };
+    await until(100_000);
+    answer = () => Promise.reject(new Error('the store is away'));
+    await until(200_000);
+    expect([client.readyState, lastWords()]).toEqual([1, '']);
+    answer = async () => ({ allowed: false, reason: 'the access key is not active any more' });
+    await until(260_000);
+    expect(client.readyState).toBe(3);
+    await run;
+    expect(lastWords()).toBe('The right to run commands in this task was taken away.');
+    expect(asked[0]).toEqual([record.principal, 'ecs:ExecuteCommand']);
   });
 
   test('ends when it cannot be logged, also when that was so before it began', async () => {

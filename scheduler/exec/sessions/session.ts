@@ -1,20 +1,12 @@
-import type { Authorizer, Call, Log } from '@slipway/auth/contract';
-import { type Clock, settling, waitAtMost } from '@slipway/storage/clock';
-import type { RecordStore } from '@slipway/storage/records';
+import type { Log } from '@slipway/auth/contract';
+import { settling, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
-import type { ClusterRef } from '../../cluster/index.ts';
 import { execCost, execLimits } from '../../hosts/wire/index.ts';
-import {
-  arns,
-  clusterKeys,
-  clusterPartition,
-  type ExecSessionRecord,
-  type RandomBytes,
-  type TaskRecord,
-} from '../../state/index.ts';
+import { arns, type RandomBytes } from '../../state/index.ts';
 
 import { mostPayload } from '../protocol/index.ts';
+import { type AllowedPorts, type Asked, refusal } from './allowed.ts';
 import { DataChannel } from './data-channel.ts';
 import { HostLink } from './host-link.ts';
 import type { Recorder } from './recorder.ts';
@@ -32,46 +24,19 @@ const timing = {
   last: 60_000,
 } as const;
 
-export interface SessionPorts {
-  readonly records: RecordStore;
-  readonly clock: Clock;
+export interface SessionPorts extends AllowedPorts {
   readonly random: RandomBytes;
-  readonly region: string;
-  readonly authorizer: Authorizer;
   readonly log: Log;
 }
 
 /** What a session is made of: who asked for what, and the connections to both sides. */
-export interface SessionParts {
-  readonly ref: ClusterRef;
-  readonly session: ExecSessionRecord;
+export interface SessionParts extends Asked {
   readonly clientVersion: string;
   readonly client: WebSocket;
   readonly host: WebSocket;
-  /** The request that opened the client's connection. */
-  readonly call: Call;
   /** Where the output is kept, if it is. */
   readonly recorder: Recorder | undefined;
 }
-
-/** What a rule about who may run commands is asked with: `ecs:ExecuteCommand` on the task, with the container's name. */
-export const execAccess = (
-  region: string,
-  ref: ClusterRef,
-  task: { readonly id: string; readonly tags?: TaskRecord['tags'] },
-  containerName: string,
-) => {
-  const arn = arns.task(region, ref.account, ref.cluster, task.id);
-  return {
-    action: 'ecs:ExecuteCommand',
-    resources: [task.tags === undefined ? { arn } : { arn, tags: task.tags }],
-    context: {
-      'ecs:cluster': arns.cluster(region, ref.account, ref.cluster),
-      'ecs:task': arn,
-      'ecs:container-name': containerName,
-    },
-  };
-};
 
 /** One session: what the client types goes to the host, what the command writes to the client, neither faster than the other side takes it. */
 export class Session {
@@ -217,22 +182,11 @@ export class Session {
       if (exitedAt !== undefined && now - exitedAt > timing.last) this.#end('');
       else if (now - this.#active > timing.idle) this.#end('The session was idle for 20 minutes.');
       else if (now - this.#began > timing.longest) this.#end('The session lasted for a day.');
-      else if (!(await this.#allowed())) this.#end('The right to run commands in this task was taken away.');
-    }
-  }
-
-  /** Whether who asked for the session may still have it; while nobody can tell, it goes on. */
-  async #allowed(): Promise<boolean> {
-    const { records, clock, region, authorizer } = this.#ports;
-    const { ref, session, call } = this.#parts;
-    try {
-      const key = clusterKeys.task(session.taskId);
-      const stored = await records.get<TaskRecord>(clusterPartition(ref.account, ref.cluster), key);
-      const access = execAccess(region, ref, stored?.value ?? { id: session.taskId }, session.containerName);
-      const now = { ...call, account: ref.account, principal: session.principal, time: new Date(clock.now()) };
-      return (await authorizer.authorize(session.principal, access, now)).allowed;
-    } catch {
-      return true;
+      else {
+        // While nobody can tell, it goes on.
+        const why = await refusal(this.#ports, this.#parts).catch(() => undefined);
+        if (why !== undefined) this.#end(why);
+      }
     }
   }
 }
