@@ -1,9 +1,9 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Digest } from '@slipway/storage/blobs';
 import type { Delivery, EventLog } from '@slipway/storage/events';
-import { lead, type Leases } from '@slipway/storage/leases';
+import { leadEach, type Leases } from '@slipway/storage/leases';
 import type { Tracing } from '@slipway/storage/telemetry';
-import { type Images, ImagesError, registryAccounts, registryPartition } from '../images/index.ts';
+import { type Images, ImagesError, registryPartition } from '../images/index.ts';
 import { frequencyOf, readConfiguration } from './configuration.ts';
 import { runContinuousPass } from './continuous.ts';
 import { isImage } from './image-kind.ts';
@@ -185,36 +185,22 @@ function addressOf(data: Delivery['data']): ImageAddress | undefined {
 }
 
 /** One leader for each account's registry looks now and then whether images must be judged again. */
-async function keepRescanning(ports: ScanPorts, leases: Leases, every: number, stop: AbortSignal): Promise<void> {
-  const kept = new Map<string, Promise<void>>();
-  while (!stop.aborted) {
-    for (const account of await registryAccounts(ports.images.ports).catch(() => [])) {
-      if (!kept.has(account)) kept.set(account, keepAccount(ports, leases, account, every, stop));
-    }
-    await ports.clock.sleep(every, stop).catch(() => {});
-  }
-  await Promise.all(kept.values());
-}
-
-function keepAccount(
-  ports: ScanPorts,
-  leases: Leases,
-  account: string,
-  every: number,
-  stop: AbortSignal,
-): Promise<void> {
+function keepRescanning(ports: ScanPorts, leases: Leases, every: number, stop: AbortSignal): Promise<void> {
   const { clock, log } = ports;
-  return lead(
+  return leadEach(
     leases,
     {
-      partition: registryPartition(account),
+      records: ports.images.ports.records,
+      prefix: registryPartition(''),
       name: 'scanning',
       clock,
       signal: stop,
-      interrupted: (err) => log.warn({ err, account }, 'the continuous scan was interrupted; it goes on'),
+      searchPace: every,
+      waiting: (err) => log.warn({ err }, 'the continuous scan waits for the store'),
+      interrupted: (err, account) => log.warn({ err, account }, 'the continuous scan was interrupted; it goes on'),
       retryAfter: Math.min(every, 5000),
     },
-    async ({ name, epoch }, lost) => {
+    async ({ name, epoch }, lost, account) => {
       while (!lost.aborted) {
         const judged = await runContinuousPass(ports, account, { name, epoch, lost });
         if (judged > 0) log.info({ account, images: judged }, 'images were judged by new advisories');

@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/contract';
 import { waitAtMost } from '@slipway/storage/clock';
-import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
-import { scanPartitions, StaleEpoch, transact } from '@slipway/storage/records';
+import { type HeldLease, leadEach, type Leases } from '@slipway/storage/leases';
+import { StaleEpoch, transact } from '@slipway/storage/records';
 
 import type { EcsPorts } from '../../cluster/index.ts';
 import { newEventId } from '../../state/index.ts';
@@ -39,44 +39,29 @@ const retryAfter = 1_000;
 /** Keeps the groups of all accounts as they are wanted: of each account on one server at a time. */
 export class GroupKeeper {
   readonly #ports: KeeperPorts;
-  readonly #led = new Map<string, Promise<void>>();
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports;
   }
 
   /** Works until the signal aborts; it never rejects. */
-  async keep(signal: AbortSignal): Promise<void> {
-    const { records, clock, log } = this.#ports;
-    const beginning = groupsPartition('');
-    while (!signal.aborted) {
-      try {
-        for await (const partition of scanPartitions(records, beginning)) {
-          const account = partition.slice(beginning.length);
-          if (!this.#led.has(account)) this.#led.set(account, this.#lead(account, signal));
-        }
-      } catch (err) {
-        if (!signal.aborted) log.warn({ err }, 'Auto Scaling groups wait for the store');
-      }
-      await clock.sleep(searchPace, signal).catch(() => undefined);
-    }
-    await Promise.all(this.#led.values());
-  }
-
-  #lead(account: string, signal: AbortSignal): Promise<void> {
-    const { leases, clock, log } = this.#ports;
-    return lead(
+  keep(signal: AbortSignal): Promise<void> {
+    const { records, leases, clock, log } = this.#ports;
+    return leadEach(
       leases,
       {
-        partition: groupsPartition(account),
+        records,
+        prefix: groupsPartition(''),
         name: groupKeys.keeper,
         clock,
         signal,
-        interrupted: (err) => log.warn({ err, account }, 'Auto Scaling groups could not be kept; it begins anew'),
+        searchPace,
+        waiting: (err) => log.warn({ err }, 'Auto Scaling groups wait for the store'),
+        interrupted: (err, account) => log.warn({ err, account }, 'Auto Scaling groups could not be kept; it begins anew'),
         retryAfter,
         retryAtMost: 60_000,
       },
-      (held, until) => new AccountGroups(this.#ports, account, held).run(until),
+      (held, until, account) => new AccountGroups(this.#ports, account, held).run(until),
     );
   }
 }

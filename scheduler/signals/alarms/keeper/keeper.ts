@@ -1,6 +1,6 @@
 import { waitAtMost } from '@slipway/storage/clock';
-import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
-import { project, type RecordChange, scan, scanPages, scanPartitions } from '@slipway/storage/records';
+import { type HeldLease, leadEach, type Leases } from '@slipway/storage/leases';
+import { project, type RecordChange, scan, scanPages } from '@slipway/storage/records';
 
 import { toJson } from '../../../state/index.ts';
 import { Delivery, type DeliveryPorts } from '../actions/index.ts';
@@ -38,44 +38,29 @@ const mostRaces = 3;
 /** Evaluates alarms and carries out their actions: for each account on one server at a time. */
 export class AlarmKeeper {
   readonly #ports: KeeperPorts;
-  readonly #led = new Map<string, Promise<void>>();
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports;
   }
 
   /** Works until the signal aborts; it never rejects. */
-  async keep(signal: AbortSignal): Promise<void> {
-    const { records, clock, log } = this.#ports;
-    const beginning = alarmsPartition('');
-    while (!signal.aborted) {
-      try {
-        for await (const partition of scanPartitions(records, beginning)) {
-          const account = partition.slice(beginning.length);
-          if (!this.#led.has(account)) this.#led.set(account, this.#lead(account, signal));
-        }
-      } catch (err) {
-        if (!signal.aborted) log.warn({ err }, 'alarms wait for the store');
-      }
-      await clock.sleep(searchPace, signal).catch(() => undefined);
-    }
-    await Promise.all(this.#led.values());
-  }
-
-  #lead(account: string, signal: AbortSignal): Promise<void> {
-    const { leases, clock, log } = this.#ports;
-    return lead(
+  keep(signal: AbortSignal): Promise<void> {
+    const { records, leases, clock, log } = this.#ports;
+    return leadEach(
       leases,
       {
-        partition: alarmsPartition(account),
+        records,
+        prefix: alarmsPartition(''),
         name: alarmKeys.keeper,
         clock,
         signal,
-        interrupted: (err) => log.warn({ err, account }, 'the evaluation of alarms failed; it begins anew'),
+        searchPace,
+        waiting: (err) => log.warn({ err }, 'alarms wait for the store'),
+        interrupted: (err, account) => log.warn({ err, account }, 'the evaluation of alarms failed; it begins anew'),
         retryAfter,
         retryAtMost: 60_000,
       },
-      (held, until) => new AccountKeeper(this.#ports, account, held).run(until),
+      (held, until, account) => new AccountKeeper(this.#ports, account, held).run(until),
     );
   }
 }

@@ -1,8 +1,8 @@
 import type { Log } from '@slipway/auth/contract';
 import type { BlobStore } from '@slipway/storage/blobs';
 import type { Clock } from '@slipway/storage/clock';
-import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
-import { type RecordStore, scan, scanPartitions } from '@slipway/storage/records';
+import { type HeldLease, leadEach, type Leases } from '@slipway/storage/leases';
+import { type RecordStore, scan } from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
 import { Counts, type CountsPorts } from '../filters/index.ts';
 import { Compaction, type CompactionLimits } from './compaction.ts';
@@ -36,7 +36,6 @@ export class Keeper {
   readonly #ports: KeeperPorts;
   readonly #blobs: EventBlobs;
   readonly #limits: CompactionLimits;
-  readonly #led = new Map<string, Promise<void>>();
   #room: { readonly stored: number; readonly limit: number; readonly at: number } | undefined;
 
   constructor(ports: KeeperPorts, blobs: EventBlobs, limits: CompactionLimits) {
@@ -46,21 +45,24 @@ export class Keeper {
   }
 
   /** Works until the signal aborts; it never rejects. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { records, clock, log } = this.#ports;
-    const beginning = logsPartition('');
-    while (!signal.aborted) {
-      try {
-        for await (const partition of scanPartitions(records, beginning)) {
-          const account = partition.slice(beginning.length);
-          if (!this.#led.has(account)) this.#led.set(account, this.#lead(account, signal));
-        }
-      } catch (err) {
-        log.warn({ err }, 'the upkeep of logs waits for the store');
-      }
-      await clock.sleep(searchPace, signal).catch(() => undefined);
-    }
-    await Promise.all(this.#led.values());
+  run(signal: AbortSignal): Promise<void> {
+    const { records, leases, clock, log } = this.#ports;
+    return leadEach(
+      leases,
+      {
+        records,
+        prefix: logsPartition(''),
+        name: logKeys.keeper,
+        clock,
+        signal,
+        searchPace,
+        waiting: (err) => log.warn({ err }, 'the upkeep of logs waits for the store'),
+        interrupted: (err, account) => log.warn({ err, account }, 'the upkeep of logs failed; it begins anew'),
+        retryAfter: pace,
+        retryAtMost: 60_000,
+      },
+      (lease, held, account) => this.#keep(account, lease, held),
+    );
   }
 
   /** What logs take and may take, bytes, as it was found within a minute; undefined where another server looks after them. */
@@ -71,23 +73,6 @@ export class Keeper {
 
   #measured(room: { readonly stored: number; readonly limit: number }): void {
     this.#room = { ...room, at: this.#ports.clock.monotonic() };
-  }
-
-  #lead(account: string, signal: AbortSignal): Promise<void> {
-    const { leases, clock, log } = this.#ports;
-    return lead(
-      leases,
-      {
-        partition: logsPartition(account),
-        name: logKeys.keeper,
-        clock,
-        signal,
-        interrupted: (err) => log.warn({ err, account }, 'the upkeep of logs failed; it begins anew'),
-        retryAfter: pace,
-        retryAtMost: 60_000,
-      },
-      (lease, held) => this.#keep(account, lease, held),
-    );
   }
 
   async #keep(account: string, lease: HeldLease, signal: AbortSignal): Promise<void> {

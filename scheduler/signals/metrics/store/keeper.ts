@@ -1,5 +1,4 @@
-import { type HeldLease, lead, type Leases } from '@slipway/storage/leases';
-import { scanPartitions } from '@slipway/storage/records';
+import { type HeldLease, leadEach, type Leases } from '@slipway/storage/leases';
 
 import { Compaction, type CompactionLimits, type CompactionPorts } from './compaction.ts';
 import { metricKeys, metricsPartition } from './keys.ts';
@@ -23,36 +22,29 @@ export class Keeper {
   }
 
   /** Works until the signal aborts; it never rejects. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { records, clock, log } = this.#ports;
-    const led = new Map<string, Promise<void>>();
-    while (!signal.aborted) {
-      try {
-        for await (const partition of scanPartitions(records, metricsPartition(''))) {
-          if (!led.has(partition)) led.set(partition, this.#lead(partition, signal));
-        }
-      } catch (err) {
-        log.warn({ err }, 'the upkeep of metrics waits for the store');
-      }
-      await clock.sleep(searchPace, signal).catch(() => undefined);
-    }
-    await Promise.all(led.values());
+  run(signal: AbortSignal): Promise<void> {
+    const { records, leases, clock, log } = this.#ports;
+    return leadEach(
+      leases,
+      {
+        records,
+        prefix: metricsPartition(''),
+        name: metricKeys.keeper,
+        clock,
+        signal,
+        searchPace,
+        waiting: (err) => log.warn({ err }, 'the upkeep of metrics waits for the store'),
+        interrupted: (err, account) => log.warn({ err, account }, 'the upkeep of metrics failed; it begins anew'),
+        retryAfter: pace,
+        retryAtMost: 60_000,
+      },
+      (lease, held, account) => this.#keep(this.compaction(account, lease), held),
+    );
   }
 
   /** What a holder of the lease does; for tests as well. */
   compaction(account: string, { name, epoch }: Pick<HeldLease, 'name' | 'epoch'>): Compaction {
     return new Compaction(account, this.#ports, this.#blobs, this.#limits, { name, epoch });
-  }
-
-  #lead(partition: string, signal: AbortSignal): Promise<void> {
-    const { leases, clock, log } = this.#ports;
-    const account = partition.slice(metricsPartition('').length);
-    const interrupted = (err: unknown): void =>
-      log.warn({ err, account }, 'the upkeep of metrics failed; it begins anew');
-    const settings = { partition, name: metricKeys.keeper, clock, signal, interrupted };
-    return lead(leases, { ...settings, retryAfter: pace, retryAtMost: 60_000 }, (lease, held) =>
-      this.#keep(this.compaction(account, lease), held),
-    );
   }
 
   async #keep(compaction: Compaction, signal: AbortSignal): Promise<void> {
