@@ -216,15 +216,8 @@ class Plane implements ControlPlane {
   }
 
   zones(account: string): ReadonlySet<string> {
-    const zones = new Set<string>();
-    for (const { view } of this.#members.values()) {
-      if (view.account !== account) continue;
-      for (const { value: host } of view.instances.values()) {
-        const zone = host.attributes.find(({ name }) => name === 'ecs.availability-zone')?.value;
-        if (host.status !== 'INACTIVE' && zone !== undefined) zones.add(zone);
-      }
-    }
-    return zones;
+    const views = [...this.#members.values()].map(({ view }) => view).filter((view) => view.account === account);
+    return new Set(views.flatMap(({ census }) => [...census.zones.present]));
   }
 
   host(account: string, ec2Id: string): ReturnType<ControlPlane['host']> {

@@ -78,6 +78,7 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     newRunId: ports.newRunId,
     zoneOf: (task) => zoneOf(ports.view, task.instanceId),
     zones: () => zonesFor(ports, service),
+    zonesOfHosts: () => [...ports.view.census.zones.present].filter((zone) => plainZone.test(zone)),
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
   });
@@ -281,8 +282,9 @@ function zonesFor(ports: PlannerPorts, service: ServiceRecord): readonly string[
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
   const definition = ports.definitions.get(primary?.taskDefinition ?? '');
   if (definition === undefined) return [];
-  const zones = new Set([...ports.view.instances.keys()].flatMap((id) => zoneOf(ports.view, id) ?? []));
-  return [...zones].filter(
-    (zone) => !('unplaceable' in ports.view.index.place(ports.requests.bareOf(service, definition, zone))),
+  return [...ports.view.census.zones.present].filter(
+    (zone) =>
+      plainZone.test(zone) &&
+      !('unplaceable' in ports.view.index.place(ports.requests.bareOf(service, definition, zone))),
   );
 }

@@ -46,14 +46,19 @@ export function rebalance(pass: Pass): 0 | 1 {
 }
 
 /** How many tasks each zone has that tasks of the service can be in. */
-function countZones(pass: Pass, keep: readonly Counted[]): ReadonlyMap<string, readonly Counted[]> {
+function countZones(
+  pass: Pass,
+  keep: readonly Counted[],
+  zones: readonly string[],
+): ReadonlyMap<string, readonly Counted[]> {
   const byZone = Map.groupBy(keep, ({ task }) => pass.state.zoneOf(task));
-  return new Map(
-    pass.state
-      .zones()
-      .toSorted()
-      .map((zone) => [zone, byZone.get(zone) ?? []] as const),
-  );
+  return new Map(zones.toSorted().map((zone) => [zone, byZone.get(zone) ?? []] as const));
+}
+
+/** Whether no zone has two tasks more than another. */
+function isEven(zones: ReadonlyMap<string, readonly Counted[]>): boolean {
+  const counts = Array.from(zones.values(), ({ length }) => length);
+  return counts.length === 0 || Math.max(...counts) - Math.min(...counts) < 2;
 }
 
 /** The zones with the most and the fewest tasks; of equal ones the first by name. */
@@ -75,10 +80,12 @@ function begin(pass: Pass, primary: DeploymentRecord): void {
   const census = pass.census();
   const { desiredCount: desired, rebalancing } = service;
   if (!service.steady || !isWhole(census, desired) || desired < 2) return;
-  const zones = countZones(pass, census.keep);
+  // Zones that are even are so without those that are of no use to the service: nobody need ask which those are.
+  if (rebalancing === undefined && isEven(countZones(pass, census.keep, pass.state.zonesOfHosts()))) return;
+  const zones = countZones(pass, census.keep, pass.state.zones());
   const { most, fewest: to } = extremes(zones);
   const crowded = zones.get(most) ?? [];
-  if (crowded.length - (zones.get(to) ?? []).length < 2) {
+  if (isEven(zones)) {
     if (rebalancing !== undefined) {
       pass.voice.say(eventTexts.balanced(inWords(zones)));
       keep(pass, undefined);
@@ -130,7 +137,7 @@ function goOn(
     pass.wake(since + moveLimit);
     return 1;
   }
-  const zones = countZones(pass, there);
+  const zones = countZones(pass, there, pass.state.zones());
   const { most } = extremes(zones);
   const candidates = (zones.get(most) ?? []).filter((counted) => !counted.protected).map(({ task }) => task.id);
   const [victim] = pass.state.scaleInOrder(candidates, 1, []);

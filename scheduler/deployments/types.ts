@@ -52,6 +52,8 @@ export interface ServiceState {
   readonly zoneOf: (task: TaskRecord) => string | undefined;
   /** The zones with hosts that could take tasks of the PRIMARY deployment if they had room. Dear where hosts are many. */
   readonly zones: () => readonly string[];
+  /** The zones with hosts at all: those, and maybe others. Cheap. */
+  readonly zonesOfHosts: () => readonly string[];
   /** DAEMON: ids of the instances that should run one task. */
   readonly eligible?: readonly string[];
   /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */

@@ -7,12 +7,23 @@ export class Tally<Standing extends string> {
   /** @param from how the row stood, undefined when it was not counted; `to` how it stands, undefined when it counts no more */
   move(from: Standing | undefined, to: Standing | undefined): void {
     if (from === to) return;
-    if (from !== undefined) this.#counts.set(from, this.of(from) - 1);
+    if (from !== undefined) this.#lessen(from);
     if (to !== undefined) this.#counts.set(to, this.of(to) + 1);
   }
 
   of(standing: Standing): number {
     return this.#counts.get(standing) ?? 0;
+  }
+
+  /** What any row stands at. */
+  get present(): Iterable<Standing> {
+    return this.#counts.keys();
+  }
+
+  #lessen(standing: Standing): void {
+    const left = this.of(standing) - 1;
+    if (left === 0) this.#counts.delete(standing);
+    else this.#counts.set(standing, left);
   }
 }
 
@@ -22,6 +33,8 @@ export class Census {
   readonly tasks = new Tally<TaskStatus>();
   /** Container instances that are not deregistered, by their agent. */
   readonly agents = new Tally<'connected' | 'disconnected'>();
+  /** The same by availability zone; those without one are not counted. */
+  readonly zones = new Tally<string>();
   /** Active services by the rollout of their newest deployment. */
   readonly rollouts = new Tally<DeploymentRecord['rolloutState']>();
   /** Services with a deployment whose next task fits nowhere. */
@@ -33,6 +46,7 @@ export class Census {
 
   instance(before: InstanceRecord | undefined, after: InstanceRecord | undefined): void {
     this.agents.move(agent(before), agent(after));
+    this.zones.move(zone(before), zone(after));
   }
 
   service(before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {
@@ -44,6 +58,11 @@ export class Census {
 function agent(instance: InstanceRecord | undefined): 'connected' | 'disconnected' | undefined {
   if (instance === undefined || instance.status === 'INACTIVE') return undefined;
   return instance.agentConnected ? 'connected' : 'disconnected';
+}
+
+function zone(instance: InstanceRecord | undefined): string | undefined {
+  if (instance === undefined || instance.status === 'INACTIVE') return undefined;
+  return instance.attributes.find(({ name }) => name === 'ecs.availability-zone')?.value;
 }
 
 function rollout(service: ServiceRecord | undefined): DeploymentRecord['rolloutState'] | undefined {

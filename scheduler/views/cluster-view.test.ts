@@ -10,7 +10,15 @@ import { instanceRecord } from './testing/instance-record.ts';
 const memory = 100;
 
 const instance = (id: string, status: InstanceRecord['status'], agentConnected = true): InstanceRecord =>
-  instanceRecord({ id, arn: id, status, agentConnected, cpu: 1000, memory });
+  instanceRecord({
+    id,
+    arn: id,
+    status,
+    agentConnected,
+    cpu: 1000,
+    memory,
+    attributes: [{ name: 'ecs.availability-zone', value: agentConnected ? 'za' : 'zb' }],
+  });
 
 const task = (id: string, instanceId: string, desired: 'RUNNING' | 'STOPPED', stopped: boolean): TaskRecord => ({
   id,
@@ -104,6 +112,7 @@ const counted = ({ census }: ClusterView): object => ({
   agents: [census.agents.of('connected'), census.agents.of('disconnected')],
   rollouts: ['IN_PROGRESS', 'COMPLETED', 'FAILED'].map((state) => census.rollouts.of(state as 'FAILED')),
   unplaceable: census.unplaceable.of('service'),
+  zones: [...census.zones.present].toSorted(),
 });
 
 /** The same, from every row. */
@@ -111,6 +120,9 @@ function recounted(view: ClusterView): object {
   const tasks = [...view.tasks.values()].map(({ value }) => value.lastStatus);
   const agents = [...view.instances.values()].flatMap(({ value }) =>
     value.status === 'INACTIVE' ? [] : [value.agentConnected],
+  );
+  const zones = [...view.instances.values()].flatMap(({ value }) =>
+    value.status === 'INACTIVE' ? [] : value.attributes.map((attribute) => attribute.value ?? ''),
   );
   const services = [...view.services.values()].map(({ value }) => value);
   const newest = services.flatMap(
@@ -127,6 +139,7 @@ function recounted(view: ClusterView): object {
       ),
     ),
     unplaceable: services.filter(({ deployments }) => deployments.some((one) => one.unplaceable !== undefined)).length,
+    zones: [...new Set(zones)].toSorted(),
   };
 }
 

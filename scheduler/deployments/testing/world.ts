@@ -75,6 +75,8 @@ export class World {
   readonly addressless = new Set<string>();
   /** How many tasks were put into the order of the strategies so far. */
   ordered = 0;
+  /** How often it was asked which zones could take a task, which is dear where hosts are many. */
+  zonesAsked = 0;
   #ids = 0;
   readonly #balancers: ServiceRecord['loadBalancers'];
   readonly #configuration: DeploymentConfiguration;
@@ -270,9 +272,11 @@ export class World {
           return ids.slice(0, limit);
         },
         zoneOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.zone,
-        zones: () => [
-          ...new Set(this.hosts.flatMap(({ condition, zone }) => (condition === 'ready' ? (zone ?? []) : []))),
-        ],
+        zones: () => {
+          this.zonesAsked += 1;
+          return [...new Set(this.hosts.flatMap(({ condition, zone }) => (condition === 'ready' ? (zone ?? []) : [])))];
+        },
+        zonesOfHosts: () => [...new Set(this.hosts.flatMap(({ zone }) => zone ?? []))],
         eligible: this.hosts.filter(({ condition }) => condition === 'ready').map(({ id }) => id),
         lingering: [],
         shift: this.shift,
