@@ -28,10 +28,8 @@ export async function leadEach(
   const led = new Map<string, Promise<void>>();
   const begin = (partition: string): Promise<void> => {
     const rest = partition.slice(prefix.length);
-    return lead(
-      leases,
-      { ...options, partition, interrupted: (error) => interrupted(error, rest) },
-      (lease, until) => work(lease, until, rest),
+    return lead(leases, { ...options, partition, interrupted: (error) => interrupted(error, rest) }, (lease, until) =>
+      work(lease, until, rest),
     );
   };
   while (!signal.aborted) {

@@ -57,7 +57,8 @@ export class GroupKeeper {
         signal,
         searchPace,
         waiting: (err) => log.warn({ err }, 'Auto Scaling groups wait for the store'),
-        interrupted: (err, account) => log.warn({ err, account }, 'Auto Scaling groups could not be kept; it begins anew'),
+        interrupted: (err, account) =>
+          log.warn({ err, account }, 'Auto Scaling groups could not be kept; it begins anew'),
         retryAfter,
         retryAtMost: 60_000,
       },
