@@ -352,7 +352,7 @@ export const mutations: readonly Mutation[] = [
     find: "    completedAt: undefined,\n    cause: { kind: 'rollback'",
     replace: "    completedAt: undefined,\n    images: {},\n    cause: { kind: 'rollback'",
     caughtBy: ['pinned'],
-    from: 73,
+    from: 91,
   },
   {
     name: 'a container that has ended counts as one that was never started',
@@ -396,7 +396,7 @@ export const mutations: readonly Mutation[] = [
     find: 'this.#ports.engine.reportOver(wanted);',
     replace: '',
     caughtBy: ['settled', 'repaired'],
-    from: 5,
+    from: 6,
     days: { faults: 8, kinds: ['store-rewind', 'feed-lag'] },
   },
   {
@@ -441,7 +441,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return this.#own().length >= this.#pass.service.desiredCount;',
     replace: 'return true;',
     caughtBy: ['stages'],
-    from: 14,
+    from: 15,
     days: { shifts: true },
   },
   {
@@ -494,7 +494,7 @@ export const mutations: readonly Mutation[] = [
     find: '      count: 1,\n      zone: to,',
     replace: '      count: 2,\n      zone: to,',
     caughtBy: ['zones', 'maximum'],
-    from: 3,
+    from: 6,
     days: { zones: true },
   },
   {
@@ -503,7 +503,7 @@ export const mutations: readonly Mutation[] = [
     find: '  const { most } = extremes(zones);\n',
     replace: '  const { fewest: most } = extremes(zones);\n',
     caughtBy: ['settled', 'repaired'],
-    from: 6,
+    from: 32,
     days: { zones: true },
   },
   {
