@@ -2,6 +2,7 @@ import type { DeploymentInfo, DeploymentTarget, ECSTaskSet, LifecycleEvent } fro
 
 import { arns } from '../state/index.ts';
 
+import { alarmsView } from './alarms.ts';
 import { groupView } from './group-view.ts';
 import type { Place } from './names.ts';
 import type { CodeDeployRecord, EventProgress, Progress } from './records.ts';
@@ -69,6 +70,7 @@ export function deploymentView(viewed: Viewed): DeploymentInfo {
     creator: isRollback ? 'codeDeployRollback' : 'user',
     ignoreApplicationStopFailures: false,
     autoRollbackConfiguration: { enabled: record.rollback.length > 0, events: [...record.rollback] },
+    ...(record.alarms === undefined ? {} : { overrideAlarmConfiguration: alarmsView(record.alarms) }),
     updateOutdatedInstancesOnly: false,
     ...rollbackInfo(viewed),
     ...member('deploymentStyle', deploymentStyle),

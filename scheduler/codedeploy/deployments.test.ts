@@ -19,6 +19,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 import { account, region } from '../ecs/testing/open-api.ts';
 import { beginCodeDeploy, findService } from '../services/index.ts';
+import { Alarms } from '../signals/alarms/store/index.ts';
 import { newDeploymentId, toJson } from '../state/index.ts';
 import { bringAllOn } from './index.ts';
 import { codeDeployKeys, codeDeployPartition } from './keys.ts';
@@ -344,6 +345,61 @@ test('a first deployment that never ends is superseded, and one of a service tha
   await until(next, { status: 'Stopped' });
 });
 
+test('an alarm stops a deployment, which goes back where it is told to; another one may look past it', async () => {
+  const alarms = new Alarms(opened.api.ports);
+  const subject = { kind: 'composite', rule: 'FALSE' } as const;
+  const actions = { OK: [], ALARM: [], INSUFFICIENT_DATA: [] };
+  await alarms.put(account, { name: 'errors', actionsEnabled: true, actions, subject }, {});
+  await alarms.setState(account, 'errors', { state: 'OK', reason: 'a good day' });
+  const { named, next } = await prepare('alarmed', {
+    alarmConfiguration: { enabled: true, alarms: [{ name: 'errors' }] },
+    autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_STOP_ON_ALARM'] },
+  });
+  opened.api.denied.add('cloudwatch:DescribeAlarms');
+  expect(await refusal(deploy(named, { revision: revisionOf(next) }))).toMatchObject({
+    name: 'InvalidRoleException',
+    message: expect.stringContaining(
+      `cloudwatch:DescribeAlarms on arn:aws:cloudwatch:${region}:${account}:alarm:errors`,
+    ),
+  });
+  opened.api.denied.clear();
+
+  const first = await deploy(named, { revision: revisionOf(next) });
+  await until(first, { status: 'InProgress', instanceTerminationWaitTimeStarted: true });
+  await alarms.setState(account, 'errors', { state: 'ALARM', reason: 'a bad day' });
+  const stopped = await until(first, {
+    status: 'Stopped',
+    rollbackInfo: expect.objectContaining({ rollbackDeploymentId: expect.any(String) as string }) as never,
+  });
+  expect(stopped.errorInformation).toEqual({
+    code: 'ALARM_ACTIVE',
+    message: expect.stringMatching(/^One or more alarms have been activated .* Activated alarms: <errors>$/) as string,
+  });
+  await until(stopped.rollbackInfo?.rollbackDeploymentId ?? '', { status: 'Succeeded' });
+
+  // It is in ALARM still: a deployment is stopped at once, unless it is told not to ask.
+  const second = await deploy(named, { revision: revisionOf(next) });
+  await until(second, { status: 'Stopped' });
+  const overrideAlarmConfiguration = { enabled: false, ignorePollAlarmFailure: false, alarms: [] };
+  await vi.waitFor(
+    async () => {
+      const third = await deploy(named, { revision: revisionOf(next), overrideAlarmConfiguration });
+      await until(third, { instanceTerminationWaitTimeStarted: true, overrideAlarmConfiguration });
+    },
+    { timeout: 60_000 },
+  );
+});
+
+test('an alarm that is not there stops a deployment, and says what to do', async () => {
+  const { named, next } = await prepare('unasked', {
+    alarmConfiguration: { enabled: true, alarms: [{ name: 'nobody' }] },
+  });
+  const deploymentId = await deploy(named, { revision: revisionOf(next) });
+  const { errorInformation } = await until(deploymentId, { status: 'Stopped' });
+  expect(errorInformation?.code).toBe('CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND');
+  expect(errorInformation?.message).toMatch(/alarm nobody cannot be asked.*ignorePollAlarmFailure/);
+});
+
 test('what deploys has the rights of the role of the group, and no more', async () => {
   const { named, next } = await prepare('rights');
   opened.api.denied.add('ecs:CreateTaskSet');
@@ -410,12 +466,7 @@ test.each<[string, Partial<CreateDeploymentCommandInput>, string, RegExp]>([
     'InvalidRevisionException',
     /line 1: Hooks\[0\]\.BeforeInstall: there are no Lambda functions in this installation\. Use the https:/,
   ],
-  [
-    'alarms',
-    { overrideAlarmConfiguration: { enabled: true } },
-    'OperationNotSupportedException',
-    /overrideAlarmConfiguration/,
-  ],
+  ['no alarm', { overrideAlarmConfiguration: { enabled: true } }, 'InvalidAlarmConfigException', /must name an alarm/],
   ['instances', { updateOutdatedInstancesOnly: true }, 'InvalidInputException', /Server/],
 ])('a deployment with %s is refused', async (_, changes, name, message) => {
   if ((await describe('bad')).serviceName === undefined) {

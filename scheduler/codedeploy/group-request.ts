@@ -8,8 +8,9 @@ import { parseArn } from '@slipway/auth/kit';
 
 import { isName } from '../cluster/index.ts';
 
+import { parseAlarms } from './alarms.ts';
 import { notDone, refuse } from './errors.ts';
-import type { GroupRecord, RollbackEvent } from './records.ts';
+import { type GroupRecord, rollbackEvents } from './records.ts';
 
 /** What requests say of a group. */
 export type GroupSettings = Omit<GroupRecord, 'application' | 'name' | 'id' | 'createdAt' | 'tags' | 'latest'>;
@@ -18,7 +19,6 @@ type Given = Omit<CreateDeploymentGroupInput, 'applicationName' | 'deploymentGro
 
 /** Minutes that old tasks may stay, and that somebody may be waited for. */
 const longest = 2880;
-const events: readonly RollbackEvent[] = ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_REQUEST'];
 
 /**
  * What a request says of a group over what there is.
@@ -29,7 +29,7 @@ export function parseGroup(input: Given, before: GroupSettings | undefined, acco
   refuseOthers(input);
   checkStyle(input, before === undefined);
   const { rollback = [], rollbackGiven } = parseRollback(input) ?? before ?? {};
-  const alarms = parseAlarms(input) ?? before?.alarms;
+  const alarms = parseAlarms(input.alarmConfiguration) ?? before?.alarms;
   return {
     configuration: nonEmpty(input.deploymentConfigName) ?? before?.configuration ?? 'CodeDeployDefault.ECSAllAtOnce',
     roleArn:
@@ -72,19 +72,6 @@ function refuseOthers(input: Given): void {
       'A trigger of a deployment group',
       'Nobody is told of deployments: remove triggerConfigurations, and ask GetDeployment, or let a lifecycle hook call you.',
     );
-}
-
-/** Alarms that are switched off are kept as they were given. */
-function parseAlarms({ alarmConfiguration: given }: Given): GroupSettings['alarms'] {
-  if (given === undefined) return undefined;
-  if (given.enabled === true)
-    throw notDone(
-      'Stopping deployments on CloudWatch alarms',
-      'Set alarmConfiguration.enabled to false, or leave the member out; a lifecycle hook may judge the new tasks instead.',
-    );
-  const names = (given.alarms ?? []).map(({ name = '' }) => name);
-  if (names.length > 10) throw refuse('AlarmsLimitExceeded', 'A deployment group has at most 10 alarms.');
-  return { names, ignorePollAlarmFailure: given.ignorePollAlarmFailure ?? false };
 }
 
 function checkStyle({ deploymentStyle: style }: Given, isNew: boolean): void {
@@ -212,16 +199,11 @@ function parseRollback({
   if (given === undefined) return undefined;
   const asked: readonly string[] = given.events ?? [];
   const enabled = given.enabled ?? false;
-  if (asked.includes('DEPLOYMENT_STOP_ON_ALARM') && enabled)
-    throw refuse(
-      'InvalidAutoRollbackConfig',
-      'DEPLOYMENT_STOP_ON_ALARM is not supported by this installation, which stops no deployment on alarms: remove the event.',
-    );
-  const known = events.filter((event) => asked.includes(event));
+  const known = rollbackEvents.filter((event) => asked.includes(event));
   if (enabled && known.length === 0)
     throw refuse(
       'InvalidAutoRollbackConfig',
-      `autoRollbackConfiguration.events must name one of ${events.join(', ')}.`,
+      `autoRollbackConfiguration.events must name one of ${rollbackEvents.join(', ')}.`,
     );
   return { rollback: enabled ? known : [], rollbackGiven: { enabled, events: known } };
 }

@@ -1,5 +1,6 @@
 import type { DeploymentGroupInfo, LastDeploymentInfo } from '@aws-sdk/client-codedeploy';
 
+import { alarmsView } from './alarms.ts';
 import type { GroupRecord } from './records.ts';
 
 /** What came of a group last. */
@@ -21,15 +22,7 @@ export function groupView(group: GroupRecord, { attempted, successful }: LastDep
     autoScalingGroups: [],
     serviceRoleArn: group.roleArn,
     triggerConfigurations: [],
-    ...(alarms === undefined
-      ? {}
-      : {
-          alarmConfiguration: {
-            enabled: false,
-            ignorePollAlarmFailure: alarms.ignorePollAlarmFailure,
-            alarms: alarms.names.map((name) => ({ name })),
-          },
-        }),
+    ...(alarms === undefined ? {} : { alarmConfiguration: alarmsView(alarms) }),
     ...(rollbackGiven === undefined
       ? {}
       : { autoRollbackConfiguration: { enabled: rollbackGiven.enabled, events: [...rollbackGiven.events] } }),

@@ -168,8 +168,14 @@ test.each([
 
 test('a group is shown as it was given, changed member by member, and has its service alone', async () => {
   await addService(opened, 'web');
+  const alarmConfiguration = { enabled: true, ignorePollAlarmFailure: true, alarms: [{ name: 'errors' }] };
+  const autoRollbackConfiguration: CreateDeploymentGroupCommandInput['autoRollbackConfiguration'] = {
+    enabled: true,
+    events: ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_ALARM'],
+  };
   const named = await addGroup(opened, 'web', {
-    autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_FAILURE'] },
+    alarmConfiguration,
+    autoRollbackConfiguration,
     tags: [{ Key: 'team', Value: 'a' }],
   });
   const { applicationName, deploymentGroupName } = named;
@@ -184,7 +190,8 @@ test('a group is shown as it was given, changed member by member, and has its se
     loadBalancerInfo,
     deploymentConfigName: 'CodeDeployDefault.ECSAllAtOnce',
     computePlatform: 'ECS',
-    autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_FAILURE'] },
+    alarmConfiguration,
+    autoRollbackConfiguration,
     blueGreenDeploymentConfiguration: {
       terminateBlueInstancesOnDeploymentSuccess: { action: 'TERMINATE', terminationWaitTimeInMinutes: 5 },
       deploymentReadyOption: { actionOnTimeout: 'CONTINUE_DEPLOYMENT', waitTimeInMinutes: 0 },
@@ -198,8 +205,9 @@ test('a group is shown as it was given, changed member by member, and has its se
       deploymentReadyOption: { actionOnTimeout: 'STOP_DEPLOYMENT' as const, waitTimeInMinutes: 10 },
     },
   };
-  await send(new UpdateDeploymentGroupCommand(change));
+  await send(new UpdateDeploymentGroupCommand({ ...change, alarmConfiguration: { alarms: [{ name: 'slow' }] } }));
   expect(await get()).toMatchObject({
+    alarmConfiguration: { enabled: false, ignorePollAlarmFailure: false, alarms: [{ name: 'slow' }] },
     deploymentConfigName: 'CodeDeployDefault.ECSLinear10PercentEvery1Minutes',
     serviceRoleArn,
     blueGreenDeploymentConfiguration: {
@@ -242,10 +250,29 @@ test.each<[string, Partial<CreateDeploymentGroupCommandInput>, string, RegExp]>(
     /gone/,
   ],
   [
-    'an alarm',
-    { alarmConfiguration: { enabled: true, alarms: [{ name: 'a' }] } },
-    'OperationNotSupportedException',
-    /alarmConfiguration.enabled to false/,
+    'alarms, and none is named',
+    { alarmConfiguration: { enabled: true, alarms: [] } },
+    'InvalidAlarmConfigException',
+    /must name an alarm/,
+  ],
+  ['an alarm without a name', { alarmConfiguration: { alarms: [{}] } }, 'InvalidAlarmConfigException', /needs a name/],
+  [
+    'a name that is too long',
+    { alarmConfiguration: { alarms: [{ name: 'a'.repeat(256) }] } },
+    'InvalidAlarmConfigException',
+    /1 to 255/,
+  ],
+  [
+    'an alarm that is named twice',
+    { alarmConfiguration: { enabled: true, alarms: [{ name: 'a' }, { name: 'a' }] } },
+    'InvalidAlarmConfigException',
+    /names a twice/,
+  ],
+  [
+    'eleven alarms',
+    { alarmConfiguration: { enabled: true, alarms: Array.from({ length: 11 }, (_, n) => ({ name: `a${n}` })) } },
+    'AlarmsLimitExceededException',
+    /at most 10/,
   ],
   [
     'a trigger',
@@ -254,10 +281,10 @@ test.each<[string, Partial<CreateDeploymentGroupCommandInput>, string, RegExp]>(
     /triggerConfigurations/,
   ],
   [
-    'rollback on alarms',
-    { autoRollbackConfiguration: { enabled: true, events: ['DEPLOYMENT_STOP_ON_ALARM'] } },
+    'rollback on nothing',
+    { autoRollbackConfiguration: { enabled: true, events: [] } },
     'InvalidAutoRollbackConfigException',
-    /ALARM/,
+    /DEPLOYMENT_FAILURE, DEPLOYMENT_STOP_ON_ALARM, DEPLOYMENT_STOP_ON_REQUEST/,
   ],
   ['instances', { ec2TagFilters: [{ Key: 'a' }] }, 'InvalidInputException', /ec2TagFilters/],
   [

@@ -1,6 +1,13 @@
 import type { Historic } from '../services/index.ts';
 import { refreshed, statusOf } from '../services/index.ts';
-import { type HookRun, isOpenRun, type LifecycleStage, lifecycleStages, type Shifting } from '../state/index.ts';
+import {
+  type DeploymentRecord,
+  type HookRun,
+  isOpenRun,
+  type LifecycleStage,
+  lifecycleStages,
+  type Shifting,
+} from '../state/index.ts';
 
 import type { CodeDeployRecord, EventProgress, Progress } from './records.ts';
 
@@ -52,7 +59,7 @@ export function progressOf(record: CodeDeployRecord, historic: Historic | undefi
     status,
     startedAt: deployment.createdAt,
     ...(isOver({ status }) ? { endedAt } : {}),
-    ...(status === 'Failed' || status === 'Stopped' ? { error: errorOf(status, shifting, reason) } : {}),
+    ...(status === 'Failed' || status === 'Stopped' ? { error: errorOf(status, deployment, reason) } : {}),
     events: shifting === undefined ? [] : eventsOf(record, shifting, status),
     weight: shifting?.wanted.production ?? 0,
     ...(status === 'InProgress' && shifting?.stage === 'BAKE_TIME' ? { isBaking: true as const } : {}),
@@ -66,6 +73,8 @@ function wordOf(record: CodeDeployRecord, historic: Historic, shifting: Shifting
   if (status === 'IN_PROGRESS') return shifting !== undefined && readyRun(record, shifting) ? 'Ready' : 'InProgress';
   const isGivenUp = shifting?.rollback !== undefined || status === 'STOPPED';
   if (!isGivenUp) return 'InProgress';
+  const { triggered, missing } = refreshed(historic).deployment.alarms ?? {};
+  if (triggered !== undefined || missing !== undefined) return 'Stopped';
   const isStopped = shifting?.stop !== undefined || unanswered(record, shifting) || shifting?.rollback === undefined;
   return isStopped ? 'Stopped' : 'Failed';
 }
@@ -80,9 +89,19 @@ export const readyRun = (record: CodeDeployRecord, { runs }: Shifting): HookRun 
 
 function errorOf(
   status: 'Failed' | 'Stopped',
-  shifting: Shifting | undefined,
+  { alarms: { triggered, missing } = {}, shifting }: Pick<DeploymentRecord, 'alarms' | 'shifting'>,
   message: string,
 ): NonNullable<Progress['error']> {
+  if (triggered !== undefined)
+    return {
+      code: 'ALARM_ACTIVE',
+      message: `One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the affected deployments have been stopped. Activated alarms: <${triggered.join(', ')}>`,
+    };
+  if (missing !== undefined)
+    return {
+      code: 'CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND',
+      message: `${message}. Create it, or set alarmConfiguration.ignorePollAlarmFailure.`,
+    };
   if (status === 'Stopped') return { code: 'MANUAL_STOP', message };
   if (shifting?.runs.some((run) => run.status === 'TIMED_OUT') === true) return { code: 'TIMEOUT', message };
   if (shifting?.runs.some((run) => run.status === 'FAILED' && message.includes('lifecycle hook')) === true)

@@ -27,7 +27,16 @@ export interface ConfigurationRecord {
 }
 
 /** When traffic goes back by itself. */
-export type RollbackEvent = 'DEPLOYMENT_FAILURE' | 'DEPLOYMENT_STOP_ON_REQUEST';
+export const rollbackEvents = ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_ALARM', 'DEPLOYMENT_STOP_ON_REQUEST'] as const;
+export type RollbackEvent = (typeof rollbackEvents)[number];
+
+/** Alarms as they were given. */
+export interface GroupAlarms {
+  /** Absent: they stop nothing. */
+  readonly enabled?: true;
+  readonly names: readonly string[];
+  readonly ignorePollAlarmFailure: boolean;
+}
 
 export interface GroupRecord {
   readonly application: string;
@@ -49,8 +58,7 @@ export interface GroupRecord {
   readonly rollback: readonly RollbackEvent[];
   /** As it was given: whether `rollback` is in force. Absent: nothing was given. */
   readonly rollbackGiven?: { readonly enabled: boolean; readonly events: readonly RollbackEvent[] };
-  /** Alarms that were given and switched off. */
-  readonly alarms?: { readonly names: readonly string[]; readonly ignorePollAlarmFailure: boolean };
+  readonly alarms?: GroupAlarms;
   readonly createdAt: number;
   readonly tags: Tags;
   /** The newest deployment; written with it, so that two never begin together. */
@@ -109,6 +117,8 @@ export interface CodeDeployRecord {
   /** Of each of its hooks: the lifecycle event, or Ready, the pause before production traffic. */
   readonly hookEvents: readonly string[];
   readonly rollback: readonly RollbackEvent[];
+  /** Given with it, in the place of the group's. */
+  readonly alarms?: GroupAlarms;
   readonly createdAt: number;
   readonly createdBy: string;
   /** That a person has ended it. */

@@ -1,5 +1,6 @@
 import type { CreateDeploymentInput, RevisionLocation } from '@aws-sdk/client-codedeploy';
 import { AwsError, type Call } from '@slipway/auth/contract';
+import { arnOf } from '@slipway/auth/kit';
 import { createHash } from 'node:crypto';
 
 import {
@@ -21,12 +22,19 @@ import {
 } from '../state/index.ts';
 import { activeDefinition, passRoles, rolesOf, stableJson } from '../tasks/index.ts';
 
+import { parseAlarms, stoppingAlarms } from './alarms.ts';
 import { type AppSpec, parseAppSpec } from './appspec.ts';
 import { noConfiguration, notDone, refuse } from './errors.ts';
 import { arns } from './names.ts';
 import { type CodeDeployApi, placeOf } from './options.ts';
 import { stageOf } from './progress.ts';
-import type { CodeDeployRecord, GroupRecord, RevisionRecord, RollbackEvent } from './records.ts';
+import {
+  type CodeDeployRecord,
+  type GroupRecord,
+  type RevisionRecord,
+  type RollbackEvent,
+  rollbackEvents,
+} from './records.ts';
 import { strategyOf } from './routing.ts';
 import { configuration } from './store.ts';
 
@@ -63,8 +71,10 @@ export async function prepare(
   const loadBalancer = await readBalancer(api, account, group, appSpec, definition);
   const id = `d-${newCode(api.random)}`;
   const hooks = readHooks(api, group, appSpec, id, call);
-  await checkRole(api, group, id, { service, definition, call });
   const rollback = readRollback(input) ?? group.rollback;
+  const given = parseAlarms(input.overrideAlarmConfiguration);
+  const alarms = stoppingAlarms(given ?? group.alarms, rollback);
+  await checkRole(api, group, id, { service, definition, call, alarms: alarms?.alarmNames ?? [] });
   return {
     id,
     rollbackId: `d-${newCode(api.random)}`,
@@ -79,10 +89,16 @@ export async function prepare(
       bakeTimeInMinutes: group.terminationWait,
       hooks: hooks.map(({ hook }) => hook),
       loadBalancer,
-      codeDeploy: { id, goesBack: rollback.includes('DEPLOYMENT_FAILURE'), installMinutes },
+      codeDeploy: {
+        id,
+        goesBack: rollback.includes('DEPLOYMENT_FAILURE'),
+        installMinutes,
+        ...(alarms === undefined ? {} : { alarms }),
+      },
     },
     hookEvents: hooks.map(({ event }) => event),
     rollback,
+    ...(given === undefined ? {} : { alarms: given }),
     createdAt: api.clock.now(),
     createdBy: call.principal.arn,
   };
@@ -105,8 +121,6 @@ function refuseOthers(input: CreateDeploymentInput): void {
       'InvalidInput',
       'ignoreApplicationStopFailures and fileExistsBehavior are for the compute platform Server: remove them.',
     );
-  if (input.overrideAlarmConfiguration?.enabled === true)
-    throw notDone('Stopping deployments on CloudWatch alarms', 'Remove overrideAlarmConfiguration.');
   if ((input.description?.length ?? 0) > 1000)
     throw refuse('DescriptionTooLong', 'A description has at most 1000 characters.');
 }
@@ -270,12 +284,7 @@ function readRollback({
   if (given === undefined) return undefined;
   if (given.enabled !== true) return [];
   const events: readonly string[] = given.events ?? [];
-  if (events.includes('DEPLOYMENT_STOP_ON_ALARM'))
-    throw refuse(
-      'InvalidAutoRollbackConfig',
-      'DEPLOYMENT_STOP_ON_ALARM is not supported by this installation: remove the event.',
-    );
-  const known = (['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_REQUEST'] as const).filter((one) => events.includes(one));
+  const known = rollbackEvents.filter((one) => events.includes(one));
   if (known.length === 0)
     throw refuse('InvalidAutoRollbackConfig', 'autoRollbackConfiguration.events must name an event.');
   return known;
@@ -290,7 +299,13 @@ async function checkRole(
   api: CodeDeployApi,
   group: GroupRecord,
   id: string,
-  on: { readonly service: ServiceRecord; readonly definition: TaskDefinitionRecord; readonly call: Call },
+  on: {
+    readonly service: ServiceRecord;
+    readonly definition: TaskDefinitionRecord;
+    readonly call: Call;
+    /** Names of those that it is asked about. */
+    readonly alarms: readonly string[];
+  },
 ): Promise<void> {
   const { roleArn, productionListener, testListener, service } = group;
   const place = placeOf(api, on.call);
@@ -311,6 +326,13 @@ async function checkRole(
     ...[productionListener, testListener].flatMap((arn) =>
       arn === undefined ? [] : [{ action: 'elasticloadbalancing:ModifyListener', resources: [{ arn }], context: {} }],
     ),
+    ...on.alarms.map((name) => ({
+      action: 'cloudwatch:DescribeAlarms',
+      resources: [
+        { arn: arnOf({ service: 'cloudwatch', region: api.region, account: ref.account, resource: `alarm:${name}` }) },
+      ],
+      context: {},
+    })),
     ...passRoles(rolesOf(on.definition)),
   ]) {
     const { allowed, reason } = await api.authorizer.authorize(principal, access, call);

@@ -1,5 +1,6 @@
 import type { ReconcilerOptions } from '../deployments/index.ts';
 import {
+  alarmsOf,
   type Blocked,
   blockedKey,
   type HostCondition,
@@ -91,9 +92,9 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
 }
 
 /** Whether it matters to the service now how alarms stand. */
-export const mayFailByAlarms = ({ deploymentConfiguration, deployments }: ServiceRecord): boolean =>
-  deploymentConfiguration.alarms?.enable === true &&
-  deployments.some(({ status, rolloutState }) => status === 'PRIMARY' && rolloutState === 'IN_PROGRESS');
+export const mayFailByAlarms = (service: ServiceRecord): boolean =>
+  alarmsOf(service) !== undefined &&
+  service.deployments.some(({ status, rolloutState }) => status === 'PRIMARY' && rolloutState === 'IN_PROGRESS');
 
 /** Finds instances for the starts of a plan, each given those before it. */
 function placeStarts(

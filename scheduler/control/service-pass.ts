@@ -1,6 +1,13 @@
 import type { Condition, Json } from '@slipway/storage/records';
 
-import { type Decision, eventTexts, hasTaskSets, type ServicePlan, type ServiceState } from '../deployments/index.ts';
+import {
+  alarmsOf,
+  type Decision,
+  eventTexts,
+  hasTaskSets,
+  type ServicePlan,
+  type ServiceState,
+} from '../deployments/index.ts';
 import { standingsOf } from '../signals/alarms/store/index.ts';
 import {
   clusterKeys,
@@ -200,7 +207,7 @@ export class ServicePass {
   async #alarms(service: ServiceRecord): Promise<ServiceState['alarms']> {
     const { records, view, log } = this.#ports;
     try {
-      return await standingsOf(records, view.account, service.deploymentConfiguration.alarms?.alarmNames ?? []);
+      return await standingsOf(records, view.account, alarmsOf(service)?.alarmNames ?? []);
     } catch (err) {
       log.warn({ cluster: view.name, service: service.name, err }, 'cannot read the alarms of a deployment now');
       return undefined;

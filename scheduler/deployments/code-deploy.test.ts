@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import type { LifecycleHook, ServiceLoadBalancer, Shifting, ShiftStrategy } from '../state/index.ts';
 
@@ -132,6 +132,85 @@ test('new tasks that are not healthy within their hour end the deployment', () =
   expect(world.primary()).toMatchObject({ rolloutState: 'FAILED' });
   expect(world.shifting().rollback?.reason).toMatch(/not all healthy within 60 minutes: .*RESOURCE/);
   expect(tasksOf(world)).toEqual({ 0: 2 });
+});
+
+describe('alarms of the deployment group', () => {
+  const alarms = { alarmNames: ['errors', 'slow'], rollback: true, ignoreMissing: false };
+  /** In its canary, with both alarms there and OK unless they are not to be. */
+  function watched(own: Partial<typeof alarms> = {}, there: readonly string[] = alarms.alarmNames): World {
+    const world = begun({ goesBack: false, alarms: { ...alarms, ...own } });
+    for (const name of there) world.alarm(name, 'OK');
+    return world;
+  }
+  const play = (world: World, rounds = 20): void => {
+    for (let round = 0; round < rounds; round++) {
+      world.pass();
+      for (const task of world.live()) world.step(task.id);
+      if (world.shift !== undefined) world.acknowledge();
+    }
+  };
+
+  test.each([
+    [true, { 0: 2 }],
+    [false, { 0: 2, 1: 2 }],
+  ] as const)('one that goes into ALARM stops it, and traffic goes back: %s', (rollback, counts) => {
+    const world = watched({ rollback });
+    workTo(world, 'PRODUCTION_TRAFFIC_SHIFT');
+    world.now += 1000;
+    world.alarm('slow', 'ALARM');
+    world.alarm('slow', 'OK');
+    play(world);
+    expect(tasksOf(world)).toEqual(counts);
+    const failed = rollback ? world.primary().cause.failed : world.primary();
+    expect(failed).toMatchObject({ rolloutState: 'FAILED', alarms: { triggered: ['slow'] } });
+    expect(world.events.some((one) => one.includes('alarm slow went into ALARM'))).toBe(true);
+  });
+
+  test('one that is in ALARM at the start stops it as well', () => {
+    const world = watched();
+    world.alarm('errors', 'ALARM');
+    play(world);
+    expect(world.primary().cause.failed).toMatchObject({ alarms: { triggered: ['errors'] } });
+    expect(verdictOf(world.service)?.verdict).toBe('rolled back');
+  });
+
+  test('one that is not there stops it, unless that is to be ignored', () => {
+    const world = watched({}, ['errors']);
+    play(world);
+    expect(world.primary().cause.failed).toMatchObject({
+      alarms: { missing: ['slow'] },
+      rolloutStateReason: expect.stringContaining('alarm slow cannot be asked'),
+    });
+    expect(verdictOf(world.service)?.verdict).toBe('inconclusive');
+    const other = watched({ ignoreMissing: true }, ['errors']);
+    workTo(other, 'PRODUCTION_TRAFFIC_SHIFT');
+    rest(other);
+    workTo(other, 'BAKE_TIME');
+    expect(other.primary().rolloutState).toBe('IN_PROGRESS');
+  });
+
+  test('of the service none is watched, and the deployment is not done while nobody knows how its own stand', () => {
+    const world = begun({});
+    world.service = {
+      ...world.service,
+      deploymentConfiguration: {
+        ...world.service.deploymentConfiguration,
+        alarms: { alarmNames: ['errors'], enable: true, rollback: true },
+      },
+    };
+    world.alarm('errors', 'ALARM');
+    workTo(world, 'PRODUCTION_TRAFFIC_SHIFT');
+    expect(world.primary()).not.toHaveProperty('alarms');
+
+    const blind = watched();
+    blind.alarms = undefined;
+    workTo(blind, 'PRODUCTION_TRAFFIC_SHIFT');
+    rest(blind);
+    workTo(blind, 'BAKE_TIME');
+    blind.now += 60 * minute;
+    play(blind);
+    expect(blind.shifting().stage).toBe('BAKE_TIME');
+  });
 });
 
 const tasksOf = (world: World): Record<string, number> =>

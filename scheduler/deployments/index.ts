@@ -1,3 +1,4 @@
+export { alarmsOf } from './alarms.ts';
 export { crashDelay, startDelay } from './backoff.ts';
 export { breakerThreshold, lowerBound, upperBound } from './bounds.ts';
 export { newestCompleted } from './completed.ts';

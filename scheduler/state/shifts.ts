@@ -112,6 +112,14 @@ export interface Shifting {
     readonly installMinutes: number;
     /** Since a person has ended the bake time. */
     readonly bakeOver?: true;
+    /** The alarms that it is stopped by. */
+    readonly alarms?: {
+      readonly alarmNames: readonly string[];
+      /** Whether traffic goes back then; otherwise tasks and traffic stay as they are. */
+      readonly rollback: boolean;
+      /** Whether it goes on when an alarm is not there to be asked. */
+      readonly ignoreMissing: boolean;
+    };
   };
   /** Since it goes back: why, and what that says of its revision. `inconclusive`: nothing was found out about it. */
   readonly rollback?: {

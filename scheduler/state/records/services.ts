@@ -40,6 +40,8 @@ export interface SeenAlarms {
   readonly ignored?: readonly string[];
   /** What it failed by. */
   readonly triggered?: readonly string[];
+  /** Of one that CodeDeploy began: what it was stopped for the lack of. */
+  readonly missing?: readonly string[];
 }
 
 /** How a deployment stood when it was given up. */

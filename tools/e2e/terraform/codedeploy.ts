@@ -70,7 +70,11 @@ resource "aws_codedeploy_deployment_group" "web" {
   deployment_config_name = aws_codedeploy_deployment_config.slow.deployment_config_name
   auto_rollback_configuration {
     enabled = true
-    events  = ["DEPLOYMENT_FAILURE"]
+    events  = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]
+  }
+  alarm_configuration {
+    enabled = true
+    alarms  = ["terraform-busy"]
   }
   blue_green_deployment_config {
     deployment_ready_option {
@@ -112,6 +116,7 @@ export const codedeploy: Configuration = {
   change: (text) =>
     text
       .replace('termination_wait_time_in_minutes = 5', 'termination_wait_time_in_minutes = 10')
+      .replace('alarms  = ["terraform-busy"]', 'alarms  = ["terraform-slow"]')
       .replace('team = "blue"', 'squad = "red"'),
   changes: 2,
 };

@@ -90,14 +90,19 @@ export class AlarmDays {
   }
 
   #service(before: ServiceRecord | undefined, after: ServiceRecord | undefined): void {
-    if (before === undefined || after?.deploymentConfiguration.alarms?.enable !== true) return;
+    if (before === undefined || after === undefined) return;
     const went = this.#went.get(alarmOf(after.name));
     for (const deployment of after.deployments) {
-      const { id, cause, completedAt, alarms } = deployment;
+      const { id, cause, completedAt, alarms, shifting } = deployment;
+      const own = shifting?.codeDeploy;
+      if (own === undefined ? after.deploymentConfiguration.alarms?.enable !== true : own.alarms === undefined)
+        continue;
       const was = before.deployments.find((one) => one.id === id);
       const say = `deployment ${id} of ${after.name}`;
       if (alarms?.triggered !== undefined && was !== undefined && was.alarms?.triggered === undefined) {
-        if (went === undefined || went.alarmedAt <= (was.alarms?.before?.[alarmOf(after.name)] ?? 0))
+        // One of CodeDeploy's is stopped by what was on when it began as well.
+        const since = own === undefined ? (was.alarms?.before?.[alarmOf(after.name)] ?? 0) : 0;
+        if (went === undefined || went.alarmedAt <= since)
           throw new Violation('alarms', `${say} failed by an alarm that did not go on after it began`);
         if (was.alarms?.ignored !== undefined)
           throw new Violation('alarms', `${say} failed by an alarm, and was to watch none`);

@@ -1,4 +1,5 @@
 import type { CreateServiceCommandInput } from '@aws-sdk/client-ecs';
+import { alarmOf } from './alarm-checks.ts';
 import type { Registered } from './balancer.ts';
 import type { Chance } from './chance.ts';
 import { receiverUrl } from './receiver.ts';
@@ -18,6 +19,8 @@ export interface DeployerPorts {
     | { readonly kind: 'unknown' }
   >;
   note(what: string): void;
+  /** Whether deployments may be stopped by alarms. */
+  readonly alarms: boolean;
   /** Some seconds of theirs. */
   wait(): Promise<void>;
 }
@@ -79,6 +82,9 @@ export class Deployers {
         terminateBlueInstancesOnDeploymentSuccess: { action: 'TERMINATE', terminationWaitTimeInMinutes: 1 },
         deploymentReadyOption: { actionOnTimeout: 'CONTINUE_DEPLOYMENT' },
       },
+      ...(this.#ports.alarms
+        ? { alarmConfiguration: { enabled: true, alarms: [{ name: alarmOf(serviceName) }] } }
+        : {}),
     });
   }
 
@@ -91,7 +97,7 @@ export class Deployers {
       deploymentConfigName: chance.pick(['CodeDeployDefault.ECSAllAtOnce', 'TimeBasedCanary', 'TimeBasedLinear']),
       autoRollbackConfiguration: chance.pick([
         { enabled: false },
-        { enabled: true, events: ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_REQUEST'] },
+        { enabled: true, events: ['DEPLOYMENT_FAILURE', 'DEPLOYMENT_STOP_ON_ALARM', 'DEPLOYMENT_STOP_ON_REQUEST'] },
       ]),
       ...revisionOf(taskDefinition, hooks),
     });
@@ -104,6 +110,7 @@ export class Deployers {
         ...named(service),
         ...revisionOf(taskDefinition, []),
         deploymentConfigName: 'CodeDeployDefault.ECSAllAtOnce',
+        overrideAlarmConfiguration: { enabled: false },
       });
       if (answer.kind === 'done') return;
       // Its team may not have come to make its group.
