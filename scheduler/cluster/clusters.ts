@@ -136,8 +136,10 @@ async function requireUnused(
   const inUse = (): AwsError =>
     new AwsError('ResourceInUseException', 'The specified capacity provider is in use and cannot be removed.');
   for await (const { value } of scan<ServiceRecord>(ports.records, partition, clusterKeys.services)) {
-    const strategy = value.status === 'INACTIVE' ? undefined : value.capacityProviderStrategy;
-    if (strategy?.some(({ capacityProvider }) => providers.has(capacityProvider)) === true) throw inUse();
+    if (value.status === 'INACTIVE') continue;
+    const launches = [value, ...value.deployments.flatMap(({ launch = [] }) => launch)];
+    const named = launches.flatMap(({ capacityProviderStrategy = [] }) => capacityProviderStrategy);
+    if (named.some(({ capacityProvider }) => providers.has(capacityProvider))) throw inUse();
   }
   for await (const { value } of scan<TaskRecord>(ports.records, partition, clusterKeys.tasks))
     if (value.capacityProvider !== undefined && providers.has(value.capacityProvider) && isLive(value)) throw inUse();

@@ -13,7 +13,13 @@ import {
   ListDeploymentTargetsCommand,
   StopDeploymentCommand,
 } from '@aws-sdk/client-codedeploy';
-import { DeleteServiceCommand, DescribeServicesCommand, type Service, UpdateServiceCommand } from '@aws-sdk/client-ecs';
+import {
+  DeleteServiceCommand,
+  DescribeServicesCommand,
+  PutClusterCapacityProvidersCommand,
+  type Service,
+  UpdateServiceCommand,
+} from '@aws-sdk/client-ecs';
 import { transact } from '@slipway/storage/records';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
@@ -388,6 +394,88 @@ test('an alarm stops a deployment, which goes back where it is told to; another 
     },
     { timeout: 60_000 },
   );
+});
+
+test('the AppSpec says where, by what and on which platform the new tasks run; what it leaves out is as before', async () => {
+  const { api } = opened;
+  const { ecs, ports } = api;
+  await ecs.send(
+    new PutClusterCapacityProvidersCommand({
+      cluster: 'default',
+      capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+      defaultCapacityProviderStrategy: [],
+    }),
+  );
+  const { taskDefinitionArn: awsvpc = '' } = await api.define({
+    family: 'placed-by-spec',
+    networkMode: 'awsvpc',
+    requiresCompatibilities: ['EC2', 'FARGATE'],
+    cpu: '256',
+    memory: '512',
+    containerDefinitions: [{ name: 'main', image: 'busybox', portMappings: [{ containerPort: 80 }] }],
+  });
+  for (const arn of Object.values(groupArns)) opened.api.groups.set(arn, { targetType: 'ip', usedBy: 'web' });
+  const [subnet = ''] = await api.subnets();
+  await addService(opened, 'placed', {
+    taskDefinition: awsvpc,
+    networkConfiguration: { awsvpcConfiguration: { subnets: [subnet], assignPublicIp: 'DISABLED' } },
+  });
+  const named = await addGroup(opened, 'placed');
+  const described = await describe('placed');
+  expect(described).toMatchObject({
+    launchType: 'EC2',
+    networkConfiguration: { awsvpcConfiguration: { subnets: [subnet] } },
+  });
+  const changes = {
+    NetworkConfiguration: { AwsvpcConfiguration: { Subnets: [subnet], AssignPublicIp: 'ENABLED' } },
+    CapacityProviderStrategy: [{ CapacityProvider: 'FARGATE_SPOT', Base: 1, Weight: 2 }],
+    PlatformVersion: '1.4.0',
+  };
+  const first = await deploy(named, { revision: revisionOf(awsvpc, [], changes) });
+  await until(first, { instanceTerminationWaitTimeStarted: true });
+  const placed = {
+    capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', base: 1, weight: 2 }],
+    networkConfiguration: { awsvpcConfiguration: { subnets: [subnet], assignPublicIp: 'ENABLED' } },
+  };
+  const { taskSets, ...service } = await describe('placed');
+  expect(service).toMatchObject({ ...placed, platformVersion: '1.4.0' });
+  expect(service).not.toHaveProperty('launchType');
+  expect(taskSets).toMatchObject([
+    { status: 'PRIMARY', ...placed },
+    {
+      status: 'ACTIVE',
+      launchType: 'EC2',
+      networkConfiguration: { awsvpcConfiguration: { assignPublicIp: 'DISABLED' } },
+    },
+  ]);
+  const without = new PutClusterCapacityProvidersCommand({
+    cluster: 'default',
+    capacityProviders: [],
+    defaultCapacityProviderStrategy: [],
+  });
+  await expect(ecs.send(without)).rejects.toThrow('The specified capacity provider is in use and cannot be removed.');
+  await opened.codedeploy.send(
+    new ContinueDeploymentCommand({ deploymentId: first, deploymentWaitType: 'TERMINATION_WAIT' }),
+  );
+  await until(first, { status: 'Succeeded' });
+  const second = await deploy(named, { revision: revisionOf(awsvpc) });
+  await until(second, { instanceTerminationWaitTimeStarted: true });
+  expect(await describe('placed')).toMatchObject({ ...placed, platformVersion: '1.4.0' });
+  const record = await findService(ports, { account, cluster: 'default', service: 'placed' });
+  const launch = { launchType: 'FARGATE', platformVersion: '1.4.0' };
+  expect(record?.deployments.map((one) => one.launch)).toMatchObject([launch, launch]);
+
+  const refused = async (given: object): Promise<string> =>
+    (await refusal(deploy(named, { revision: revisionOf(awsvpc, [], given) }))).message;
+  expect(await refused({ NetworkConfiguration: { AwsvpcConfiguration: { Subnets: ['subnet-1'] } } })).toBe(
+    "The AppSpec is not valid: The subnet ID 'subnet-1' does not exist",
+  );
+  expect(await refused({ CapacityProviderStrategy: [{ CapacityProvider: 'other' }] })).toMatch(/not associated with/);
+  expect(await refused({ PlatformVersion: '0.1' })).toMatch(/platform version '0\.1' does not exist/);
+  const { taskDefinitionArn: bridge = '' } = await api.define({ family: 'bridged' });
+  const onBridge = revisionOf(bridge, [], { NetworkConfiguration: { AwsvpcConfiguration: { Subnets: [subnet] } } });
+  expect((await refusal(deploy(named, { revision: onBridge }))).name).toBe('InvalidRevisionException');
+  for (const arn of Object.values(groupArns)) opened.api.groups.set(arn, { targetType: 'instance', usedBy: 'web' });
 });
 
 test('an alarm that is not there stops a deployment, and says what to do', async () => {

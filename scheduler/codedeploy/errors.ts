@@ -7,6 +7,16 @@ export const refuse = (code: string, message: string): AwsError => new AwsError(
 export const notDone = (what: string, instead: string): AwsError =>
   refuse('OperationNotSupported', `${what} is not supported by this installation. ${instead}`);
 
+/** A refusal of the service's rules as one of the revision. */
+export async function asRevision<T>(read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    throw refuse('InvalidRevision', `The AppSpec is not valid: ${error.message}`);
+  }
+}
+
 export const noApplication = (name: string): AwsError =>
   refuse('ApplicationDoesNotExist', `No application found for name: ${name}`);
 

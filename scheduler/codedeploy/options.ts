@@ -15,6 +15,7 @@ import type { Outbound } from '@slipway/auth/outbound';
 
 import type { EcsPorts } from '../cluster/index.ts';
 import type { TargetGroups } from '../services/index.ts';
+import type { TaskNetworks } from '../tasks/index.ts';
 
 import { refuse } from './errors.ts';
 import { codeDeployKeys, codeDeployPartition } from './keys.ts';
@@ -30,6 +31,7 @@ export interface CodeDeployOptions extends EcsPorts {
     /** ARN of the target group of a name; undefined where there is none. */
     named(account: string, name: string): Promise<string | undefined>;
   };
+  readonly networks: TaskNetworks;
   /** What calls the webhooks of deployments. */
   readonly outbound: Pick<Outbound, 'check'>;
   /** Tells what the role of a deployment group may do. */

@@ -1,31 +1,21 @@
 import type { CreateDeploymentInput, RevisionLocation } from '@aws-sdk/client-codedeploy';
 import { AwsError, type Call } from '@slipway/auth/contract';
-import { arnOf } from '@slipway/auth/kit';
 import { createHash } from 'node:crypto';
 
+import { checkContainers, checkTargetGroups, findService, parseHooks } from '../services/index.ts';
 import {
-  callOf,
-  checkContainers,
-  checkTargetGroups,
-  findService,
-  parseHooks,
-  serviceAccess,
-} from '../services/index.ts';
-import {
-  arns as ecsArns,
   type LifecycleHook,
   newDeploymentId,
   type RandomBytes,
   type ServiceLoadBalancer,
-  type ServiceRecord,
   type TaskDefinitionRecord,
 } from '../state/index.ts';
-import { activeDefinition, passRoles, rolesOf, stableJson } from '../tasks/index.ts';
+import { activeDefinition } from '../tasks/index.ts';
 
 import { parseAlarms, stoppingAlarms } from './alarms.ts';
 import { type AppSpec, parseAppSpec } from './appspec.ts';
-import { noConfiguration, notDone, refuse } from './errors.ts';
-import { arns } from './names.ts';
+import { asRevision, noConfiguration, notDone, refuse } from './errors.ts';
+import { readLaunch } from './launch.ts';
 import { type CodeDeployApi, placeOf } from './options.ts';
 import { stageOf } from './progress.ts';
 import {
@@ -35,6 +25,7 @@ import {
   type RollbackEvent,
   rollbackEvents,
 } from './records.ts';
+import { checkRole } from './role.ts';
 import { strategyOf } from './routing.ts';
 import { configuration } from './store.ts';
 
@@ -66,15 +57,15 @@ export async function prepare(
       'InvalidECSService',
       `The ECS service ${ref.service} does not exist in the cluster ${ref.cluster}, is not ACTIVE, or has another deployment controller than CODE_DEPLOY.`,
     );
-  checkSame(appSpec, service);
   const definition = await asRevision(() => activeDefinition(api, account, appSpec.taskDefinition));
+  const launch = await asRevision(() => readLaunch(api, ref, appSpec, service, definition));
   const loadBalancer = await readBalancer(api, account, group, appSpec, definition);
   const id = `d-${newCode(api.random)}`;
   const hooks = readHooks(api, group, appSpec, id, call);
   const rollback = readRollback(input) ?? group.rollback;
   const given = parseAlarms(input.overrideAlarmConfiguration);
   const alarms = stoppingAlarms(given ?? group.alarms, rollback);
-  await checkRole(api, group, id, { service, definition, call, alarms: alarms?.alarmNames ?? [] });
+  await checkRole(api, group, id, { service, definition, call, launch, alarms: alarms?.alarmNames ?? [] });
   return {
     id,
     rollbackId: `d-${newCode(api.random)}`,
@@ -89,6 +80,7 @@ export async function prepare(
       bakeTimeInMinutes: group.terminationWait,
       hooks: hooks.map(({ hook }) => hook),
       loadBalancer,
+      ...(launch === undefined ? {} : { launch }),
       codeDeploy: {
         id,
         goesBack: rollback.includes('DEPLOYMENT_FAILURE'),
@@ -142,45 +134,6 @@ function readRevision(given: RevisionLocation | undefined): RevisionRecord {
   if (said !== undefined && said.toLowerCase() !== sha256)
     throw refuse('InvalidRevision', `The sha256 of the AppSpec's content is ${sha256}, not the one that was given.`);
   return { type, content, sha256 };
-}
-
-/** What tasks have of the service's own is not another for one deployment. @throws OperationNotSupportedException */
-function checkSame({ platformVersion, network, providers }: AppSpec, service: ServiceRecord): void {
-  const differs = (member: string): never => {
-    throw notDone(
-      `An AppSpec whose ${member} is not the service's own`,
-      'Leave the member out: the new tasks have what the service has.',
-    );
-  };
-  if (platformVersion !== undefined && platformVersion !== (service.platformVersion ?? 'LATEST'))
-    differs('PlatformVersion');
-  const sorted = (list: readonly string[]): readonly string[] => list.toSorted();
-  if (network !== undefined) {
-    const own = service.network;
-    const same =
-      own !== undefined &&
-      stableJson(sorted(network.subnets)) === stableJson(sorted(own.subnets)) &&
-      stableJson(sorted(network.securityGroups)) === stableJson(sorted(own.securityGroups)) &&
-      network.assignPublicIp === own.assignPublicIp;
-    if (!same) differs('NetworkConfiguration');
-  }
-  if (providers !== undefined) {
-    const written = (list: AppSpec['providers']): string =>
-      stableJson(
-        (list ?? []).map(({ capacityProvider, base, weight }) => `${capacityProvider} ${base} ${weight}`).sort(),
-      );
-    if (written(providers) !== written(service.capacityProviderStrategy)) differs('CapacityProviderStrategy');
-  }
-}
-
-/** A refusal of the service's rules as one of the revision. */
-async function asRevision<T>(read: () => T | Promise<T>, where = ''): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof AwsError)) throw error;
-    throw refuse('InvalidRevision', `The AppSpec is not valid: ${where}${error.message}`);
-  }
 }
 
 /** The pair of target groups, with the listeners whose default action shares traffic out between them. */
@@ -288,54 +241,4 @@ function readRollback({
   if (known.length === 0)
     throw refuse('InvalidAutoRollbackConfig', 'autoRollbackConfiguration.events must name an event.');
   return known;
-}
-
-/**
- * What CodeDeploy does, it does with the rights of the group's role: whoever may deploy by the group gives no task a role that this one
- * may not pass on.
- * @throws InvalidRoleException
- */
-async function checkRole(
-  api: CodeDeployApi,
-  group: GroupRecord,
-  id: string,
-  on: {
-    readonly service: ServiceRecord;
-    readonly definition: TaskDefinitionRecord;
-    readonly call: Call;
-    /** Names of those that it is asked about. */
-    readonly alarms: readonly string[];
-  },
-): Promise<void> {
-  const { roleArn, productionListener, testListener, service } = group;
-  const place = placeOf(api, on.call);
-  const sourceArn = arns.group(place, group.application, group.name);
-  const refusal = (why: string): Error => refuse('InvalidRole', `The role ${roleArn} of the deployment group ${why}`);
-  const principal = await api.takeRole({ roleArn, sessionName: id, sourceArn }).catch((error: unknown) => {
-    if (!(error instanceof AwsError)) throw error;
-    throw refusal(`cannot be taken on for codedeploy.amazonaws.com: ${error.message}`);
-  });
-  const ref = { account: on.call.account, cluster: service.cluster, service: service.name };
-  const inService = serviceAccess(api, 'ecs:CreateTaskSet', ref, on.service);
-  const sets = `${ecsArns.service(api.region, ref.account, ref.cluster, ref.service).replace(':service/', ':task-set/')}/*`;
-  const call = callOf(api, principal);
-  for (const access of [
-    { ...inService, resources: [{ arn: sets }] },
-    { ...inService, action: 'ecs:UpdateServicePrimaryTaskSet' },
-    { ...inService, action: 'ecs:DeleteTaskSet', resources: [{ arn: sets }] },
-    ...[productionListener, testListener].flatMap((arn) =>
-      arn === undefined ? [] : [{ action: 'elasticloadbalancing:ModifyListener', resources: [{ arn }], context: {} }],
-    ),
-    ...on.alarms.map((name) => ({
-      action: 'cloudwatch:DescribeAlarms',
-      resources: [
-        { arn: arnOf({ service: 'cloudwatch', region: api.region, account: ref.account, resource: `alarm:${name}` }) },
-      ],
-      context: {},
-    })),
-    ...passRoles(rolesOf(on.definition)),
-  ]) {
-    const { allowed, reason } = await api.authorizer.authorize(principal, access, call);
-    if (!allowed) throw refusal(`may not ${access.action} on ${access.resources[0]?.arn ?? '*'}: ${reason}`);
-  }
 }

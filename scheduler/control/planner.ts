@@ -282,10 +282,11 @@ function zoneOf(view: ClusterView, instanceId = ''): string | undefined {
 function zonesFor(ports: PlannerPorts, service: ServiceRecord): readonly string[] {
   const primary = service.deployments.find(({ status }) => status === 'PRIMARY');
   const definition = ports.definitions.get(primary?.taskDefinition ?? '');
-  if (definition === undefined) return [];
+  if (primary === undefined || definition === undefined) return [];
+  const launched = startedAs(service, primary);
   return [...ports.view.census.zones.present].filter(
     (zone) =>
       plainZone.test(zone) &&
-      !('unplaceable' in ports.view.index.place(ports.requests.bareOf(service, definition, zone))),
+      !('unplaceable' in ports.view.index.place(ports.requests.bareOf(launched, definition, zone))),
   );
 }

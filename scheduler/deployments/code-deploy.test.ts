@@ -134,6 +134,36 @@ test('new tasks that are not healthy within their hour end the deployment', () =
   expect(tasksOf(world)).toEqual({ 0: 2 });
 });
 
+test('each revision starts by its own capacity providers: the new one by those of its AppSpec', () => {
+  const world = begun({});
+  world.service = {
+    ...world.service,
+    deployments: world.service.deployments.map((one) =>
+      one.status === 'PRIMARY'
+        ? {
+            ...one,
+            launch: {
+              launchType: 'FARGATE',
+              capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', base: 0, weight: 1 }],
+            },
+          }
+        : one,
+    ),
+  };
+  const { id } = world.primary();
+  const starts: (string | undefined)[] = [];
+  for (let round = 0; round < 5; round++) {
+    const plan = world.pass();
+    for (const { deploymentId, providers } of plan.starts)
+      starts.push(`${deploymentId === id ? 'new' : 'old'} ${providers?.join(' ') ?? 'by launch type'}`);
+    const old = world.wanted().find(({ service }) => service?.deploymentId !== id);
+    for (const task of world.live()) world.step(task.id);
+    if (round === 1 && old !== undefined) world.stopped(old.id, 'EssentialContainerExited', 'gone');
+  }
+  expect(starts).toContain('new FARGATE_SPOT FARGATE_SPOT');
+  expect(starts).toContain('old by launch type');
+});
+
 describe('alarms of the deployment group', () => {
   const alarms = { alarmNames: ['errors', 'slow'], rollback: true, ignoreMissing: false };
   /** In its canary, with both alarms there and OK unless they are not to be. */

@@ -184,10 +184,12 @@ class Step {
   }
 
   /** So many tasks of a deployment, on the providers that are to have the next ones beside the deployment's tasks that stay. */
-  #startOf({ id }: DeploymentRecord, count: number, staying: readonly Counted[]): Start {
-    if (this.#strategy === undefined) return { deploymentId: id, count };
+  #startOf(deployment: DeploymentRecord, count: number, staying: readonly Counted[]): Start {
+    const { id } = deployment;
+    const strategy = startedAs(this.#pass.service, deployment).capacityProviderStrategy;
+    if (strategy === undefined) return { deploymentId: id, count };
     const have = countProviders(staying.map(({ task }) => task.capacityProvider));
-    return { deploymentId: id, count, providers: nextProviders(this.#strategy, have, count) };
+    return { deploymentId: id, count, providers: nextProviders(strategy, have, count) };
   }
 
   /** Ends outgoing tasks whose successors are healthy. */

@@ -11,11 +11,14 @@ export function computedCount(desiredCount: number, { scale, ends }: NonNullable
   return ends === true ? 0 : Math.ceil(Math.max(0, (desiredCount * scale) / 100 - 1e-6));
 }
 
-/** The service as tasks of one of its deployments are started: a task set says itself how and where. */
-export function startedAs(service: ServiceRecord, { taskSet }: Pick<DeploymentRecord, 'taskSet'>): ServiceRecord {
-  if (taskSet === undefined) return service;
+/** The service as tasks of one of its deployments are started: a task set says itself how and where, and so may what CodeDeploy began. */
+export function startedAs(
+  service: ServiceRecord,
+  { taskSet, launch: own = taskSet }: Pick<DeploymentRecord, 'taskSet' | 'launch'>,
+): ServiceRecord {
+  if (own === undefined) return service;
   const { capacityProviderStrategy: _, formerLaunchType: __, platformVersion: ___, network: ____, ...others } = service;
-  const { launchType, capacityProviderStrategy, platformVersion, network } = taskSet;
+  const { launchType, capacityProviderStrategy, platformVersion, network } = own;
   return {
     ...others,
     launchType,

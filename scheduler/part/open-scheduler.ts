@@ -208,6 +208,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createCodeDeploy({
         ...base,
         targetGroups: targetGroups(balancers, region),
+        networks: taskNetworks(networks),
         outbound,
         authorizer,
         takeRole: roleFor('codedeploy.amazonaws.com'),

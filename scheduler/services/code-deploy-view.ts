@@ -1,6 +1,7 @@
 import type { Service, TaskSet } from '@aws-sdk/client-ecs';
 
 import type { EcsPorts } from '../cluster/index.ts';
+import { startedAs } from '../deployments/index.ts';
 import type { DeploymentRecord, ServiceLoadBalancer, ServiceRecord } from '../state/index.ts';
 import type { DeploymentCounts } from './counts.ts';
 import { primaryOf, servingOf } from './deployment.ts';
@@ -29,7 +30,7 @@ export function codeDeployView(
     const isServing = id === serving?.id;
     const leaves = !isServing && deployment.status === 'ACTIVE' && own.desired < service.desiredCount;
     const externalId = shifting?.codeDeploy?.id;
-    const { launchType, capacityProviderStrategy, platformVersion, network } = service;
+    const { launchType, capacityProviderStrategy, platformVersion, network } = startedAs(service, deployment);
     return [
       taskSetView(ports, ref, service, plain(deployment), {
         taskSet: {
@@ -59,7 +60,7 @@ export function codeDeployView(
 }
 
 /** The deployment that all production traffic is at, or was last. */
-function servedBy(service: ServiceRecord): DeploymentRecord | undefined {
+export function servedBy(service: ServiceRecord): DeploymentRecord | undefined {
   const primary = primaryOf(service);
   const isAll = primary?.shifting !== undefined && primary.shifting.live.production >= 100;
   return isAll ? primary : (servingOf(service) ?? primary);

@@ -5,6 +5,7 @@ import { inOtherGroup } from '../deployments/index.ts';
 import {
   clusterKeys,
   clusterPartition,
+  type LaunchSettings,
   type LifecycleHook,
   type ServiceLoadBalancer,
   type ServiceRecord,
@@ -29,13 +30,15 @@ export interface CodeDeployStart {
   /** With the pair of target groups and the listeners; which of the two groups its tasks take follows from who serves. */
   readonly loadBalancer: ServiceLoadBalancer;
   readonly codeDeploy: NonNullable<Shifting['codeDeploy']>;
+  /** Where its tasks run in another way than the service was made with. */
+  readonly launch?: LaunchSettings;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 /** The service with the deployment under way. Its own configuration stays: what shifts traffic is the deployment's alone. Pure. */
 export function startCodeDeploy(service: ServiceRecord, start: CodeDeployStart): ServiceRecord {
-  const { strategy, bakeTimeInMinutes, hooks, loadBalancer, codeDeploy, id, taskDefinition, now } = start;
+  const { strategy, bakeTimeInMinutes, hooks, loadBalancer, codeDeploy, id, taskDefinition, launch, now } = start;
   const { deploymentConfiguration, loadBalancers } = service;
   // Where nothing has ever served, traffic is at the group that the service was made with.
   const first = servingOf(service) === undefined ? loadBalancers?.[0]?.targetGroupArn : undefined;
@@ -54,7 +57,9 @@ export function startCodeDeploy(service: ServiceRecord, start: CodeDeployStart):
     deploymentConfiguration,
     ...(loadBalancers === undefined ? {} : { loadBalancers }),
     deployments: started.deployments.map((one) =>
-      one.id === id && one.shifting !== undefined ? { ...one, shifting: { ...one.shifting, codeDeploy } } : one,
+      one.id === id && one.shifting !== undefined
+        ? { ...one, ...(launch === undefined ? {} : { launch }), shifting: { ...one.shifting, codeDeploy } }
+        : one,
     ),
   };
 }

@@ -8,7 +8,7 @@ import type {
 import { createHash } from 'node:crypto';
 
 import type { EcsPorts } from '../cluster/index.ts';
-import { breakerThreshold, newestCompleted } from '../deployments/index.ts';
+import { breakerThreshold, newestCompleted, startedAs } from '../deployments/index.ts';
 import { parseImageReference } from '../references/index.ts';
 import {
   arns,
@@ -217,7 +217,7 @@ export function revisionView(ports: EcsPorts, ref: ServiceRef, historic: Histori
     serviceArn: arns.service(ports.region, ref.account, ref.cluster, ref.service),
     clusterArn: arns.cluster(ports.region, ref.account, ref.cluster),
     taskDefinition: deployment.taskDefinition,
-    ...launchView(historic.service ?? { launchType: 'EC2' }),
+    ...launchView(historic.service === undefined ? { launchType: 'EC2' } : startedAs(historic.service, deployment)),
     containerImages: Object.entries(deployment.images ?? {}).map(([containerName, image]) => {
       const imageDigest = parseImageReference(image)?.digest;
       return { containerName, image, ...(imageDigest === undefined ? {} : { imageDigest }) };

@@ -2,7 +2,7 @@ import type { Deployment, PlacementConstraint, PlacementStrategy, Service, Servi
 import { smallTagList } from '@slipway/auth/kit';
 
 import { type ClusterRef, type EcsPorts } from '../cluster/index.ts';
-import { hasTaskSets } from '../deployments/index.ts';
+import { hasTaskSets, startedAs } from '../deployments/index.ts';
 import {
   arns,
   clusterKeys,
@@ -12,7 +12,7 @@ import {
   type ServiceRecord,
 } from '../state/index.ts';
 import { fargatePlatform } from '../tasks/index.ts';
-import { codeDeployView } from './code-deploy-view.ts';
+import { codeDeployView, servedBy } from './code-deploy-view.ts';
 import { configurationView } from './configuration.ts';
 import { countTasks, type DeploymentCounts } from './counts.ts';
 import { primaryOf } from './deployment.ts';
@@ -62,6 +62,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
   const primary = primaryOf(service);
   const totals = service.deployments.map(parts.counts);
   const bySets = hasTaskSets(service);
+  const launched = service.controller === 'CODE_DEPLOY' ? startedAs(service, servedBy(service) ?? {}) : service;
   const withTags = parts.include.includes('TAGS');
   // Deployments that are over are kept for rollback, but the waiters of every SDK expect to see only live ones.
   const deployments = bySets ? [] : service.deployments.filter(({ status }) => status !== 'INACTIVE');
@@ -76,7 +77,7 @@ function serviceView(ports: EcsPorts, ref: ClusterRef, service: ServiceRecord, p
     ...(service.taskDefinition === ''
       ? {}
       : {
-          ...placeView(service, service.platformVersion ?? 'LATEST'),
+          ...placeView(launched, launched.platformVersion ?? 'LATEST'),
           taskDefinition: service.taskDefinition,
         }),
     deploymentConfiguration: configurationView(service.deploymentConfiguration),

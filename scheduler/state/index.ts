@@ -50,6 +50,7 @@ export type {
   LaunchType,
   NetworkBinding,
   NetworkConfiguration,
+  LaunchSettings,
   PlacementWish,
   ServiceLoadBalancer,
   StopCode,

@@ -152,12 +152,14 @@ async function acknowledge({ records, clock }: TestApi['ports'], signal: AbortSi
   }
 }
 
-/** An AppSpec of a revision as JSON, as CreateDeployment takes it. */
+/** An AppSpec of a revision as JSON, as CreateDeployment takes it. @param changes members of the TargetService beside the usual ones */
 export function revisionOf(
   taskDefinition: string,
   hooks: readonly Readonly<Record<string, string>>[] = [],
+  changes: object = {},
 ): NonNullable<CreateDeploymentCommandInput['revision']> {
-  const properties = { TaskDefinition: taskDefinition, LoadBalancerInfo: { ContainerName: 'main', ContainerPort: 80 } };
+  const LoadBalancerInfo = { ContainerName: 'main', ContainerPort: 80 };
+  const properties = { TaskDefinition: taskDefinition, LoadBalancerInfo, ...changes };
   const content = JSON.stringify({
     version: 0.0,
     Resources: [{ TargetService: { Type: 'AWS::ECS::Service', Properties: properties } }],

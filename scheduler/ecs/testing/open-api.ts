@@ -83,7 +83,8 @@ export interface TestApi extends AsyncDisposable {
 }
 
 /** What an API that is served beside ECS's may work with. */
-export type BesidePorts = EcsPorts & Pick<EcsOptions, 'outbound'> & { readonly authorizer: FrontAuthorizer };
+export type BesidePorts = EcsPorts &
+  Pick<EcsOptions, 'networks' | 'outbound'> & { readonly authorizer: FrontAuthorizer };
 
 export async function openApi({
   reach = serverReach({}),
@@ -169,7 +170,7 @@ export async function openApi({
   });
   const gateway = createGateway({
     ...unwatched(region),
-    services: [service, ...beside({ ...ports, outbound, authorizer })],
+    services: [service, ...beside({ ...ports, networks: taskNetworks(networks), outbound, authorizer })],
     web: [createHostAdministration(ports)],
     credentials: {
       find: (id) => Promise.resolve(id === principal.accessKeyId ? { secret, principal } : { refused: 'unknown' }),

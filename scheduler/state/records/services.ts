@@ -105,13 +105,18 @@ export interface DeploymentRecord {
   readonly bakingSince?: number;
   /** Of a service with the controller EXTERNAL: every deployment is a task set, and none is ever COMPLETED. */
   readonly taskSet?: TaskSetRecord;
+  /** Of one that CodeDeploy began: how its tasks run, where that is another way than the service was made with. */
+  readonly launch?: LaunchSettings;
 }
 
-/** What makes a deployment a task set: what its external controller chose for it, and no service says (ECS: `CreateTaskSet`). */
-export interface TaskSetRecord extends Pick<
+/** By what, where and on which platform tasks run. */
+export type LaunchSettings = Pick<
   ServiceRecord,
   'launchType' | 'capacityProviderStrategy' | 'platformVersion' | 'network'
-> {
+>;
+
+/** What makes a deployment a task set: what its external controller chose for it, and no service says (ECS: `CreateTaskSet`). */
+export interface TaskSetRecord extends LaunchSettings {
   /** Percent of the service's desired count, 0 to 100. */
   readonly scale: number;
   /** What the controller calls it. */
