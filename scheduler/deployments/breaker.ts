@@ -1,5 +1,5 @@
 import { parseImageReference } from '../references/index.ts';
-import type { DeploymentRecord, FailedDeployment, RejectedImage, Shifting } from '../state/index.ts';
+import type { DeploymentRecord, FailedDeployment, Judgement, RejectedImage } from '../state/index.ts';
 
 import { breakerThreshold } from './bounds.ts';
 import { newestCompleted } from './completed.ts';
@@ -70,7 +70,7 @@ export interface Failing {
   readonly reason: string;
   readonly evidence: string;
   /** What was found out about the revision. */
-  readonly verdict: NonNullable<Shifting['rollback']>['verdict'];
+  readonly verdict: Judgement;
 }
 
 /**
@@ -95,7 +95,11 @@ export function failDeployment(pass: Pass, deploymentId: string, failing: Failin
         rollback: { reason: evidence, at: pass.now, verdict },
       },
     });
-  pass.change(deploymentId, { rolloutStateReason, unplaceable: undefined });
+  pass.change(deploymentId, {
+    rolloutStateReason,
+    unplaceable: undefined,
+    ...(shifting === undefined && verdict !== 'failed' ? { judgement: verdict } : {}),
+  });
   const rollsBack = failing.rollback && target !== undefined;
   if (rollsBack) {
     pass.voice.say(eventTexts.rollingBack(target.id));
@@ -122,7 +126,7 @@ export function finishRollback(pass: Pass, deployment: DeploymentRecord, source:
 
 /** How the deployment stands at the moment in which it is FAILED. */
 function failedDeployment(pass: Pass, id: string): FailedDeployment {
-  const { failedTasks = 0, rolloutStateReason = '', shifting, alarms } = pass.deployment(id) ?? {};
+  const { failedTasks = 0, rolloutStateReason = '', shifting, alarms, stop, judgement } = pass.deployment(id) ?? {};
   return {
     id,
     failedTasks,
@@ -131,6 +135,8 @@ function failedDeployment(pass: Pass, id: string): FailedDeployment {
     updatedAt: pass.now,
     ...(shifting === undefined ? {} : { shifting }),
     ...(alarms === undefined ? {} : { alarms }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(judgement === undefined ? {} : { judgement }),
   };
 }
 

@@ -9,6 +9,7 @@ import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
 import { review } from './review.ts';
 import { hasReached, shiftingOf, sourceOf } from './shift-state.ts';
+import { heedStop } from './stopped.ts';
 import { strategyOf } from './strategies.ts';
 import { registerTargets } from './targets.ts';
 import { hasTaskSets } from './task-sets.ts';
@@ -35,6 +36,7 @@ export function reconcileService(
   }
   shareOut(pass);
   review(pass);
+  heedStop(pass);
   judgeByAlarms(pass);
   registerTargets(pass);
   interrupt(pass);

@@ -1,4 +1,4 @@
-import type { ServiceRecord } from '../state/index.ts';
+import type { FailedDeployment, Judgement, ServiceRecord } from '../state/index.ts';
 
 import { hasTaskSets } from './task-sets.ts';
 
@@ -31,10 +31,10 @@ export function verdictOf(service: ServiceRecord): DeploymentVerdict | undefined
   const rollback = primary.cause.kind === 'rollback' ? (primary.cause.detail ?? '') : undefined;
   switch (primary.rolloutState) {
     case 'FAILED':
-      return of(primary.shifting?.rollback?.verdict ?? 'failed', primary.rolloutStateReason);
+      return of(judged(primary), primary.rolloutStateReason);
     case 'COMPLETED': {
       if (rollback === undefined) return of('succeeded', primary.rolloutStateReason);
-      const found = primary.cause.failed?.shifting?.rollback?.verdict ?? 'failed';
+      const found = judged(primary.cause.failed ?? {});
       return of(found === 'failed' ? 'rolled back' : found, rollback);
     }
     case 'IN_PROGRESS':
@@ -45,3 +45,6 @@ export function verdictOf(service: ServiceRecord): DeploymentVerdict | undefined
       return rollback === undefined ? of('in progress', primary.rolloutStateReason) : of('rolling back', rollback);
   }
 }
+
+const judged = ({ judgement, shifting }: Pick<FailedDeployment, 'judgement' | 'shifting'>): Judgement =>
+  judgement ?? shifting?.rollback?.verdict ?? 'failed';

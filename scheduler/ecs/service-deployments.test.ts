@@ -147,6 +147,42 @@ describe('service deployments', () => {
       .toEqual(['SUCCESSFUL', 'ROLLBACK_SUCCESSFUL', 'SUCCESSFUL']);
   });
 
+  test.each([
+    ['ROLLBACK', 'ROLLBACK_SUCCESSFUL'],
+    ['ABORT', 'STOPPED'],
+  ] as const)('a rolling deployment is stopped with %s, and ends as %s', async (stopType, end) => {
+    await newCluster();
+    await api.addInstance({ cluster });
+    const good = await api.define();
+    const next = await api.define();
+    await api.ecs.send(
+      new CreateServiceCommand({
+        cluster,
+        serviceName: 'web',
+        taskDefinition: good.taskDefinitionArn,
+        desiredCount: 1,
+        deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
+      }),
+    );
+    using agent = playAgent(api, cluster, 'web', () => false);
+    await expect.poll(async () => (await list())[0]?.status, { timeout: 60_000 }).toBe('SUCCESSFUL');
+    // From here on no task gets to run: the deployment stays under way until it is stopped.
+    agent[Symbol.dispose]();
+    const { service } = await update({ taskDefinition: next.taskDefinitionArn });
+    const serviceDeploymentArn = service?.currentServiceDeployment ?? '';
+    const stop = () => api.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn, stopType }));
+    await stop();
+    await expect.poll(async () => (await describeOne(serviceDeploymentArn))?.status, { timeout: 60_000 }).toBe(end);
+    expect(await describeOne(serviceDeploymentArn)).toMatchObject({
+      deploymentCircuitBreaker: { status: 'MONITORING_COMPLETE' },
+      rollback: { reason: expect.stringContaining('stopped by arn:') as string },
+    });
+    expect(await list({ status: [end] })).toMatchObject([{ serviceDeploymentArn, status: end }]);
+    await expect(stop()).rejects.toMatchObject({ name: 'ConflictException' });
+    const { services } = await api.ecs.send(new DescribeServicesCommand({ cluster, services: ['web'] }));
+    expect(services?.[0]).toMatchObject({ taskDefinition: good.taskDefinitionArn });
+  });
+
   test('pages join to the whole list, newest first', async () => {
     await newCluster();
     const { taskDefinitionArn } = await api.define();
@@ -173,7 +209,7 @@ describe('service deployments', () => {
     expect(seen).toEqual(whole);
   });
 
-  test('nothing is stopped or continued that is not there, or is rolling', async () => {
+  test('nothing is stopped that is not there, nor continued that is rolling', async () => {
     await newCluster();
     const { taskDefinitionArn } = await api.define();
     const { service } = await api.ecs.send(
@@ -186,7 +222,10 @@ describe('service deployments', () => {
       api.ecs.send(
         new ContinueServiceDeploymentCommand({ serviceDeploymentArn: arn, hookId: 'x', ...(action && { action }) }),
       );
-    await expect(stop(serviceDeploymentArn)).rejects.toMatchObject({ name: 'UnsupportedFeatureException' });
+    await expect(stop(`${serviceDeploymentArn}x`)).rejects.toMatchObject({
+      name: 'ServiceDeploymentNotFoundException',
+    });
+    await stop(serviceDeploymentArn);
     expect(api.asked.at(-1)).toMatchObject({
       action: 'ecs:StopServiceDeployment',
       resources: [{ arn: serviceDeploymentArn }],

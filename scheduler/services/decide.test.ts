@@ -74,7 +74,7 @@ const stopOf = async () =>
 const answer = async (id = 'run-1') =>
   (await records.get<HookResultRecord>(partition, clusterKeys.hookResult('web', id)))?.value;
 
-describe('a deployment that shifts traffic is stopped', () => {
+describe('a deployment is stopped', () => {
   test('once, by whom is remembered, and an abort may follow a rollback', async () => {
     await stopDeployment(ports(), ref, 'ROLLBACK', 'ann');
     expect(await stopOf()).toMatchObject({ type: 'ROLLBACK', by: 'ann' });
@@ -91,10 +91,24 @@ describe('a deployment that shifts traffic is stopped', () => {
     ['another one is the newest', {}, { id: 'ecs-svc/3' }, 'ConflictException'],
     ['the old revision ends', { stage: 'CLEAN_UP' }, {}, 'ConflictException'],
     ['it goes back already', { rollback: { reason: 'x', at: 1, verdict: 'failed' } }, {}, 'ConflictException'],
-    ['it is rolling', undefined, {}, 'UnsupportedFeatureException'],
+    ['the service goes back to it', undefined, { cause: { kind: 'rollback' } }, 'ConflictException'],
   ])('but not when %s', async (_what, more, deployment, code) => {
     await given(more, deployment);
     await expect(stopDeployment(ports(), ref, 'ROLLBACK', 'ann')).rejects.toMatchObject({ code });
+  });
+
+  test('as one that rolls is, once, unless it is only to stay', async () => {
+    await given(undefined, { cause: { kind: 'api' } });
+    const stop = async () =>
+      (await records.get<ServiceRecord>(partition, clusterKeys.service('web')))?.value.deployments[0]?.stop;
+    await stopDeployment(ports(), ref, 'STAY', 'ann');
+    expect(await stop()).toBeUndefined();
+    await stopDeployment(ports(), ref, 'ROLLBACK', 'ann');
+    await stopDeployment(ports(), ref, 'ROLLBACK', 'bob');
+    expect(await stop()).toMatchObject({ type: 'ROLLBACK', by: 'ann' });
+    await stopDeployment(ports(), ref, 'ABORT', 'bob');
+    await stopDeployment(ports(), ref, 'ROLLBACK', 'ann');
+    expect(await stop()).toMatchObject({ type: 'ABORT', by: 'bob' });
   });
 
   test('at once even while it goes back', async () => {

@@ -9,6 +9,7 @@ import {
   type HookResultRecord,
   type ServiceRecord,
   type Shifting,
+  type StopRecord,
   toJson,
 } from '../state/index.ts';
 import { primaryOf } from './deployment.ts';
@@ -22,11 +23,11 @@ export interface DeploymentRef extends ServiceRef {
 const conflict = (message: string): AwsError => new AwsError('ConflictException', message);
 
 /**
- * Has a deployment that shifts traffic go back to the revision that served before it (ROLLBACK), or do so at once, without asking hooks
- * and waiting for engines that do not answer (ABORT). The service's leader acts on it. Asking again changes nothing.
+ * Has a deployment go back to the revision that served before it (ROLLBACK), or do so at once, without asking hooks and waiting for
+ * engines that do not answer (ABORT), for which one that rolls never waits. The service's leader acts on it. Asking again changes nothing.
+ * @param type STAY is for deployments of CodeDeploy alone
  * @param by who asks, for people
- * @throws ServiceNotFoundException, ServiceNotActiveException, ConflictException when the deployment is over or goes back already,
- * UnsupportedFeatureException for one that is rolling
+ * @throws ServiceNotFoundException, ServiceNotActiveException, ConflictException when the deployment is over or goes back already
  */
 export async function stopDeployment(
   ports: Pick<EcsPorts, 'records' | 'clock'>,
@@ -39,11 +40,8 @@ export async function stopDeployment(
     if (deployment === undefined)
       throw conflict('The service deployment is over: nothing is left to stop. UpdateService starts another one.');
     const { shifting } = deployment;
-    if (shifting === undefined)
-      throw new AwsError(
-        'UnsupportedFeatureException',
-        'Deployments with the strategy ROLLING cannot be stopped in this installation: start another one with UpdateService, or let the deployment circuit breaker roll back.',
-      );
+    const at = ports.clock.now();
+    if (shifting === undefined) return type === 'STAY' ? service : withStop(service, deployment, { type, at, by });
     if (shifting.stage === 'CLEAN_UP')
       throw conflict(
         'The service deployment is past its bake time, and the old revision is ending: deploy that again with UpdateService.',
@@ -51,17 +49,25 @@ export async function stopDeployment(
     if (shifting.stop?.type === type || shifting.stop?.type === 'ABORT') return service;
     if (type === 'ROLLBACK' && shifting.rollback !== undefined)
       throw conflict(`The service deployment goes back already: ${shifting.rollback.reason}`);
-    const stopped: DeploymentRecord = {
-      ...deployment,
-      shifting: { ...shifting, stop: { type, at: ports.clock.now(), by } },
-    };
-    return {
-      ...service,
-      deployments: service.deployments.map((one) => (one.id === stopped.id ? stopped : one)),
-      version: service.version + 1,
-    };
+    return replaced(service, { ...deployment, shifting: { ...shifting, stop: { type, at, by } } });
   });
 }
+
+/** The service with what a person says of its rolling deployment. What goes back already is not stopped once more. */
+function withStop(service: ServiceRecord, deployment: DeploymentRecord, stop: StopRecord): ServiceRecord {
+  if (deployment.cause.kind === 'rollback')
+    throw conflict(
+      'The service deployment is over, and the service goes back to it: UpdateService starts another one.',
+    );
+  const said = deployment.stop?.type;
+  return said === stop.type || said === 'ABORT' ? service : replaced(service, { ...deployment, stop });
+}
+
+const replaced = (service: ServiceRecord, changed: DeploymentRecord): ServiceRecord => ({
+  ...service,
+  deployments: service.deployments.map((one) => (one.id === changed.id ? changed : one)),
+  version: service.version + 1,
+});
 
 /**
  * Ends a pause: the deployment goes on, or goes back. Saying the same again changes nothing.

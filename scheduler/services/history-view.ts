@@ -48,19 +48,19 @@ export function refreshed({ row, service }: Historic): DeploymentHistoryRecord {
 /** In the words of ServiceDeployment. A deployment that was replaced before it was done is STOPPED. */
 export function statusOf(historic: Historic): ServiceDeploymentStatus {
   const { deployment, rollback } = refreshed(historic);
-  const { shifting } = deployment;
+  const { shifting, stop = shifting?.stop } = deployment;
   if (rollback !== undefined) {
-    if (shifting?.stop?.type === 'ABORT') return rollback.state === 'IN_PROGRESS' ? 'STOP_REQUESTED' : 'STOPPED';
+    if (stop?.type === 'ABORT') return rollback.state === 'IN_PROGRESS' ? 'STOP_REQUESTED' : 'STOPPED';
     if (rollback.state === 'COMPLETED') return 'ROLLBACK_SUCCESSFUL';
     return rollback.state === 'FAILED' ? 'ROLLBACK_FAILED' : 'ROLLBACK_IN_PROGRESS';
   }
-  if (shifting !== undefined && isUnderWay(historic)) {
-    if (shifting.stop?.type === 'ABORT' || shifting.stop?.type === 'STAY') return 'STOP_REQUESTED';
-    if (shifting.rollback !== undefined) return 'ROLLBACK_IN_PROGRESS';
-    return shifting.stop === undefined ? 'IN_PROGRESS' : 'ROLLBACK_REQUESTED';
+  if (isUnderWay(historic)) {
+    if (stop?.type === 'ABORT' || stop?.type === 'STAY') return 'STOP_REQUESTED';
+    if (shifting?.rollback !== undefined) return 'ROLLBACK_IN_PROGRESS';
+    return stop === undefined ? 'IN_PROGRESS' : 'ROLLBACK_REQUESTED';
   }
   if (deployment.rolloutState === 'COMPLETED' || deployment.completedAt !== undefined) return 'SUCCESSFUL';
-  if (deployment.rolloutState === 'FAILED') return shifting?.stop?.type === 'ROLLBACK' ? 'ROLLBACK_FAILED' : 'STOPPED';
+  if (deployment.rolloutState === 'FAILED') return stop?.type === 'ROLLBACK' ? 'ROLLBACK_FAILED' : 'STOPPED';
   // One that was superseded amid its shift has stopped when its traffic is back and its last task has ended.
   const leaves = historic.service?.deployments.some(({ id, status }) => id === deployment.id && status === 'ACTIVE');
   if (shifting !== undefined && leaves === true && historic.service?.status === 'ACTIVE') return 'STOP_REQUESTED';
@@ -157,7 +157,8 @@ export function serviceDeploymentView(
         breaker?.enable !== true
           ? 'DISABLED'
           : (deployment.rolloutState === 'FAILED' || rollback !== undefined) &&
-              deployment.alarms?.triggered === undefined
+              deployment.alarms?.triggered === undefined &&
+              deployment.stop === undefined
             ? 'TRIGGERED'
             : status === 'IN_PROGRESS'
               ? 'MONITORING'

@@ -36,10 +36,13 @@ export type {
   DeploymentRecord,
   FailedDeployment,
   FollowRule,
+  Judgement,
+  LaunchSettings,
   RejectedImage,
   SeenAlarms,
   ServiceEventRecord,
   ServiceRecord,
+  StopRecord,
   TaskSetRecord,
 } from './records/services.ts';
 export type { Tags } from './records/tags.ts';
@@ -50,7 +53,6 @@ export type {
   LaunchType,
   NetworkBinding,
   NetworkConfiguration,
-  LaunchSettings,
   PlacementWish,
   ServiceLoadBalancer,
   StopCode,

@@ -214,9 +214,11 @@ export class World {
     this.service = {
       ...this.service,
       deployments: this.service.deployments.map((one) =>
-        one.id === id && one.shifting !== undefined
-          ? { ...one, shifting: { ...one.shifting, stop: { type, at: this.now } } }
-          : one,
+        one.id !== id
+          ? one
+          : one.shifting === undefined
+            ? { ...one, stop: { type, at: this.now, by: 'somebody' } }
+            : { ...one, shifting: { ...one.shifting, stop: { type, at: this.now } } },
       ),
     };
   }

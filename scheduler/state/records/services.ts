@@ -44,6 +44,16 @@ export interface SeenAlarms {
   readonly missing?: readonly string[];
 }
 
+/** What was found out about the revision of a deployment that was given up; `inconclusive`: nothing. */
+export type Judgement = 'failed' | 'unplaceable' | 'inconclusive';
+
+/** That a person ends a deployment which rolls (ECS: StopServiceDeployment). */
+export interface StopRecord {
+  readonly type: 'ROLLBACK' | 'ABORT';
+  readonly at: number;
+  readonly by: string;
+}
+
 /** How a deployment stood when it was given up. */
 export interface FailedDeployment {
   readonly id: string;
@@ -54,6 +64,9 @@ export interface FailedDeployment {
   /** Of one that shifted traffic: how far it had come. */
   readonly shifting?: Shifting;
   readonly alarms?: SeenAlarms;
+  readonly stop?: StopRecord;
+  /** Absent: `failed`, or as its `shifting` says. */
+  readonly judgement?: Judgement;
 }
 
 /** One deployment of a service: the tasks of one revision, with counters. */
@@ -101,6 +114,10 @@ export interface DeploymentRecord {
   /** Of a deployment that shifts traffic: how far it is. */
   readonly shifting?: Shifting;
   readonly alarms?: SeenAlarms;
+  /** Of one that rolls. One that shifts traffic has it in `shifting`. */
+  readonly stop?: StopRecord;
+  /** Of one that was given up while it rolled. Absent: `failed`. */
+  readonly judgement?: Judgement;
   /** Of one that rolls and may fail by alarms: when all of its tasks were healthy, and no others there. */
   readonly bakingSince?: number;
   /** Of a service with the controller EXTERNAL: every deployment is a task set, and none is ever COMPLETED. */

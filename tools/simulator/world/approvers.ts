@@ -5,6 +5,8 @@ import type { Answer } from './users.ts';
 export interface ApproverPorts {
   readonly mirror: Mirror;
   readonly chance: Chance;
+  /** Whether people stop deployments that roll, too. */
+  readonly stopsRolling: boolean;
   readonly api: <T>(operation: string, input: object) => Promise<Answer<T>>;
 }
 
@@ -18,12 +20,13 @@ export class Approvers {
 
   /** @param isKind when nothing goes wrong any more, people let everything pass */
   async look(isKind: boolean): Promise<void> {
-    const { mirror, chance, api } = this.#ports;
+    const { mirror, chance, stopsRolling, api } = this.#ports;
     for (const { name, deployments } of mirror.services.values()) {
       const primary = deployments.find(({ status }) => status === 'PRIMARY');
-      if (primary?.shifting === undefined || primary.rolloutState !== 'IN_PROGRESS') continue;
-      const open = primary.shifting.runs.filter(({ status }) => status === 'AWAITING_ACTION');
-      const stops = !isKind && chance.happens(0.02);
+      if (primary?.rolloutState !== 'IN_PROGRESS') continue;
+      if (primary.shifting === undefined && !stopsRolling) continue;
+      const open = primary.shifting?.runs.filter(({ status }) => status === 'AWAITING_ACTION') ?? [];
+      const stops = !isKind && chance.happens(primary.shifting === undefined ? 0.1 : 0.02);
       if (open.length === 0 && !stops) continue;
       const listed = await api<{ serviceDeployments?: { serviceDeploymentArn?: string; status?: string }[] }>(
         'ListServiceDeployments',

@@ -262,9 +262,9 @@ export class CommitChecks {
 
   #enough(
     { desiredCount, deploymentConfiguration }: ServiceRecord,
-    { id, failedTasks, rolloutStateReason, shifting, alarms }: DeploymentRecord,
+    { id, failedTasks, rolloutStateReason, shifting, alarms, stop }: DeploymentRecord,
   ): void {
-    if (alarms?.triggered !== undefined) return;
+    if (alarms?.triggered !== undefined || stop !== undefined) return;
     if (shifting !== undefined && !rolloutStateReason.startsWith('ECS deployment circuit breaker:')) return;
     const { type, value } = deploymentConfiguration.circuitBreaker?.threshold ?? { type: 'COUNT', value: 1 };
     const share = (desiredCount * value) / 100;

@@ -215,6 +215,7 @@ export class World {
     this.#approvers = new Approvers({
       mirror: this.mirror,
       chance: new Chance(plan.seed ^ 0xb1ce),
+      stopsRolling: plan.alarms,
       api: (operation, input) => this.#api(process, operation, input),
     });
     this.#users = new Users({
@@ -330,7 +331,7 @@ export class World {
         .catch((error: unknown) => this.violated(new Violation('no-accident', `the operator: ${describe(error)}`)));
     for (const host of this.hosts)
       this.time.at(this.time.now() + this.chance.between(0, 2_000), () => host.startAgent());
-    if (this.plan.shifts) this.#approve();
+    if (this.plan.shifts || this.plan.alarms) this.#approve();
     const faults = new FaultPlayer(this);
     for (const fault of this.plan.faults) this.time.at(epoch + fault.at, () => faults.play(fault));
     for (const action of this.plan.users) {
