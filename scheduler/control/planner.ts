@@ -4,6 +4,7 @@ import {
   type Blocked,
   blockedKey,
   type HostCondition,
+  missingDefinition,
   reconcileService,
   type ServicePlan,
   type ServiceState,
@@ -238,7 +239,7 @@ function draftFor(
 }
 
 const noDefinition = (deployment: DeploymentRecord | undefined): { code: string; message: string } => ({
-  code: 'MISSING',
+  code: missingDefinition,
   message: `The task definition ${deployment?.taskDefinition ?? ''} does not exist any more.`,
 });
 

@@ -34,6 +34,7 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
     lastFailure: why,
     lastFailureAt: pass.now,
     ...(kind === 'start' ? { startFailures: (deployment.startFailures ?? 0) + 1 } : {}),
+    ...(kind === 'start' && deployment.startFailures === undefined ? { failingSince: pass.now } : {}),
     ...(kind === 'crash' ? { crashes: (deployment.crashes ?? 0) + 1, startFailures: undefined } : {}),
   });
   pass.decisions.push({ what: 'failure', deploymentId, count: failedTasks, why });
@@ -157,6 +158,7 @@ function rollBack(
     rolloutStateReason: `${failed.rolloutStateReason.startsWith(byBreaker) ? byBreaker : 'ECS deployment: '}rolling back to deploymentId ${target.id}.`,
     failedTasks: 0,
     startFailures: undefined,
+    failingSince: undefined,
     crashes: undefined,
     startNotBefore: undefined,
     keepCount: undefined,

@@ -14,6 +14,7 @@ export {
   type Decision,
   decisionKinds,
   type HostCondition,
+  missingDefinition,
   type ServicePlan,
   type ServiceState,
   type Start,

@@ -4,6 +4,7 @@ import { isBaked, judgeByAlarms } from './alarms.ts';
 import { newestCompleted } from './completed.ts';
 import { eventTexts } from './events.ts';
 import { settleSets } from './external.ts';
+import { judgeRollback } from './hopeless.ts';
 import { interrupt } from './interrupt.ts';
 import { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 import { Pass } from './pass.ts';
@@ -37,6 +38,7 @@ export function reconcileService(
   shareOut(pass);
   review(pass);
   heedStop(pass);
+  judgeRollback(pass);
   judgeByAlarms(pass);
   registerTargets(pass);
   interrupt(pass);

@@ -12,6 +12,7 @@ import { lowerBound, tasksPerPass } from './bounds.ts';
 import { failDeployment, type Failing, finishRollback } from './breaker.ts';
 import type { Counted } from './census.ts';
 import { eventTexts } from './events.ts';
+import { hopelessness } from './hopeless.ts';
 import { answeredRuns, areThrough, closeRuns, isAnyOpen, lastAnswerAt, refusal, withRuns } from './hook-runs.ts';
 import type { Pass } from './pass.ts';
 import { keepWhole, roll } from './rolling.ts';
@@ -266,7 +267,10 @@ class Shift {
     if (source === undefined) return;
     const isBack = wanted.production === 0 && wanted.test === 0 && (sequence > 0 || !hasRules(this.#deployment));
     if (!isBack) {
-      if (!this.#canGoBack()) return;
+      if (!this.#canGoBack()) {
+        this.#stayIfHopeless(source);
+        return;
+      }
       this.#want({ production: 0, test: 0 });
     }
     const isForced = stop?.type === 'ABORT';
@@ -275,6 +279,22 @@ class Shift {
       for (const stage of ['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT'] as const)
         if (hasReached(this.#shifting, stage) && !this.#areAsked(stage, step, true)) return;
     finishRollback(this.#pass, this.#deployment, source);
+  }
+
+  /** Where the old revision has no task left and can never have one again, traffic stays where it is until the next deployment. */
+  #stayIfHopeless({ id: old }: DeploymentRecord): void {
+    const { rollback } = this.#shifting;
+    if (rollback === undefined || this.#sourceTasks().some(({ healthy }) => healthy)) return;
+    const impossible = hopelessness(this.#pass, old);
+    if (impossible === undefined) return;
+    const why = `cannot go back to deployment ${old}: ${impossible}`;
+    this.#set({ rollback: { ...rollback, impossible } });
+    this.#pass.change(this.#id, {
+      rolloutState: 'FAILED',
+      rolloutStateReason: `ECS deployment ${this.#id} failed: ${rollback.reason} It ${why}`,
+    });
+    this.#pass.voice.say(eventTexts.failed(this.#id, why));
+    this.#pass.decisions.push({ what: 'deployment-failed', deploymentId: this.#id, why });
   }
 
   /** Whether the hooks of a stage have answered; asks them if nobody has. */

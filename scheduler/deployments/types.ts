@@ -16,6 +16,9 @@ import type {
  */
 export type HostCondition = 'ready' | 'draining' | 'lost';
 
+/** The code of `Blocked` where the revision itself is gone: unlike lack of room, that is for ever. */
+export const missingDefinition = 'MISSING_DEFINITION';
+
 /** Why the next task of a deployment found no instance. */
 export interface Blocked {
   readonly code: string;

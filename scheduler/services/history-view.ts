@@ -60,7 +60,10 @@ export function statusOf(historic: Historic): ServiceDeploymentStatus {
     return stop === undefined ? 'IN_PROGRESS' : 'ROLLBACK_REQUESTED';
   }
   if (deployment.rolloutState === 'COMPLETED' || deployment.completedAt !== undefined) return 'SUCCESSFUL';
-  if (deployment.rolloutState === 'FAILED') return stop?.type === 'ROLLBACK' ? 'ROLLBACK_FAILED' : 'STOPPED';
+  if (deployment.rolloutState === 'FAILED') {
+    const isStuck = stop?.type === 'ROLLBACK' || shifting?.rollback?.impossible !== undefined;
+    return isStuck ? 'ROLLBACK_FAILED' : 'STOPPED';
+  }
   // One that was superseded amid its shift has stopped when its traffic is back and its last task has ended.
   const leaves = historic.service?.deployments.some(({ id, status }) => id === deployment.id && status === 'ACTIVE');
   if (shifting !== undefined && leaves === true && historic.service?.status === 'ACTIVE') return 'STOP_REQUESTED';

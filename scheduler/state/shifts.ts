@@ -126,6 +126,8 @@ export interface Shifting {
     readonly reason: string;
     readonly at: number;
     readonly verdict: 'failed' | 'unplaceable' | 'inconclusive';
+    /** Why it cannot go back: it is FAILED, and stands where it stood. */
+    readonly impossible?: string;
   };
 }
 

@@ -16,6 +16,7 @@ import {
   blockedKey,
   defaultReconcilerOptions,
   type HostCondition,
+  missingDefinition,
   inOtherGroup,
   newestCompleted,
   reconcileService,
@@ -26,7 +27,7 @@ import {
 
 /** How tasks of a revision behave in the simulated world. */
 export interface Revision {
-  readonly behaviour: 'good' | 'fails to start' | 'crashes' | 'never healthy' | 'cannot be placed';
+  readonly behaviour: 'good' | 'fails to start' | 'crashes' | 'never healthy' | 'cannot be placed' | 'is gone';
   /** Whether its container has a health check. */
   readonly checks: boolean;
 }
@@ -314,6 +315,11 @@ export class World {
             (wanted === undefined || one.id === wanted) &&
             (start.zone === undefined || one.zone === start.zone),
         );
+        if (this.behaviour(deployment.taskDefinition).behaviour === 'is gone') {
+          const message = `The task definition ${deployment.taskDefinition} does not exist any more.`;
+          blocked.set(blockedKey(start), { code: missingDefinition, message, relief: [] });
+          break;
+        }
         if (host === undefined || this.behaviour(deployment.taskDefinition).behaviour === 'cannot be placed') {
           const relief = this.live().find(
             (task) =>

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+
+import type { ServiceLoadBalancer } from '../state/index.ts';
+
+import { verdictOf } from './index.ts';
+import { type Revision, World } from './testing/world.ts';
+
+const minute = 60_000;
+const good: Revision = { behaviour: 'good', checks: true };
+const balancer: ServiceLoadBalancer = {
+  targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1',
+  containerName: 'app',
+  containerPort: 80,
+  advanced: {
+    alternateTargetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/green/2',
+    productionListenerRule: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/lb/1/2/3',
+    roleArn: 'arn:aws:iam::000000000000:role/ecs',
+  },
+};
+
+/** A service whose first revision has come to be something else while a second one is on its way. */
+function turned(
+  becomes: Revision['behaviour'],
+  shifts = false,
+): { readonly world: World; readonly old: string; readonly id: string } {
+  const world = new World({
+    desired: 2,
+    configuration: shifts ? { strategy: { type: 'BLUE_GREEN' }, bakeTimeInMinutes: 60 } : {},
+    ...(shifts ? { loadBalancers: [balancer] } : {}),
+  });
+  world.calm();
+  const old = world.primary().id;
+  world.now += 1000;
+  const { id } = world.deploy(good);
+  world.pass();
+  world.revisions[0] = { behaviour: becomes, checks: true };
+  return { world, old, id };
+}
+
+/** All tasks of a deployment end by themselves. */
+function lose(world: World, deployment: string): void {
+  for (const task of world.live())
+    if (task.service?.deploymentId === deployment) world.stopped(task.id, 'EssentialContainerExited', 'it ended');
+}
+
+/** Passes and what agents and engines do of them, a second each. */
+function play(world: World, seconds: number): void {
+  for (let second = 0; second < seconds; second++) {
+    world.pass();
+    for (const task of world.live()) world.step(task.id);
+    world.acknowledge();
+    world.now += 1000;
+  }
+}
+
+test('a rollback to a revision whose image is gone is FAILED after ten minutes, with the last failure as evidence', () => {
+  const { world, old, id } = turned('fails to start');
+  lose(world, old);
+  world.stopDeployment('ROLLBACK');
+  const since = world.now;
+  play(world, 500);
+  expect(world.primary()).toMatchObject({ id: old, rolloutState: 'IN_PROGRESS', cause: { failed: { id } } });
+  expect(verdictOf(world.service)?.verdict).toBe('rolling back');
+  play(world, 200);
+  expect(world.now - since).toBeLessThan(15 * minute);
+  expect(world.primary()).toMatchObject({ id: old, rolloutState: 'FAILED' });
+  expect(verdictOf(world.service)).toEqual({
+    verdict: 'failed',
+    deploymentId: old,
+    evidence: expect.stringMatching(
+      /the rollback to it cannot be finished\. \d+ tasks in a row failed to start; the last: .*CannotPullContainerError: no.* \(rollback of .*stopped by somebody\)/,
+    ) as string,
+  });
+  const plan = world.pass();
+  expect(plan.starts).toEqual([]);
+  expect(world.events.filter((one) => one.includes('the rollback cannot be finished'))).toHaveLength(1);
+  world.deploy(good);
+  world.calm();
+  expect(verdictOf(world.service)?.verdict).toBe('succeeded');
+});
+
+test('one whose revision is gone is FAILED at once', () => {
+  const { world, old } = turned('is gone');
+  lose(world, old);
+  world.stopDeployment('ROLLBACK');
+  play(world, 3);
+  expect(world.primary()).toMatchObject({ id: old, rolloutState: 'FAILED' });
+  expect(verdictOf(world.service)?.evidence).toContain('does not exist any more.');
+});
+
+test('lack of room, and tasks that start in the end, are waited for', () => {
+  const { world, old } = turned('cannot be placed');
+  lose(world, old);
+  world.stopDeployment('ROLLBACK');
+  play(world, 1000);
+  expect(verdictOf(world.service)?.verdict).toBe('unplaceable');
+  world.revisions[0] = { behaviour: 'fails to start', checks: true };
+  play(world, 100);
+  world.revisions[0] = good;
+  world.calm();
+  expect(world.primary()).toMatchObject({ id: old, rolloutState: 'COMPLETED' });
+});
+
+test.each(['is gone', 'fails to start'] as const)(
+  'traffic that has been shifted stays where it is when the old revision %s: it cannot go back',
+  (becomes) => {
+    const { world, old, id } = turned(becomes, true);
+    for (let second = 0; second < 60 && world.shifting().stage !== 'BAKE_TIME'; second++) play(world, 1);
+    expect(world.shifting().stage).toBe('BAKE_TIME');
+    lose(world, old);
+    world.stopDeployment('ROLLBACK');
+    play(world, 700);
+    expect(world.primary()).toMatchObject({ id, rolloutState: 'FAILED' });
+    expect(world.shifting()).toMatchObject({ wanted: { production: 100 }, rollback: { verdict: 'inconclusive' } });
+    expect(verdictOf(world.service)).toMatchObject({
+      verdict: 'inconclusive',
+      evidence: expect.stringContaining(`It cannot go back to deployment ${old}: `) as string,
+    });
+    expect(world.wanted().filter(({ service }) => service?.deploymentId === id)).toHaveLength(2);
+    // The next deployment takes over from what runs.
+    const next = world.deploy(good);
+    play(world, 700);
+    expect(world.shifting().stage).toBe('BAKE_TIME');
+    world.now += 60 * minute;
+    world.calm();
+    expect(world.primary()).toMatchObject({ id: next.id, rolloutState: 'COMPLETED' });
+    expect(new Set(world.wanted().map(({ service }) => service?.deploymentId))).toEqual(new Set([next.id]));
+  },
+);

@@ -1,0 +1,44 @@
+import { breakerThreshold } from './bounds.ts';
+import { eventTexts } from './events.ts';
+import type { Pass } from './pass.ts';
+import { missingDefinition } from './types.ts';
+
+/** For how long tasks have to fail to start before that says anything: a registry may be away for a while. Milliseconds. */
+const patience = 600_000;
+
+/** Failures that say something where no breaker is on: as many as trip the usual one. */
+const usual = { threshold: { type: 'BOUNDED_PERCENT', value: 50 } } as const;
+
+/**
+ * Why a rollback cannot be finished: no task of the deployment that it goes to can be started, as its revision is gone, or as so many in a
+ * row failed to start for ten minutes as trip the circuit breaker (3 to 200). Undefined while that is not known. No capacity is never a
+ * reason. Pure but for the wish to be woken.
+ */
+export function hopelessness(pass: Pass, deploymentId: string): string | undefined {
+  const blocked = pass.state.blocked.get(deploymentId);
+  if (blocked?.code === missingDefinition) return blocked.message;
+  const { startFailures = 0, failingSince = pass.now, lastFailure = '' } = pass.deployment(deploymentId) ?? {};
+  const { circuitBreaker: breaker } = pass.service.deploymentConfiguration;
+  if (startFailures < breakerThreshold(pass.service.desiredCount, breaker?.enable === true ? breaker : usual))
+    return undefined;
+  pass.wake(failingSince + patience);
+  if (failingSince + patience > pass.now) return undefined;
+  return `${startFailures} tasks in a row failed to start; the last: ${lastFailure}`;
+}
+
+/** Ends a rollback that can never be finished: FAILED, with the evidence; what runs goes on, and nothing more is started until the next deployment. */
+export function judgeRollback(pass: Pass): void {
+  const primary = pass.primary();
+  if (primary?.rolloutState !== 'IN_PROGRESS' || primary.cause.kind !== 'rollback') return;
+  if (pass.service.status !== 'ACTIVE') return;
+  const why = hopelessness(pass, primary.id);
+  if (why === undefined) return;
+  const { detail = 'a rollback' } = primary.cause;
+  pass.change(primary.id, {
+    rolloutState: 'FAILED',
+    rolloutStateReason: `ECS deployment ${primary.id} failed: the rollback to it cannot be finished. ${why} (${detail})`,
+    unplaceable: undefined,
+  });
+  pass.voice.say(eventTexts.failed(primary.id, `the rollback cannot be finished: ${why}`));
+  pass.decisions.push({ what: 'deployment-failed', deploymentId: primary.id, why });
+}
