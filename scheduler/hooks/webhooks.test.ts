@@ -202,6 +202,29 @@ test('hooks that give back ever more are ended', async () => {
   expect(hook.heard).toHaveLength(2);
 });
 
+test('one that never ends IN_PROGRESS is asked one call after another, until the deployment does not wait for it any more', async () => {
+  await using hook = await ScriptedHook.open();
+  await using bench = await HookBench.open(hook.ca);
+  hook.says(({ payload }) => ({
+    hookStatus: payload.executionId === 'endless' ? 'IN_PROGRESS' : 'SUCCEEDED',
+    callBackDelay: 0,
+    hookDetails: { at: hook.heard.length },
+  }));
+  const target = { type: 'webhook', url: hook.url } as const;
+  await bench.wait([{ target }], [{ id: 'endless' }]);
+  await bench.world.until(
+    () => Promise.resolve(hook.heard.length),
+    (calls) => calls >= 5,
+  );
+  // Each call tells what the one before gave back: no two are under way at once.
+  const told = hook.heard.slice(0, 5).map(({ payload }) => payload.hookDetails);
+  expect(told).toEqual([{}, { at: 1 }, { at: 2 }, { at: 3 }, { at: 4 }]);
+  expect(await bench.result('endless')).toMatchObject({ status: 'IN_PROGRESS' });
+  await bench.wait([{ target }], [{ id: 'endless', status: 'TIMED_OUT' }, { id: 'next' }]);
+  expect((await bench.decided('next')).status).toBe('SUCCEEDED');
+  expect(await bench.result('endless')).toMatchObject({ status: 'IN_PROGRESS' });
+});
+
 test('when another server leads in the middle of a call it makes the same call, and the first answer counts for nothing', async () => {
   await using hook = await ScriptedHook.open();
   await using bench = await HookBench.open(hook.ca);
