@@ -15,7 +15,7 @@ import { ServerProcess } from '../testbed/server-process.ts';
 const missing = (await missingAwsCli()) ?? (await missingDocker()) ?? (await whatLacks());
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 
-vi.setConfig({ testTimeout: 900_000, hookTimeout: 200_000 });
+vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 200_000 });
 
 const root = join(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-docker-machines-'));

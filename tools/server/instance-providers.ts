@@ -47,8 +47,13 @@ function agentCommand({ taskLogAllow, taskRegistryAllow, taskRegistries }: Confi
     ...taskRegistryAllow.map((range) => `registry-address:${range}`),
   ];
   return [
-    ...[process.execPath, '--max-semi-space-size=4', '--heap-growing-percent=25'],
-    ...[join(import.meta.dirname, '..', 'cli', 'main.ts'), 'agent', '--config', '/dev/null'],
+    process.execPath,
+    '--max-semi-space-size=4',
+    '--heap-growing-percent=25',
+    join(import.meta.dirname, '..', 'cli', 'main.ts'),
+    'agent',
+    '--config',
+    '/dev/null',
     ...(allowed.length === 0 ? [] : ['--allow', ...allowed]),
     ...(taskRegistries === undefined ? [] : ['--registries', ...taskRegistries]),
   ];

@@ -148,7 +148,6 @@ const commandOf = (pid: string): string => (/^\d+$/.test(pid) ? readFileSync(`/p
 
 test('what lacks for machines is told with what to do', async () => {
   expect(await whatLacks('/usr/bin', 1000)).toMatch(/only root .* start the server as root/);
-  if (lacks === undefined) expect(await whatLacks(process.env['PATH'], 0)).toBeUndefined();
 });
 
 test('an id that is a path leads nowhere', async () => {
