@@ -147,6 +147,8 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
       'state-files.ts',
       'storage-config.ts',
       'traffic-engines.ts',
+      'docker-trouble.ts',
+      'instance-providers.ts',
       'version.ts',
       'watchdog.ts',
       'process-role.ts',

@@ -95,7 +95,9 @@ export class ExecFront {
     const leave =
       session === undefined || this.#isFull()
         ? undefined
-        : this.#strangers.enter(call.sourceIp, () => void socket.destroy());
+        : this.#strangers.enter(call.sourceIp, () => {
+            socket.destroy();
+          });
     if (session === undefined || leave === undefined) {
       socket.destroy();
       return;

@@ -46,7 +46,9 @@ export class Strangers {
     }
     const stranger: Stranger = { network, since: this.#clock.monotonic(), cut };
     this.#there.add(stranger);
-    return () => void this.#there.delete(stranger);
+    return () => {
+      this.#there.delete(stranger);
+    };
   }
 
   #placeFor(network: string): 'free' | Stranger | undefined {
