@@ -18,7 +18,16 @@ test('says which programs that make machines cannot be run, and why', async () =
   try {
     const files = { right: 0o755, plain: 0o644 };
     for (const [name, mode] of Object.entries(files)) writeFileSync(join(folder, name), '#!/bin/sh\n', { mode });
-    const commands = { right: join(folder, 'right'), plain: join(folder, 'plain'), none: join(folder, 'none'), folder };
+    writeFileSync(join(folder, 'windows'), '#!/bin/sh\r\n', { mode: 0o755 });
+    writeFileSync(join(folder, 'binary'), Buffer.from([0x7f, 0x45, 0x4c, 0x46]), { mode: 0o755 });
+    const commands = {
+      right: join(folder, 'right'),
+      plain: join(folder, 'plain'),
+      none: join(folder, 'none'),
+      folder,
+      windows: join(folder, 'windows'),
+      binary: join(folder, 'binary'),
+    };
     const instanceProviders = Object.entries(commands).map(([name, program]) => ({ name, command: [program] }));
     const found = await providerFindings({ instanceProviders });
     expect(found.map(({ what, state }) => [what, state])).toEqual([
@@ -26,12 +35,16 @@ test('says which programs that make machines cannot be run, and why', async () =
       ['instance provider plain', 'problem'],
       ['instance provider none', 'problem'],
       ['instance provider folder', 'problem'],
+      ['instance provider windows', 'problem'],
+      ['instance provider binary', 'ok'],
     ]);
     expect(found.map(({ detail }) => detail.split(':')[0]?.replace(folder, ''))).toEqual([
       '/right can be run',
       '/plain is not executable',
       '/none cannot be read (ENOENT)',
       ' is no file',
+      String.raw`/windows is to be run by "/bin/sh\r", which is not there`,
+      '/binary can be run',
     ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });

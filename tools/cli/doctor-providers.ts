@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, open, stat } from 'node:fs/promises';
 
 import { formatCidr } from '@slipway/scheduler/network/addresses';
 import type { ServerConfig } from '../server/config.ts';
@@ -33,9 +33,30 @@ async function unusable(program: string): Promise<string | undefined> {
   try {
     if (!(await stat(program)).isFile()) return `${program} is no file`;
     await access(program, constants.X_OK);
-    return undefined;
+    return await uninterpreted(program);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'EACCES' ? `${program} is not executable` : `${program} cannot be read (${code ?? String(error)})`;
+  }
+}
+
+/** As much of a file's first line as kernels look at (execve(2)). */
+const mostOfLine = 255;
+
+/** A script whose interpreter is not there can no more be run than one that is not there itself, and the kernel's word is the same. */
+async function uninterpreted(program: string): Promise<string | undefined> {
+  // What may be executed need not be readable: then the kernel knows.
+  const file = await open(program).catch(() => undefined);
+  if (file === undefined) return undefined;
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(mostOfLine), 0, mostOfLine, 0);
+    const [, interpreter] = /^#![ \t]*([^ \t\n]+)/.exec(buffer.toString('latin1', 0, bytesRead)) ?? [];
+    if (interpreter === undefined) return undefined;
+    return await access(interpreter, constants.X_OK).then(
+      () => undefined,
+      () => `${program} is to be run by ${JSON.stringify(interpreter)}, which is not there`,
+    );
+  } finally {
+    await file.close();
   }
 }

@@ -17,6 +17,7 @@ import { hostsAway } from './hosts-away.ts';
 import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
 import { parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
+import { isScaled, type Scaled, scalingOf, shown } from './scaling.ts';
 import { lineOf, shiftOf } from './service-deployments.ts';
 import { setsTable } from './task-sets.ts';
 import { verdict } from './verdict.ts';
@@ -44,6 +45,7 @@ export async function explain(name: string, options: { readonly output: string }
       : [];
   const deployment = await deploymentIn(client, cluster, service, id);
   const shift = deployment === undefined ? await shiftOf(client, service.currentServiceDeployment) : undefined;
+  const scaling = await scalingIn(cluster, service);
   const report = {
     verdict: verdict(service),
     ...(shift === undefined ? {} : { shift }),
@@ -54,6 +56,7 @@ export async function explain(name: string, options: { readonly output: string }
     tasks: running.map((task) => taskLine(task, definitions.get(task.taskDefinitionArn ?? ''))),
     hostsAway: away,
     loadBalancers: await behind(service),
+    ...(scaling === undefined ? {} : { scaling }),
     stopped: stopped.slice(0, 10).map((task) => taskLine(task)),
   };
   if (output === 'json') {
@@ -89,6 +92,7 @@ export async function explain(name: string, options: { readonly output: string }
   printTasks('Tasks', report.tasks);
   printTasks('Last stopped', report.stopped);
   printBalancers(report.loadBalancers);
+  if (scaling !== undefined) print(`Count\n${shown(scaling, Date.now()).replaceAll(/^(?=.)/gm, '  ')}\n`);
   print('Last events');
   for (const event of (service.events ?? []).slice(0, 10))
     print(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
@@ -111,6 +115,12 @@ async function deploymentIn(
       `${cluster}/${serviceName} has no deployment ${id}: slipway deployments list ${cluster}/${serviceName} shows them`,
     );
   return deployment;
+}
+
+/** Why the count is what it is: what scales the service, and the last it did; undefined for nothing, or when the caller may not see it. */
+async function scalingIn(cluster: string, service: Service): Promise<Scaled | undefined> {
+  const found = await scalingOf(cluster, service.serviceName ?? '', service).catch(() => undefined);
+  return found !== undefined && isScaled(found) ? { ...found, activities: found.activities.slice(0, 5) } : undefined;
 }
 
 /** What a load balancer says of a service: its faults, and the targets of the groups that the service is in. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { scale, shown } from './scale.ts';
+import { scale } from './scale.ts';
+import { isScaled, shown } from './scaling.ts';
 
 test('shows what scales a service, and what it did last', () => {
   const text = shown(
@@ -54,6 +55,7 @@ test('shows what scales a service, and what it did last', () => {
 
 test('says what to do where nothing scales a service', () => {
   const none = { service: 'default/web', desiredCount: 1, runningCount: 1, policies: [], actions: [], activities: [] };
+  expect([isScaled(none), isScaled({ ...none, bounds: { MinCapacity: 1, MaxCapacity: 2 } })]).toEqual([false, true]);
   expect(shown(none, 0)).toBe(
     'default/web: 1 wanted, 1 running\nNothing scales it: slipway scale --min 2 --max 10 --cpu 60 would.',
   );

@@ -147,6 +147,9 @@ test.skipIf(missing !== undefined)('slipway scale says how a service is scaled, 
   const shown = await check(slipway, ['scale', 'web', '--min', '2', '--max', '10', '--cpu', '60'], { env: env() });
   expect(shown).toContain('default/web: 1 wanted, 0 running, 2 to 10 allowed');
   expect(shown).toContain('slipway-cpu: ECSServiceAverageCPUUtilization at 60');
+  expect(await check(slipway, ['explain', 'web'], { env: env() })).toMatch(
+    /^Count\n {2}default\/web: .*, 2 to 10 allowed\n {4}slipway-cpu: ECSServiceAverageCPUUtilization at 60$/m,
+  );
   const counted = await check(slipway, ['scale', 'web', '3', '--output', 'json'], { env: env() });
   expect(JSON.parse(counted)).toMatchObject({ desiredCount: 3, bounds: { MinCapacity: 2, MaxCapacity: 10 } });
   expect(await check(slipway, ['scale', 'web', '--off'], { env: env() })).toContain('Nothing scales it');
