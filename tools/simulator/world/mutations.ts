@@ -287,7 +287,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 292,
+    from: 300,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -311,7 +311,7 @@ export const mutations: readonly Mutation[] = [
     find: 'return new RecordLeases(records, clock, random);',
     replace: 'return new RecordLeases(records, { ...clock, monotonic: () => clock.now() }, random);',
     caughtBy: ['one-holder'],
-    from: 224,
+    from: 227,
   },
   {
     name: 'a lease counts as renewed before the store has said so',
