@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { trafficEngines } from '../server/traffic-engines.ts';
 import { AwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run, until } from '../testbed/command.ts';
 import { makeImage, missingDocker, webCommand, webImage } from '../testbed/docker.ts';
@@ -46,9 +45,6 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     await slip('expose', 'default/web', '--remove');
     await aws.run(['ecs', 'delete-service', '--service', 'web', '--force']);
     await server.stop();
-    // After a test that failed it would stay.
-    for (const { open } of trafficEngines({ data: server.data, loadBalancing: { engine: 'auto' } }))
-      await (await open()).stop();
     await stage[Symbol.asyncDispose]();
   });
 

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { ListContainerInstancesCommand } from '@aws-sdk/client-ecs';
 import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { freePort } from '@slipway/storage/testing';
+import { trafficEngines } from '../server/traffic-engines.ts';
 import { ecsClient, sdkOptions } from './aws-clients.ts';
 import { until } from './command.ts';
 import { DockerCli, makeImage, type TestImage } from './docker.ts';
@@ -90,9 +91,17 @@ export class LocalStage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.stop();
+    await this.#stopTraffic();
     if (this.#server !== undefined) await this.docker.forget(this.#server.registry);
     await this.docker.remove(this.image);
     this.docker.dispose();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** The engine of load balancers outlives the server; whoever made one would leave it for ever. */
+  async #stopTraffic(): Promise<void> {
+    const data = join(this.folder, 'data');
+    if (!existsSync(join(data, 'traffic'))) return;
+    for (const { open } of trafficEngines({ data, loadBalancing: { engine: 'auto' } })) await (await open()).stop();
   }
 }
