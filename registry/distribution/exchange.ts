@@ -42,9 +42,7 @@ export async function may(
 ): Promise<boolean> {
   for (const action of actions) {
     const resource = await ports.resources.of(account, name, repository, action);
-    const access = { action, resources: [resource] };
-    const decision = await ports.authorizer.authorize(call.principal, access, call);
-    call.noted?.(access, decision);
+    const decision = await ports.authorizer.authorize(call.principal, { action, resources: [resource] }, call);
     if (!decision.allowed) return false;
   }
   return true;
