@@ -187,17 +187,19 @@ export class FaultPlayer {
         };
       }
       case 'host-reclaimed': {
-        const { registered } = host;
+        // Only those that were there from the start may be taken back.
+        const spot = world.hosts[fault.target % world.plan.hosts]!;
+        const { registered } = spot;
         if (registered === undefined) return undefined;
         const [, cluster = '', id = ''] = registered.split('/');
         world.administer(`/slipway/hosts/${cluster}/${id}/reclaim`, {});
         let stays = false;
         world.time.at(world.time.now() + reclaimNotice, () => {
-          if (!stays) host.off();
+          if (!stays) spot.off();
         });
         return () => {
           stays = true;
-          host.on();
+          spot.on();
         };
       }
       case 'disk-full':

@@ -1,4 +1,4 @@
-import type { Log } from '@slipway/auth/contract';
+import type { Log, Principal } from '@slipway/auth/contract';
 import {
   type Agent,
   type AgentOptions,
@@ -43,6 +43,8 @@ export interface HostPorts {
   readonly spot?: boolean;
   /** Whether its tasks may have addresses of their own; by default not. */
   readonly networked?: boolean;
+  /** Of a machine of an Auto Scaling group: its right to join; others have the keys of {@link hosts}. */
+  readonly joins?: string;
   /** What tasks may have there; by default nothing that is denied by default. */
   readonly allow?: AgentOptions['allow'];
 }
@@ -64,7 +66,10 @@ export class SimulatedHost {
   readonly #ports: HostPorts;
   readonly #chance: Chance;
   #process: Process | undefined;
+  /** Who it acts as in a process, once it has joined. */
+  #joined: { readonly process: Process; readonly principal: Principal } | undefined;
   #on = true;
+  #retired = false;
   readonly #runs: Agent[] = [];
 
   constructor(ports: HostPorts) {
@@ -181,14 +186,21 @@ export class SimulatedHost {
     this.engine.stop(false);
   }
 
+  /** The machine is gone for good. */
+  retire(): void {
+    this.off();
+    this.#retired = true;
+  }
+
   on(): void {
+    if (this.#retired) return;
     this.#on = true;
     this.engine.start();
     this.startAgent();
   }
 
   #agentPorts(process: Process, hostSecret: () => string): AgentPorts {
-    const { network, time, history, networked = false } = this.#ports;
+    const { network, time, history, joins, networked = false } = this.#ports;
     const onDisk = <T>(work: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
         process.at(time.now() + this.#chance.between(0.1, 3), () => {
@@ -228,8 +240,9 @@ export class SimulatedHost {
             () => `${operation} ${task?.slice(-32, -24) ?? ''} ${status ?? ''} to ${server.name}`,
           );
           try {
+            const caller = joins === undefined ? hosts : await this.#join(process, joins, hostSecret());
             return await network.call(process, listening(server), () =>
-              server.call(operation, command.input, hosts, hostSecret()),
+              server.call(operation, command.input, caller, hostSecret()),
             );
           } catch (error) {
             // As the SDK throws what the API answers: the code is the error's name.
@@ -242,13 +255,14 @@ export class SimulatedHost {
       },
       dial: async (address, signal) => {
         const kind = address.pathname.includes('acs') ? 'control' : 'telemetry';
+        const caller = joins === undefined ? hosts : await this.#join(process, joins, hostSecret());
         const server = this.#server();
         const ends = await network.call(process, listening(server), (there) =>
           Promise.resolve(network.sockets(process, there)),
         );
         const [mine, theirs] = ends;
         const open = Promise.withResolvers<void>();
-        const serving = server.connect(kind, address.searchParams, hosts, hostSecret(), theirs, open.resolve);
+        const serving = server.connect(kind, address.searchParams, caller, hostSecret(), theirs, open.resolve);
         serving.then(
           () => theirs.terminate(),
           (error: unknown) => {
@@ -272,6 +286,15 @@ export class SimulatedHost {
         return mine as never;
       },
     };
+  }
+
+  /** Shows its right to join, once in a process: credentials last for longer than any day here. */
+  async #join(process: Process, right: string, secret: string): Promise<Principal> {
+    if (this.#joined?.process === process) return this.#joined.principal;
+    const server = this.#server();
+    const principal = await this.#ports.network.call(process, listening(server), () => server.join(right, secret));
+    this.#joined = { process, principal };
+    return principal;
   }
 
   /** Whichever server the balancer in front of them picks; it knows which ones are ready, most of the time. */

@@ -41,6 +41,14 @@ export const invariants = {
     "No request is sent to a task that was told to stop, or to another task than it was meant for, and no task is told to stop while a request is under way at it, before its target group's deregistration delay is over.",
   interrupted:
     'A task is told that it is interrupted only on a host that is taken back; when faults have stopped, none is wanted there for long.',
+  'group-size':
+    'A group is never wanted larger than its maximum or smaller than its minimum, never has more machines than that, nor, by choosing some to end, fewer.',
+  'group-drained':
+    'No machine of a group is ended that has tasks and a connected agent, before it was drained for a quarter of an hour, unless somebody activates it meanwhile.',
+  'group-grows':
+    'When faults have stopped, no task waits for room while its group may grow; one that comes then has a host once its provider can have made one, and 90 seconds.',
+  'group-shrinks':
+    'When faults have stopped and there is no load, a group comes down to its minimum within a quarter of an hour, and its provider has no other machines.',
   settled:
     'When faults have stopped, every service becomes steady or says what it waits for, no container runs whose task is over, and every running task has its containers.',
   repaired:

@@ -29,6 +29,8 @@ const { values } = parseArgs({
     zones: { type: 'boolean', default: false },
     /** Days of services whose deployments may fail by alarms. */
     alarms: { type: 'boolean', default: false },
+    /** Days with an Auto Scaling group. */
+    groups: { type: 'boolean', default: false },
   },
 });
 
@@ -41,8 +43,8 @@ if (!values.trace) Error.stackTraceLimit = 0;
 
 let broken = 0;
 for (let seed = from; seed <= to; seed++) {
-  const { shifts, sets, zones, alarms } = values;
-  let outcome = await new World(drawPlan(seed, { shifts, sets, zones, alarms }), values.trace).play();
+  const { shifts, sets, zones, alarms, groups } = values;
+  let outcome = await new World(drawPlan(seed, { shifts, sets, zones, alarms, groups }), values.trace).play();
   if (outcome.violation !== undefined && values.shrink) {
     outcome = await shrink(outcome, 300);
   }
@@ -80,7 +82,7 @@ function words({ plan, violation, played, counts }: Outcome): string {
   const end =
     violation === undefined
       ? 'all held'
-      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}${plan.sets ? ' --sets' : ''}${plan.zones ? ' --zones' : ''}${plan.alarms ? ' --alarms' : ''}`;
+      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}${plan.sets ? ' --sets' : ''}${plan.zones ? ' --zones' : ''}${plan.alarms ? ' --alarms' : ''}${plan.groups ? ' --groups' : ''}`;
   const left = values.shrink && violation !== undefined ? [...faults, ...users].sort((a, b) => a.at - b.at) : [];
   const rest = left.map((one) => `\n    ${JSON.stringify(one)}`).join('');
   return `seed ${plan.seed} (${size}; ${did}): ${end}${rest}`;

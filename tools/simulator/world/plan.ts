@@ -116,6 +116,8 @@ export interface Plan {
   readonly zones: boolean;
   /** Whether deployments may fail by alarms, which go on and off. */
   readonly alarms: boolean;
+  /** Whether there is an Auto Scaling group that follows the tasks of its capacity provider. */
+  readonly groups: boolean;
 }
 
 /** How large and how bad plans are. */
@@ -138,6 +140,8 @@ export interface PlanOptions {
   readonly zones?: boolean;
   /** Days of services with alarms, likewise. */
   readonly alarms?: boolean;
+  /** Days with an Auto Scaling group, likewise. */
+  readonly groups?: boolean;
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -207,6 +211,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     ? []
     : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? chance.pick(troubledPaces))), options.kinds);
   if (!quiet && options.faults !== 0 && options.kinds === undefined) faults.push(...drawLaterFaults(seed, duration));
+  const groups = options.groups === true;
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? chance.pick(paces))));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
@@ -216,8 +221,9 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     hosts,
     duration,
     users,
-    faults,
-    addressed: chance.happens(0.4) ? subset(chance, [...serviceNames, 'once'], 0.5) : [],
+    // What an operator has made is there: nobody makes the group anew when the store has lost it.
+    faults: groups ? faults.filter(({ kind }) => kind !== 'store-rewind') : faults,
+    addressed: chance.happens(0.4) && !groups ? subset(chance, [...serviceNames, 'once'], 0.5) : [],
     troubles: {
       unknownOutcome: sometimes(0.3, 0.001, 0.02),
       crashAtCommit: sometimes(0.3, 0.001, 0.01),
@@ -230,11 +236,12 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced: new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14),
+    balanced: !groups && new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14),
     shifts: options.shifts === true,
     sets: options.sets === true,
     zones: options.zones === true,
     alarms: options.alarms === true,
+    groups,
   };
 }
 

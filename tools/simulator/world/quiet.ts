@@ -15,6 +15,8 @@ export interface QuietPorts {
   readonly now: () => number;
   /** By how many milliseconds wall clocks may have been off when something was noted. */
   readonly clockError: number;
+  /** Whether tasks may wait for an instance: their group has as many as it may have. */
+  readonly isFull: () => boolean;
 }
 
 /** Milliseconds between two looks of a leader for what is over, and some for its work. */
@@ -65,7 +67,7 @@ export class Quiet {
       const within = stopsWithin + (task.targets === undefined ? 0 : drainsWithin);
       if (task.desiredStatus === 'STOPPED' && isLive(task) && told > within)
         return `task ${task.id} was told to stop and has not`;
-      if (task.service === undefined && isPending(task))
+      if (task.service === undefined && isPending(task) && !(task.waits !== undefined && this.#ports.isFull()))
         return `task ${task.id} of RunTask is still ${task.lastStatus}`;
     }
     return this.#orphan();

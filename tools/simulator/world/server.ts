@@ -1,9 +1,10 @@
-import { type Authorizer, AwsError, type Call, type Log } from '@slipway/auth/contract';
+import { type Authorizer, AwsError, type Call, type Log, type Principal } from '@slipway/auth/contract';
 import type { Retention, WatchedCluster } from '@slipway/scheduler/control';
 import type { Probe } from '@slipway/scheduler/balancing/health';
 import { addressPool } from '@slipway/scheduler/balancing/records';
 import { openScheduler, type SchedulerPart } from '@slipway/scheduler/part';
 import { serverReach } from '@slipway/scheduler/reach';
+import type { InstanceProvider } from '@slipway/scheduler/scaling/providers';
 import { openEventLog } from '@slipway/storage/events';
 import { type HeldLease, type Leases, openLeases } from '@slipway/storage/leases';
 import { type Chance } from './chance.ts';
@@ -50,6 +51,8 @@ export interface ServerPorts {
   readonly log: (server: string) => Log;
   /** What carries requests to tasks here, and how they are checked; without it nothing is reached through load balancers. */
   readonly traffic?: ServerTraffic;
+  /** What makes machines of Auto Scaling groups; without it there are none. */
+  readonly machines?: (process: Process) => InstanceProvider;
   /** Times of the control plane; default {@link tuning} and {@link retention}. */
   readonly tuning?: Partial<Tuning> & { readonly retention?: Partial<Retention> };
 }
@@ -69,6 +72,9 @@ interface Running {
   readonly operations: Map<string, Handler>;
   ready: boolean;
 }
+
+/** What machines of Auto Scaling groups act as. */
+const machineRole = `arn:aws:iam::${account}:role/node`;
 
 const nobody = 'the simulation has neither roles nor, here, webhooks';
 
@@ -116,7 +122,7 @@ export class SimulatedServer {
   /** Starts the process; it serves once it has read the store. */
   start(): void {
     if (this.running) return;
-    const { machine, store, images, chance, receiver, traffic } = this.#ports;
+    const { machine, store, images, chance, receiver, traffic, machines } = this.#ports;
     const process = machine.boot();
     const log = this.#ports.log(this.name);
     const {
@@ -158,10 +164,22 @@ export class SimulatedServer {
         check: (url) => new URL(url),
       },
       takeRole: ({ roleArn }) => Promise.resolve({ type: 'assumed-role', account, arn: roleArn, id: 'AROASIMULATED' }),
-      profileRole: () => Promise.resolve(undefined),
+      profileRole: () => Promise.resolve(machines === undefined ? undefined : machineRole),
       machines: {
-        providers: [],
-        machineCredentials: () => Promise.reject(new Error('there are no machines')),
+        providers: machines === undefined ? [] : [machines(process)],
+        machineCredentials: (_role, id) =>
+          Promise.resolve({
+            accessKeyId: 'ASIA',
+            secretAccessKey: 'simulated',
+            sessionToken: 'simulated',
+            expiration: new Date(clock.now() + 3_600_000),
+            principal: {
+              type: 'assumed-role',
+              account,
+              arn: `arn:aws:sts::${account}:assumed-role/node/${id}`,
+              id: 'AROANODE',
+            },
+          }),
         joinKey: new Uint8Array(16),
         endpoint: () => 'http://127.0.0.1:7500',
       },
@@ -231,7 +249,7 @@ export class SimulatedServer {
    * path of a route of the server's own.
    * @throws AwsError, or what an operation throws by mistake
    */
-  call(operation: string, input: object, caller: string, hostSecret?: string): Promise<unknown> {
+  call(operation: string, input: object, caller: string | Principal, hostSecret?: string): Promise<unknown> {
     const running = this.#running;
     if (running === undefined) throw new AwsError('ServerException', 'the server is gone');
     if (operation.startsWith('/')) return this.#post(running, operation, caller);
@@ -240,7 +258,19 @@ export class SimulatedServer {
     return found.handle(copyOf(input), this.#callBy(caller, hostSecret, running.process));
   }
 
-  async #post({ part, process }: Running, path: string, caller: string): Promise<unknown> {
+  /** A machine shows its right to join, with the secret of its host. @returns who it acts as from then on @throws GatewayError */
+  async join(token: string, hostSecret: string): Promise<Principal> {
+    for (const web of this.#running?.part.web ?? []) {
+      const found = web.route('POST', '/slipway/machines/join', new URLSearchParams());
+      if (found?.caller === undefined) continue;
+      const body = Buffer.from(JSON.stringify({ token }));
+      const from = { sourceIp: '192.0.2.1', endpoint: `http://${this.name}.test:7500` };
+      return (await found.caller({ get: () => hostSecret } as never, () => Promise.resolve(body), from)).principal;
+    }
+    throw new AwsError('ServerException', 'the server is gone');
+  }
+
+  async #post({ part, process }: Running, path: string, caller: string | Principal): Promise<unknown> {
     for (const web of part.web ?? []) {
       const found = web.route('POST', path, new URLSearchParams());
       if (found?.handle === undefined) continue;
@@ -255,7 +285,7 @@ export class SimulatedServer {
   connect(
     kind: 'control' | 'telemetry',
     query: URLSearchParams,
-    caller: string,
+    caller: string | Principal,
     hostSecret: string,
     socket: SimulatedSocket,
     opened: () => void,
@@ -290,10 +320,13 @@ export class SimulatedServer {
     }
   }
 
-  #callBy(caller: string, hostSecret: string | undefined, process: Process): Call {
+  #callBy(caller: string | Principal, hostSecret: string | undefined, process: Process): Call {
     return {
       requestId: 'simulated',
-      principal: { type: 'user', account, arn: `arn:aws:iam::${account}:user/${caller}`, id: caller },
+      principal:
+        typeof caller === 'string'
+          ? { type: 'user', account, arn: `arn:aws:iam::${account}:user/${caller}`, id: caller }
+          : caller,
       account,
       region,
       endpoint: `http://${this.name}.test:7500`,

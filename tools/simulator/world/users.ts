@@ -46,6 +46,8 @@ export interface UserPorts {
   readonly sets: boolean;
   /** Whether zones of services are evened out. */
   readonly zones: boolean;
+  /** The capacity provider that some tasks run on, once it is there; undefined: there is none. */
+  readonly provider: (() => Promise<string>) | undefined;
   readonly imageHost: string;
   /** Some seconds of theirs. */
   wait(): Promise<void>;
@@ -235,6 +237,7 @@ export class Users {
         ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
         : {}),
       ...this.#constraints(chance, daemon),
+      ...(daemon ? {} : await this.#capacity(chance)),
       // Where it is possible it is what ECS does by itself.
       ...(this.#ports.zones ? {} : { availabilityZoneRebalancing: 'DISABLED' as const }),
       ...(registered === undefined
@@ -246,6 +249,13 @@ export class Users {
       ...(chance.happens(0.5) ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
     };
     await this.#call('CreateService', input);
+  }
+
+  /** Most are of the group where there is one. */
+  async #capacity(chance: Chance): Promise<Pick<CreateServiceCommandInput, 'capacityProviderStrategy'>> {
+    const { provider } = this.#ports;
+    if (provider === undefined || chance.happens(0.3)) return {};
+    return { capacityProviderStrategy: [{ capacityProvider: await provider(), weight: 1 }] };
   }
 
   #constraints(chance: Chance, daemon: boolean): Pick<CreateServiceCommandInput, 'placementConstraints'> {
@@ -281,7 +291,13 @@ export class Users {
     const network = await this.#network('once', chance);
     if (network === undefined) return;
     const token = `token-${chance.whole(0, 1_000_000)}`;
-    const input = { taskDefinition, count: chance.whole(1, 10), clientToken: token, ...network };
+    const input = {
+      taskDefinition,
+      count: chance.whole(1, 10),
+      clientToken: token,
+      ...network,
+      ...(await this.#capacity(chance)),
+    };
     // A client that gets no answer asks again with its token, and must not get more tasks for it.
     for (let attempt = 0; attempt < 3; attempt++) {
       const answer = await this.#ports.api<{ tasks?: { taskArn?: string }[] }>('RunTask', input);
@@ -303,9 +319,25 @@ export class Users {
   }
 
   async #changeInstance(status: 'ACTIVE' | 'DRAINING', chance: Chance): Promise<void> {
+    if (this.#ports.provider !== undefined && status === 'DRAINING' && chance.happens(0.5))
+      return this.#terminate(chance);
     const arns = await this.#instances();
     if (arns.length === 0) return;
     await this.#call('UpdateContainerInstancesState', { containerInstances: [chance.pick(arns)], status });
+  }
+
+  /** A machine of the group, in whose place another is made. */
+  async #terminate(chance: Chance): Promise<void> {
+    const described = await this.#call<{ AutoScalingInstances?: { InstanceId: string }[] }>(
+      'DescribeAutoScalingInstances',
+      {},
+    );
+    const machines = described?.AutoScalingInstances ?? [];
+    if (machines.length === 0) return;
+    await this.#call('TerminateInstanceInAutoScalingGroup', {
+      InstanceId: chance.pick(machines).InstanceId,
+      ShouldDecrementDesiredCapacity: false,
+    });
   }
 
   async #attribute(chance: Chance): Promise<void> {

@@ -15,6 +15,8 @@ const setSeeds = seeds / 40;
 const zoneSeeds = seeds / 40;
 /** The same of days on which deployments may fail by alarms. */
 const alarmSeeds = seeds / 40;
+/** The same of days with an Auto Scaling group; those of a short run are the days of the mistakes that are planted in them. */
+const groupSeeds = seeds > 2_000 ? seeds / 200 : 0;
 
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
@@ -40,7 +42,7 @@ const once: readonly (readonly [number, string])[] = [
 interface Line {
   readonly seed: number;
   readonly checksum: string;
-  readonly counts: Readonly<Record<'faults' | 'containersStarted' | 'commits' | 'stages', number>>;
+  readonly counts: Readonly<Record<'faults' | 'containersStarted' | 'commits' | 'stages' | 'machines', number>>;
   readonly violation?: { readonly invariant: string; readonly message: string };
 }
 
@@ -113,6 +115,10 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
     for (const days of [['--alarms'], ['--alarms', '--shifts']]) {
       expect(await hold(alarmSeeds / 2, ...days)).toHaveLength(alarmSeeds / 2);
     }
+  });
+
+  test.runIf(groupSeeds > 0)(`holds it through ${groupSeeds} days with an Auto Scaling group`, async () => {
+    expect(sum(await hold(groupSeeds, '--groups'), 'machines')).toBeGreaterThan(2 * groupSeeds);
   });
 
   test('plays a seed the same way every time', async () => {

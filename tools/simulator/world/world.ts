@@ -5,7 +5,7 @@ import { Chance } from './chance.ts';
 import type { EngineContainer, EngineWeather } from './engine.ts';
 import { FaultPlayer } from './faults.ts';
 import { History } from './history.ts';
-import { listening, SimulatedHost } from './host.ts';
+import { type HostPorts, listening, SimulatedHost } from './host.ts';
 import { good, SimulatedImages } from './images.ts';
 import { AddressChecks } from './addresses.ts';
 import { AnswerChecks } from './answers.ts';
@@ -15,12 +15,15 @@ import { describe, describeAnswer, describeChange, describeFields, isMistake } f
 import { Receiver } from './receiver.ts';
 import { type Invariant, Violation } from './invariants.ts';
 import { Machine, type Process } from './machine.ts';
+import { SimulatedMachines } from './machines.ts';
 import { Mirror } from './mirror.ts';
 import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
 import type { Plan } from './plan.ts';
 import { push } from './push.ts';
 import { Quiet } from './quiet.ts';
 import { AlarmDays } from './alarm-checks.ts';
+import { GroupChecks } from './group-checks.ts';
+import { GroupDays } from './group-days.ts';
 import { Approvers } from './approvers.ts';
 import { StageChecks } from './stage-checks.ts';
 import { ReachChecks } from './reach-checks.ts';
@@ -55,6 +58,8 @@ export interface Counts {
   requests: number;
   /** Stages that deployments which shift traffic went on to. */
   stages: number;
+  /** Machines that the provider of an Auto Scaling group has made. */
+  machines: number;
 }
 
 /** Milliseconds within which everything must be quiet once nothing goes wrong any more. */
@@ -73,7 +78,7 @@ export class World {
   readonly network: SimulatedNetwork;
   readonly images = new SimulatedImages(account);
   readonly servers: readonly SimulatedServer[];
-  readonly hosts: readonly SimulatedHost[];
+  readonly hosts: SimulatedHost[];
   readonly mirror: Mirror;
   readonly storeWeather: StoreWeather;
   readonly networkWeather: NetworkWeather;
@@ -87,6 +92,7 @@ export class World {
     unanswered: 0,
     requests: 0,
     stages: 0,
+    machines: 0,
   };
   /** Whether the store ever lost commits: then nothing acknowledged need be there. */
   #rewound = false;
@@ -94,6 +100,9 @@ export class World {
   readonly #stages: StageChecks;
   readonly #approvers: Approvers;
   readonly #alarms: AlarmDays;
+  readonly #groupChecks: GroupChecks;
+  readonly #machines: SimulatedMachines;
+  readonly #groups: GroupDays;
   readonly #answers: AnswerChecks;
   readonly #addresses: AddressChecks;
   readonly #reach: ReachChecks;
@@ -149,6 +158,8 @@ export class World {
       clock: this.time,
       lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
     });
+    const lag = (): number => (now() < this.#laggedUntil ? 40_000 : 3_000);
+    this.#groupChecks = new GroupChecks({ mirror: this.mirror, now, lag });
     this.#answers = new AnswerChecks(this.mirror);
     const log = (who: string): Log => this.#log(who);
     // Of its own, so that days without load balancers stay as they are.
@@ -167,36 +178,30 @@ export class World {
         log,
         tuning: own,
         ...(plan.balanced ? { traffic: this.#traffic(machine, clients.fork(), engines) } : {}),
+        ...(plan.groups ? { machines: (from: Process) => this.#machines.provider(from) } : {}),
       });
     });
-    this.hosts = Array.from({ length: plan.hosts }, (_, index) => {
-      const { time, images, network, servers } = this;
-      const weather: EngineWeather = {
-        latency: [0.5, 15],
-        error: 0,
-        answerLost: 0,
-        eventLost: troubles.engineEventsLost,
-        lies: troubles.engineLies,
-        diskFull: false,
-      };
-      const host = new SimulatedHost({
-        machine: this.#machine(`host-${index + 1}`),
-        time,
-        chance: this.chance.fork(),
-        images,
-        network,
-        servers,
-        weather,
-        log,
-        history: this.history,
+    this.hosts = Array.from({ length: plan.hosts }, (_, index) =>
+      this.#host(`host-${index + 1}`, {
         zone: `zone-${(index % 3) + 1}`,
         spot: plan.faults.some(({ kind, target }) => kind === 'host-reclaimed' && target % plan.hosts === index),
-        networked: true,
-      });
-      host.linked = (id, address) => this.#linked(host, id, address);
-      host.engine.started = (container) => this.#started(host, container);
-      host.engine.told = (container) => this.#checked(() => this.#reach.told(container));
-      return host;
+        networked: !plan.groups,
+      }),
+    );
+    this.#machines = new SimulatedMachines({
+      time: this.time,
+      chance: new Chance(plan.seed ^ 0x6e0d),
+      hosts: this.hosts,
+      isKind: () => this.#isKind(),
+      host: (number, { zone, settings: { ECS_INSTANCE_ATTRIBUTES = '{}', SLIPWAY_JOIN = '' } }) => {
+        const attributes = JSON.parse(ECS_INSTANCE_ATTRIBUTES) as Record<string, string>;
+        delete attributes['ecs.availability-zone'];
+        return this.#host(`host-${plan.hosts + number + 1}`, { zone, attributes, joins: SLIPWAY_JOIN });
+      },
+      ends: (id) => {
+        this.history.note('provider', () => `ends ${id}`);
+        this.#checked(() => this.#groupChecks.ends(id));
+      },
     });
     this.#reach = new ReachChecks({ mirror: this.mirror, hosts: this.hosts, engines, now });
     const { mirror, servers, hosts, images } = this;
@@ -204,7 +209,16 @@ export class World {
     const clockError = (jumps ? 120_000 : 0) + 2 * plan.troubles.skew;
     this.#addresses = new AddressChecks({ account, mirror, hosts, now, clockError });
     const addresses = this.#addresses;
-    this.#quiet = new Quiet({ mirror, servers, hosts, images, addresses, now, clockError });
+    this.#quiet = new Quiet({
+      mirror,
+      servers,
+      hosts,
+      images,
+      addresses,
+      now,
+      clockError,
+      isFull: () => this.#groupChecks.isFull,
+    });
     const process = this.#machine('user').boot();
     this.#operator = process;
     this.#balancer = new Balancer(
@@ -212,6 +226,17 @@ export class World {
       () => process.clock.sleep(2_000),
       plan.shifts,
     );
+    this.#groups = new GroupDays({
+      api: (operation, input) => this.#api(process, operation, input),
+      wait: () => process.clock.sleep(2_000),
+      chance: new Chance(plan.seed ^ 0x9e7),
+      mirror,
+      checks: this.#groupChecks,
+      machines: this.#machines,
+      imageHost: this.images.host,
+      becomes: (...given) => this.#becomes(...given),
+      meanwhile: (work) => this.#meanwhile('the operator', work),
+    });
     this.#approvers = new Approvers({
       mirror: this.mirror,
       chance: new Chance(plan.seed ^ 0xb1ce),
@@ -223,6 +248,7 @@ export class World {
       sets: plan.sets,
       zones: plan.zones,
       alarms: plan.alarms,
+      provider: plan.groups ? () => this.#groups.provider : undefined,
       addressed: new Set(plan.addressed),
       imageHost: this.images.host,
       api: (operation, input) => this.#api(process, operation, input),
@@ -246,13 +272,19 @@ export class World {
       await this.#days();
     } finally {
       this.#over = true;
-      for (const one of [...this.servers, ...this.hosts]) one.end();
+      const all = [...this.servers, ...new Set([...this.hosts, ...this.#machines.all])];
+      for (const one of all) one.end();
       await settle();
-      for (const { machine } of [...this.servers, ...this.hosts]) machine.end();
+      for (const { machine } of all) machine.end();
       process.off('unhandledRejection', onRejection);
     }
     const { plan, history } = this;
-    const counts = { ...this.counts, requests: this.#reach.arrived, stages: this.#stages.left };
+    const counts = {
+      ...this.counts,
+      requests: this.#reach.arrived,
+      stages: this.#stages.left,
+      machines: this.#machines.all.length,
+    };
     const played = this.time.now() - epoch;
     const outcome = { plan, checksum: history.checksum, played, counts, history };
     return this.#violation === undefined ? outcome : { ...outcome, violation: this.#violation };
@@ -329,6 +361,7 @@ export class World {
       this.#balancer
         .make()
         .catch((error: unknown) => this.violated(new Violation('no-accident', `the operator: ${describe(error)}`)));
+    if (this.plan.groups) this.#meanwhile('the operator', () => this.#groups.make());
     for (const host of this.hosts)
       this.time.at(this.time.now() + this.chance.between(0, 2_000), () => host.startAgent());
     if (this.plan.shifts || this.plan.alarms) this.#approve();
@@ -351,6 +384,9 @@ export class World {
     if (this.#violation !== undefined) return;
     await this.#becomes('interrupted', settleWithin, () => this.#quiet.uninterrupted());
     if (this.#violation !== undefined) return;
+    if (this.plan.groups)
+      await this.#becomes('group-grows', settleWithin, () => this.#groupChecks.unready(this.#machines.ids));
+    if (this.#violation !== undefined) return;
     await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled() ?? this.#underWay());
     if (this.#violation !== undefined) return;
     this.history.note('check', 'what users broke is repaired');
@@ -365,6 +401,12 @@ export class World {
       .catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
     await this.#until(this.time.now() + 20_000, () => false);
     await this.#becomes('repaired', (this.plan.shifts ? 4 : 1) * repairWithin, () => this.#quiet.unrepaired());
+    if (this.plan.groups && this.#violation === undefined) await this.#groups.prove();
+  }
+
+  /** Has somebody do something while the world goes on. */
+  #meanwhile(who: string, work: () => Promise<void>): void {
+    work().catch((error: unknown) => this.violated(new Violation('no-accident', `${who}: ${describe(error)}`)));
   }
 
   /** Plays until something is so, or a time has come. @returns whether it became so, or something was violated */
@@ -376,9 +418,11 @@ export class World {
     return this.#violation !== undefined || so();
   }
 
-  async #becomes(invariant: Invariant, within: number, why: () => string | undefined): Promise<void> {
+  /** @returns whether it became so, and nothing was violated */
+  async #becomes(invariant: Invariant, within: number, why: () => string | undefined): Promise<boolean> {
     const done = await this.#until(this.time.now() + within, () => why() === undefined);
     if (!done) this.violated(new Violation(invariant, `${why() ?? ''} (after ${within / 60_000} quiet minutes)`));
+    return this.#violation === undefined;
   }
 
   #seen(commit: SeenCommit): void {
@@ -387,6 +431,7 @@ export class World {
     this.#checked(() => {
       for (const what of this.#addresses.check(commit)) this.history.note(commit.process.name, what);
     });
+    if (this.plan.groups) this.#checked(() => this.#groupChecks.check(commit));
     const changed = this.mirror.apply(commit);
     if (changed === undefined) return;
     for (const change of changed) {
@@ -516,6 +561,28 @@ export class World {
     if (typeof code === 'string') return { kind: 'refused', code, message };
     this.violated(new Violation('no-accident', `${operation} failed with ${describe(error)}`));
     return { kind: 'unknown', why: message };
+  }
+
+  /** A host, with an agent that does not run yet. */
+  #host(name: string, more: Pick<HostPorts, 'zone' | 'spot' | 'networked' | 'attributes' | 'joins'>): SimulatedHost {
+    const { time, images, network, servers, history } = this;
+    const { engineEventsLost, engineLies } = this.plan.troubles;
+    const weather: EngineWeather = {
+      latency: [0.5, 15],
+      error: 0,
+      answerLost: 0,
+      eventLost: this.#isKind() ? 0 : engineEventsLost,
+      lies: this.#isKind() ? 0 : engineLies,
+      diskFull: false,
+    };
+    const machine = this.#machine(name);
+    const chance = this.chance.fork();
+    const log = (who: string): Log => this.#log(who);
+    const host = new SimulatedHost({ machine, time, chance, images, network, servers, weather, log, history, ...more });
+    host.linked = (id, address) => this.#linked(host, id, address);
+    host.engine.started = (container) => this.#started(host, container);
+    host.engine.told = (container) => this.#checked(() => this.#reach.told(container));
+    return host;
   }
 
   #machine(name: string): Machine {

@@ -1,0 +1,121 @@
+import { groupKeys, type GroupRecord, groupsPartition, type MachineRecord } from '@slipway/scheduler/scaling/groups';
+import { isLive } from '@slipway/scheduler/state';
+import { Violation } from './invariants.ts';
+import type { Mirror } from './mirror.ts';
+import { account } from './server.ts';
+import type { SeenCommit } from './store.ts';
+
+/** Milliseconds for which tasks of a machine that is to end are waited for, by clocks that may be off a little. */
+const drainAtMost = 890_000;
+
+export interface GroupChecksPorts {
+  readonly mirror: Mirror;
+  readonly now: () => number;
+  /** How late, at the most, servers may have heard of changes lately; milliseconds. */
+  readonly lag: () => number;
+}
+
+/** The group of an installation and its machines as the records have them, and what must hold of them. */
+export class GroupChecks {
+  readonly #ports: GroupChecksPorts;
+  readonly #machines = new Map<string, MachineRecord>();
+  /** Since when machines are to end: true time. */
+  readonly #endsSince = new Map<string, number>();
+  #group: GroupRecord | undefined;
+
+  constructor(ports: GroupChecksPorts) {
+    this.#ports = ports;
+  }
+
+  /** @throws Violation */
+  check({ partition, batch }: SeenCommit): void {
+    if (partition !== groupsPartition(account)) return;
+    let chosen: MachineRecord | undefined;
+    const before = this.#group;
+    for (const { key, value } of batch.put ?? []) {
+      if (key.startsWith(groupKeys.groups)) this.#group = value as unknown as GroupRecord;
+      if (!key.startsWith(groupKeys.machines)) continue;
+      const after = value as unknown as MachineRecord;
+      const was = this.#machines.get(after.id);
+      this.#machines.set(after.id, after);
+      if (after.state !== 'Terminating' || was?.state === 'Terminating') continue;
+      this.#endsSince.set(after.id, this.#ports.now());
+      // What is unhealthy is replaced, whatever there is beside it.
+      if (after.health === 'Healthy') chosen = after;
+    }
+    for (const key of batch.remove ?? [])
+      if (key.startsWith(groupKeys.machines)) this.#machines.delete(key.slice(groupKeys.machines.length));
+    const group = this.#group;
+    if (group === undefined) return;
+    const { min, max, desired } = group;
+    if (desired < min || desired > max)
+      throw new Violation('group-size', `${desired} machines are wanted, of ${min} to ${max}`);
+    const { size } = this.#machines;
+    if (size > max) throw new Violation('group-size', `there are ${size} machines, ${max} at most`);
+    // One that a user ends is replaced.
+    const isFewer = batch.fence !== undefined || desired < (before?.desired ?? 0);
+    const kept = this.#kept();
+    if (chosen !== undefined && isFewer && kept < min)
+      throw new Violation('group-size', `${chosen.id} was chosen to end and ${kept} stay, ${min} at least`);
+  }
+
+  /** A machine is about to be ended. @throws Violation when it has tasks that were to have time to go elsewhere */
+  ends(id: string): void {
+    const { mirror, now, lag } = this.#ports;
+    const machine = this.#machines.get(id);
+    // One without a row is left from what was ended.
+    if (machine === undefined) return;
+    if (machine.state !== 'Terminating') throw new Violation('group-drained', `${id} is ended and is ${machine.state}`);
+    const recent = now() - lag();
+    const instance = mirror.instances.get(machine.instance);
+    if (instance === undefined || instance.status === 'INACTIVE' || !instance.agentConnected) return;
+    if ((mirror.awayAt.get(instance.id) ?? -Infinity) > recent) return;
+    const since = this.#endsSince.get(id) ?? 0;
+    // Somebody has activated it after it was drained.
+    if (instance.status === 'ACTIVE' && (mirror.statusAt.get(instance.id) ?? -Infinity) > since) return;
+    if (now() - since >= drainAtMost) return;
+    const task = [...(mirror.placed.get(machine.instance) ?? [])].find((one) => isLive(mirror.tasks.get(one)!));
+    if (task !== undefined) throw new Violation('group-drained', `${id} is ended and has task ${task}`);
+  }
+
+  /** Whether the group has as many machines as it may have. */
+  get isFull(): boolean {
+    return this.#group !== undefined && this.#machines.size >= this.#group.max;
+  }
+
+  /** A task that waits though its group may grow, or a machine that is not what it is to be; undefined when there is none. */
+  unready(provided: ReadonlySet<string>): string | undefined {
+    if (this.#group === undefined) return 'there is no group';
+    const waiting = this.waiting()[0];
+    if (waiting !== undefined && !this.isFull) return `task ${waiting} waits, and the group is not at its maximum`;
+    const stray = [...provided].find((id) => !this.#machines.has(id));
+    if (stray !== undefined) return `${stray} runs and has no row`;
+    const ghost = [...this.#machines.values()].find(({ id, state }) => state === 'InService' && !provided.has(id));
+    return ghost === undefined ? undefined : `${ghost.id} is in service and there is no such machine`;
+  }
+
+  /** Tasks that wait for an instance. */
+  waiting(): string[] {
+    return [...this.#ports.mirror.tasks.values()].flatMap(({ id, waits, desiredStatus }) =>
+      waits !== undefined && desiredStatus === 'RUNNING' ? [id] : [],
+    );
+  }
+
+  /** Why there are more machines than the group's minimum, or others than are wanted; undefined when it has come down to that. */
+  tooMany(provided: ReadonlySet<string>): string | undefined {
+    const { min = 0, desired = 0 } = this.#group ?? {};
+    const states = [...this.#machines.values()].map(({ state }) => state);
+    if (desired === min && states.length === min && states.every((state) => state === 'InService'))
+      return provided.size === min ? undefined : `there are ${provided.size} machines for ${min} rows`;
+    return `without load ${desired} machines are wanted and there are ${states.join(', ') || 'none'}; the minimum is ${min}`;
+  }
+
+  /** How many stay, with those of which whoever chose one to end need not have heard that they are broken. */
+  #kept(): number {
+    const recent = this.#ports.now() - this.#ports.lag();
+    return [...this.#machines.values()].filter(
+      ({ id, state, health }) =>
+        state !== 'Terminating' || (health === 'Unhealthy' && (this.#endsSince.get(id) ?? 0) > recent),
+    ).length;
+  }
+}

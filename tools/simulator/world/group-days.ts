@@ -1,0 +1,136 @@
+import type { Chance } from './chance.ts';
+import type { GroupChecks } from './group-checks.ts';
+import type { Invariant } from './invariants.ts';
+import type { Mirror } from './mirror.ts';
+import { type SimulatedMachines, startsWithin } from './machines.ts';
+import type { Answer } from './users.ts';
+
+/** The capacity provider that users name, its group and the template of its machines. */
+export const groupProvider = 'fleet';
+
+/** Milliseconds for which a task may wait beside what the provider takes: looks, leases, a machine that is just being ended, the agent's start. */
+const slack = 90_000;
+/** Milliseconds in which a group without load comes down to its minimum: its warmup, a minute of calm, drains. */
+const calmWithin = 900_000;
+
+export interface GroupDaysPorts {
+  readonly api: <T>(operation: string, input: object) => Promise<Answer<T>>;
+  /** Some seconds of the operator's. */
+  readonly wait: () => Promise<void>;
+  readonly chance: Chance;
+  readonly mirror: Mirror;
+  readonly checks: GroupChecks;
+  readonly machines: SimulatedMachines;
+  readonly imageHost: string;
+  /** Plays until there is no reason any more why not, and says so when there still is one. */
+  readonly becomes: (invariant: Invariant, within: number, why: () => string | undefined) => Promise<boolean>;
+  /** Has somebody do something meanwhile. */
+  readonly meanwhile: (work: () => Promise<void>) => void;
+}
+
+/** An Auto Scaling group with managed scaling that an operator makes at the beginning of a day, and what is asked of it at the end. */
+export class GroupDays {
+  readonly #ports: GroupDaysPorts;
+  readonly #made = Promise.withResolvers<string>();
+  readonly #max: number;
+
+  constructor(ports: GroupDaysPorts) {
+    this.#ports = ports;
+    this.#max = ports.chance.whole(2, 5);
+  }
+
+  /** The capacity provider's name, once it is there. */
+  get provider(): Promise<string> {
+    return this.#made.promise;
+  }
+
+  async make(): Promise<void> {
+    const { chance } = this.#ports;
+    const isProtected = chance.happens(0.3);
+    await this.#insist('CreateLaunchTemplate', {
+      LaunchTemplateName: groupProvider,
+      LaunchTemplateData: {
+        ImageId: 'ami-1',
+        InstanceType: 'm5.large',
+        IamInstanceProfile: { Name: 'node' },
+        UserData: Buffer.from('#!/bin/sh\necho ECS_CLUSTER=default >> /etc/ecs/ecs.config\n').toString('base64'),
+      },
+    });
+    await this.#insist('CreateAutoScalingGroup', {
+      AutoScalingGroupName: groupProvider,
+      MinSize: chance.pick([0, 0, 1, 2]),
+      MaxSize: this.#max,
+      AvailabilityZones: ['zone-1', 'zone-2'],
+      LaunchTemplate: { LaunchTemplateName: groupProvider },
+      NewInstancesProtectedFromScaleIn: isProtected,
+    });
+    await this.#insist('CreateCapacityProvider', {
+      name: groupProvider,
+      autoScalingGroupProvider: {
+        autoScalingGroupArn: groupProvider,
+        managedScaling: {
+          status: 'ENABLED',
+          targetCapacity: chance.pick([100, 100, 60]),
+          instanceWarmupPeriod: chance.pick([0, 60, 300]),
+        },
+        managedTerminationProtection: isProtected ? 'ENABLED' : 'DISABLED',
+      },
+    });
+    await this.#insist('PutClusterCapacityProviders', {
+      cluster: 'default',
+      capacityProviders: [groupProvider],
+      defaultCapacityProviderStrategy: [],
+    });
+    this.#made.resolve(groupProvider);
+  }
+
+  /** Nothing goes wrong any more, and services are small: tasks that come now have hosts soon, and without any the hosts go. */
+  async prove(): Promise<void> {
+    const { checks, machines, mirror, becomes, meanwhile } = this.#ports;
+    const taken = new Set(mirror.tasks.keys());
+    let asked = false;
+    const load = async (): Promise<void> => {
+      await this.#insist('RegisterTaskDefinition', {
+        family: 'burst',
+        containerDefinitions: [{ name: 'app', image: `${this.#ports.imageHost}/job:once`, memory: 700 }],
+      });
+      await this.#insist('RunTask', {
+        taskDefinition: 'burst',
+        count: this.#max,
+        clientToken: 'burst',
+        capacityProviderStrategy: [{ capacityProvider: await this.provider, weight: 1 }],
+      });
+      asked = true;
+    };
+    const placed = (): string | undefined => {
+      const own = [...mirror.tasks.values()].filter(({ id, group }) => !taken.has(id) && group === 'family:burst');
+      const waits = own.find(({ waits: still }) => still !== undefined);
+      if (!asked) return 'nobody takes the tasks';
+      return waits === undefined ? undefined : `task ${waits.id} waits: ${waits.waits?.why ?? ''}`;
+    };
+    meanwhile(load);
+    if (!(await becomes('group-grows', startsWithin + slack, placed))) return;
+    meanwhile(() => this.#empty());
+    await becomes('group-shrinks', calmWithin, () => checks.tooMany(machines.ids));
+  }
+
+  /** Every service goes, and every task of none. */
+  async #empty(): Promise<void> {
+    const { mirror } = this.#ports;
+    for (const { name, status } of mirror.services.values())
+      if (status === 'ACTIVE') await this.#insist('DeleteService', { service: name, force: true });
+    for (const { id, service, desiredStatus } of mirror.tasks.values())
+      if (service === undefined && desiredStatus === 'RUNNING') await this.#insist('StopTask', { task: id });
+  }
+
+  async #insist(operation: string, input: object): Promise<void> {
+    for (;;) {
+      const answer = await this.#ports.api(operation, input);
+      if (answer.kind === 'done') return;
+      // What was made without an answer is there.
+      const said = answer.kind === 'refused' ? `${answer.code} ${answer.message}` : '';
+      if (/already ?exists|ServiceNotFound|ServiceNotActive|not found/i.test(said)) return;
+      await this.#ports.wait();
+    }
+  }
+}
