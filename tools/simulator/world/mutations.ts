@@ -320,7 +320,7 @@ export const mutations: readonly Mutation[] = [
     replace:
       '        this.#renewedAt = at;\n        const holder = { ...this.#holder, renewals: this.#holder.renewals + 1 };',
     caughtBy: ['one-holder'],
-    from: 3,
+    from: 32,
   },
   {
     name: 'a lease is taken from who holds it',
