@@ -161,7 +161,8 @@ describe('slow and hostile clients', () => {
     expect(door.knobs.handled).toBe(0);
   });
 
-  test('L3: a slow upload that makes progress outlives every limit', async () => {
+  // On a busy machine the sender itself may come to stand for longer than the limit; a server that cuts slow senders cuts them each time.
+  test('L3: a slow upload that makes progress outlives every limit', { retry: 3 }, async () => {
     await using door = await openFrontDoor({ limits });
     const socket = open(door);
     socket.write(

@@ -14,10 +14,14 @@ export const credentialMargin = 15 * 60_000;
 
 const rememberedPrincipals = 10_000;
 
+/** How often what comes near its end is forgotten; milliseconds. */
+const lookEvery = 60_000;
+
 /** Credentials of tasks' roles, issued once and given again until they are near their end: a payload may be sent many times. */
 export class RoleCredentialsSource {
   readonly #options: AgentControlOptions;
   readonly #issued = new Map<string, IssuedCredentials>();
+  #lookedAt = -Infinity;
   /** Made with the first of them: it holds places for all from its beginning. */
   #principals: LRUCache<string, Principal> | undefined;
 
@@ -31,13 +35,11 @@ export class RoleCredentialsSource {
    * @throws what the port throws
    */
   async get(taskArn: string, roleArn: string, roleType: IssuedCredentials['roleType']): Promise<IssuedCredentials> {
-    const { clock, taskCredentials, credentialIdKey } = this.#options;
-    for (const [key, { expiration }] of this.#issued) {
-      if (Date.parse(expiration) - clock.now() < credentialMargin) this.#issued.delete(key);
-    }
+    const { taskCredentials, credentialIdKey } = this.#options;
     const key = keyOf(taskArn, roleType);
     const known = this.#issued.get(key);
-    if (known?.roleArn === roleArn) return known;
+    if (known?.roleArn === roleArn && !this.#ends(known)) return known;
+    this.#forgetEnding();
     const { expiresAt, principal, ...keys } = await taskCredentials(roleArn, taskArn);
     this.#remember(taskArn, roleArn, principal);
     const hex = createHmac('sha256', credentialIdKey).update(key).digest('hex');
@@ -64,6 +66,18 @@ export class RoleCredentialsSource {
     const { principal, accessKeyId } = await this.#options.taskCredentials(roleArn, taskArn);
     await this.#options.revokeTaskCredentials(accessKeyId);
     return this.#remember(taskArn, roleArn, principal);
+  }
+
+  #ends({ expiration }: IssuedCredentials): boolean {
+    return Date.parse(expiration) - this.#options.clock.now() < credentialMargin;
+  }
+
+  /** Goes through all of them, so not with each one that is issued. */
+  #forgetEnding(): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#lookedAt < lookEvery) return;
+    this.#lookedAt = now;
+    for (const [key, issued] of this.#issued) if (this.#ends(issued)) this.#issued.delete(key);
   }
 
   /** Without the keys, which end: what the role may is looked at each time. */

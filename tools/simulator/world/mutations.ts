@@ -295,7 +295,7 @@ export const mutations: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 876,
+    from: 1329,
   },
   {
     name: "a revision is made without its family's row",
