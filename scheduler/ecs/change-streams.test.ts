@@ -21,11 +21,18 @@ let streams: ChangeStreams;
 let session: Principal | undefined;
 let mayDescribe: (cluster: string | undefined) => boolean;
 
-beforeEach(() => {
+/** Clusters that are there. */
+const clusters = ['default', 'other', ...Array.from({ length: 10 }, (_, i) => `c${i}`)];
+
+beforeEach(async () => {
   records = memoryRecords(systemClock);
   clock = new SteppedClock();
   session = principal('AIDAONE');
   mayDescribe = () => true;
+  for (const name of clusters)
+    await records.commit(clusterPartition(account, name), {
+      put: [{ key: clusterKeys.cluster, value: { name, status: 'ACTIVE' } }],
+    });
   streams = new ChangeStreams({
     records,
     clock,
@@ -193,6 +200,11 @@ test('a stream names one to ten clusters by names that clusters may have, and no
     ['GET', '/console/changes/x'],
   ] as const)
     expect(streams.web.route(method, path, new URLSearchParams())).toBeUndefined();
+});
+
+test('a cluster that is not there is not followed, whatever its name: a store may remember each that ever was', async () => {
+  await expect(ask('cluster=default&cluster=none')).rejects.toMatchObject({ kind: 'not-found' });
+  expect(streams.open).toBe(0);
 });
 
 test('a cluster is followed once while somebody listens; leases and tokens are nobody’s business', async () => {

@@ -10,7 +10,7 @@ import {
 } from '@slipway/auth/contract';
 import { waitAtMost } from '@slipway/storage/clock';
 
-import type { ClusterRef, EcsPorts } from '../cluster/index.ts';
+import { type ClusterRef, type EcsPorts, findCluster } from '../cluster/index.ts';
 import { clusterResource } from './access.ts';
 import { ChangeFeeds, type FeedPorts } from './change-feeds.ts';
 
@@ -98,6 +98,7 @@ export class ChangeStreams {
       caller: this.#ports.caller,
       access: (call) => this.#access(call, clusters),
       handle: async (ctx, call) => {
+        await this.#mustBeThere(call, clusters);
         const { over, leave } = this.#enter(call);
         ctx.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
         ctx.body = Readable.from(this.#frames({ ctx, call, clusters, over, leave }), {
@@ -114,6 +115,17 @@ export class ChangeStreams {
     const refs = clusters.map((cluster): ClusterRef => ({ account: call.account, cluster }));
     const resources = await Promise.all(refs.map((ref) => clusterResource(this.#ports, ref)));
     return [{ action: 'ecs:DescribeClusters', resources }];
+  }
+
+  /**
+   * Names are whatever a caller likes, and some stores remember each that was ever followed: only those of clusters are. Asked once it is
+   * known that the caller may describe them.
+   * @throws GatewayError `not-found`
+   */
+  async #mustBeThere({ account }: Call, clusters: readonly string[]): Promise<void> {
+    for (const cluster of clusters)
+      if ((await findCluster(this.#ports, { account, cluster })) === undefined)
+        throw new GatewayError('not-found', `there is no cluster ${cluster}`);
   }
 
   /** @throws GatewayError `throttled` */
