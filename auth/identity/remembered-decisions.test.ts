@@ -27,4 +27,10 @@ test('however many callers ask however much, so many decisions are held, in so m
   for (let question = 0; question < 20_000; question++) long.of(1, 'x'.repeat(8192) + question, () => decision);
   expect(long.size.bytes).toBeLessThanOrEqual(32 * 1024 * 1024);
   expect(long.size.decisions).toBeGreaterThan(1000);
+  const wide = new RememberedDecisions();
+  const considered = Array.from({ length: 100 }, (_, index) => ({ layer: 'identity' as const, name: `p${index}` }));
+  for (let question = 0; question < 10_000; question++)
+    wide.of(1, `question ${question}`, () => ({ ...decision, considered }));
+  expect(wide.size.decisions).toBeGreaterThan(1000);
+  expect(wide.size.decisions).toBeLessThan(7000);
 });

@@ -4,15 +4,16 @@ import type { Decision } from '../policy/index.ts';
 
 /** Decisions of all callers together, and about how many bytes of memory; what was not asked for lately goes first. */
 const most = { decisions: 50_000, bytes: 32 * 1024 * 1024 } as const;
-/** What a decision takes beside its question, about. */
+/** What a decision takes beside its question, and what each policy that was looked at does, about. */
 const besides = 400;
+const eachConsidered = 48;
 
 /** What was decided, by the question: for all callers together, however many there are and however much each of them asks. */
 export class RememberedDecisions {
   readonly #known = new LRUCache<string, Decision>({
     max: most.decisions,
     maxSize: most.bytes,
-    sizeCalculation: (_decision, question) => question.length + besides,
+    sizeCalculation: ({ considered }, question) => question.length + besides + eachConsidered * considered.length,
   });
 
   get size(): { readonly decisions: number; readonly bytes: number } {
