@@ -22,6 +22,8 @@ const options = (other: Partial<LeadEachOptions> = {}): LeadEachOptions => ({
   records,
   prefix: 'things/',
   name: 'work',
+  // No pause of a busy machine is as long.
+  ttl: 3_600_000,
   clock,
   signal: stop.signal,
   searchPace: 100,
