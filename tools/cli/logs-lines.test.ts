@@ -45,7 +45,7 @@ const others = new Others({} as never, { cluster: 'default', group: undefined })
 const texts = async (sources: ReturnType<typeof source>[], waitingFor?: Set<string>): Promise<string[]> => {
   const found: string[] = [];
   const look = { pattern: 'x', others, ...(waitingFor === undefined ? {} : { waitingFor }) };
-  for await (const { message } of linesOf(sources, 7, look)) found.push(message);
+  for await (const { message } of linesOf(sources, () => 7, look)) found.push(message);
   return found;
 };
 

@@ -35,15 +35,18 @@ export interface Look {
 /** For how long a page is waited for when following, milliseconds: a server whose machine is gone never says so. */
 const patience = 60_000;
 
-/** Lines of all sources in the order of their times, one page of each in memory. */
+/**
+ * Lines of all sources in the order of their times, one page of each in memory.
+ * @param from when on, of each log group, milliseconds since the epoch
+ */
 export async function* linesOf(
   sources: readonly LogSource[],
-  startTime: number,
+  from: (group: string) => number,
   look: Look,
 ): AsyncGenerator<Line, void> {
   const heads: { readonly line: Line; readonly rest: AsyncGenerator<Line, void> }[] = [];
   for (const source of sources) {
-    const rest = linesOfOne(source, startTime, look);
+    const rest = linesOfOne(source, from, look);
     const { value, done } = await rest.next();
     if (done !== true) heads.push({ line: value, rest });
   }
@@ -60,14 +63,14 @@ export async function* linesOf(
 
 async function* linesOfOne(
   source: LogSource,
-  startTime: number,
+  from: (group: string) => number,
   { pattern, others, waitingFor }: Look,
 ): AsyncGenerator<Line, void> {
   for (let nextToken: string | undefined; ;) {
     const input = {
       logGroupName: source.group,
       logStreamNamePrefix: source.streams,
-      startTime,
+      startTime: from(source.group),
       ...(pattern === undefined ? {} : { filterPattern: pattern }),
       ...(nextToken === undefined ? {} : { nextToken }),
     };

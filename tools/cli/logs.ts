@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
-import { CliError } from './errors.ts';
+import { CliError, explained } from './errors.ts';
 import { type Line, linesOf, type Look } from './logs-lines.ts';
 import { findSources, Others, taskOf, type Wanted } from './logs-sources.ts';
-import { LogWindow } from './logs-window.ts';
+import { FollowedGroups } from './logs-window.ts';
 import { harmless, note, parseOutput, print } from './output.ts';
 import { ApiError } from './query-api.ts';
 
@@ -37,7 +37,7 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   if (options.follow) return follow(client, name, wanted, since, look, show);
   let any = false;
   try {
-    for await (const line of linesOf(wanted.sources, since, look)) {
+    for await (const line of linesOf(wanted.sources, () => since, look)) {
       any = true;
       show(line);
     }
@@ -57,40 +57,40 @@ async function follow(
   look: Look,
   show: (line: Line) => void,
 ): Promise<never> {
-  const shown = new Map<string, number>();
-  const window = new LogWindow(since);
+  const groups = new FollowedGroups(since);
   const waitingFor = new Set<string>();
   for (let wanted = first, sought = performance.now(), trouble = ''; ; await sleep(pace)) {
     const began = Date.now();
+    const names = wanted.sources.map(({ group }) => group);
+    const from = groups.begin(names, began);
     try {
-      const from = window.begin(began);
-      for await (const line of linesOf(wanted.sources, from, { ...look, waitingFor })) {
-        if (shown.has(line.id)) continue;
-        shown.set(line.id, line.timestamp);
-        show(line);
-      }
+      for await (const line of linesOf(wanted.sources, (group) => from.get(group) ?? since, { ...look, waitingFor }))
+        if (groups.isNew(line)) show(line);
       if (trouble !== '' || performance.now() - sought >= revisionPace) {
         wanted = await findSources(client, name);
         sought = performance.now();
       }
-      window.done(began);
-      for (const [id, timestamp] of shown) if (timestamp < window.oldest) shown.delete(id);
+      groups.done(began, waitingFor);
       trouble = '';
     } catch (error) {
       if (isFinal(error)) throw inWords(error);
-      window.failed();
-      const { message } = error as Error;
-      if (message !== trouble) note(`slipway: ${message}; trying again`);
-      trouble = message;
+      groups.failed();
+      const { told } = explained(error);
+      if (told !== trouble) note(harmless(`slipway: ${told}; trying again`));
+      trouble = told;
     }
   }
 }
 
-/** A server that is away comes again; what it said no to it would say no to again. */
-const isFinal = (error: unknown): boolean =>
-  error instanceof ApiError
-    ? !/Throttling|TooManyRequests|Unavailable|Internal|Timeout|^(5|429)/.test(error.code)
-    : error instanceof CliError;
+/** A server that is away comes again; what it said no to it would say no to again: by our own clients, or by that of ECS. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof CliError && !(error instanceof ApiError)) return true;
+  const { name, $metadata } = error as Error & { readonly $metadata?: { readonly httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode ?? 0;
+  const code =
+    error instanceof ApiError ? error.code : status >= 400 && status < 500 && status !== 429 ? name : undefined;
+  return code !== undefined && !/Throttling|TooManyRequests|Unavailable|Internal|Timeout|^(5|429)/.test(code);
+}
 
 function inWords(error: unknown): unknown {
   return error instanceof ApiError ? new CliError(`${error.code}: ${error.message}`) : error;
