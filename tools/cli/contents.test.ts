@@ -79,3 +79,15 @@ test('hosts of a cluster, and those that are named; nobody is asked about none',
   expect(await describeInstances(client, 'default', [])).toEqual([]);
   expect(asked.map(({ count }) => count)).toEqual([100, 20, 1]);
 });
+
+test('a task that ends between two lists is in both, and there once', async () => {
+  const listed: Readonly<Record<string, readonly string[]>> = { RUNNING: ['a', 'b'], STOPPED: ['b', 'c'] };
+  const client = Object.assign(new ECSClient({ region: 'us-east-1' }), {
+    send: ({ input: { desiredStatus = '', tasks } }: { input: Input }) =>
+      Promise.resolve(
+        tasks === undefined ? { taskArns: listed[desiredStatus] } : { tasks: tasks.map((taskArn) => ({ taskArn })) },
+      ),
+  });
+  const { found, left } = await tasksIn(client, 'default', { of: ['RUNNING', 'STOPPED'] });
+  expect([found.map(({ taskArn }) => taskArn), left]).toEqual([['a', 'b', 'c'], 0]);
+});

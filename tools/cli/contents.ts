@@ -34,7 +34,10 @@ export async function servicesIn(
   });
 }
 
-/** The tasks of a cluster, or of a service of it, that are wanted; or those `of` another status, one after the other. */
+/**
+ * The tasks of a cluster, or of a service of it, that are wanted; or those `of` other statuses, one after the other. One that goes from one to
+ * the next in between is there once.
+ */
 export async function tasksIn(
   client: ECSClient,
   cluster: string,
@@ -44,12 +47,12 @@ export async function tasksIn(
     of = ['RUNNING'],
   }: { readonly most?: number; readonly service?: string | undefined; readonly of?: readonly DesiredStatus[] } = {},
 ): Promise<Contents<Task>> {
-  const arns: string[] = [];
+  const arns = new Set<string>();
   for (const desiredStatus of of)
     for await (const { taskArns = [] } of paginateListTasks({ client }, { cluster, serviceName, desiredStatus }))
-      arns.push(...taskArns);
+      for (const arn of taskArns) arns.add(arn);
   return described(
-    arns,
+    [...arns],
     most,
     100,
     async (tasks) => (await client.send(new DescribeTasksCommand({ cluster, tasks }))).tasks,

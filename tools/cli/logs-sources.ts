@@ -3,10 +3,10 @@ import {
   DescribeTaskDefinitionCommand,
   DescribeTasksCommand,
   type ECSClient,
-  ListTasksCommand,
   type Task,
 } from '@aws-sdk/client-ecs';
 import { activeService, parseService } from './aws-client.ts';
+import { tasksIn } from './contents.ts';
 import { CliError } from './errors.ts';
 
 /** Lines of one container, of one task or of all that have it. */
@@ -35,7 +35,7 @@ export async function findSources(client: ECSClient, name: string): Promise<Want
   const { cluster, service: last } = named(name);
   if (isTaskId(last)) return ofTask(client, cluster, last);
   const { deployments = [], taskSets = [] } = await activeService(client, cluster, last);
-  const tasks = await tasksOf(client, cluster, last);
+  const { found: tasks } = await tasksIn(client, cluster, { service: last, of: ['RUNNING', 'STOPPED'] });
   const definitions = new Set(
     [
       ...[...deployments, ...taskSets].map(({ taskDefinition }) => taskDefinition),
@@ -97,22 +97,6 @@ function sourcesOf(
 async function containersOf(client: ECSClient, arn: string): Promise<readonly ContainerDefinition[]> {
   const { taskDefinition } = await client.send(new DescribeTaskDefinitionCommand({ taskDefinition: arn }));
   return taskDefinition?.containerDefinitions ?? [];
-}
-
-async function tasksOf(client: ECSClient, cluster: string, serviceName: string): Promise<Task[]> {
-  const arns: string[] = [];
-  for (const desiredStatus of ['RUNNING', 'STOPPED'] as const)
-    for (let nextToken: string | undefined; ;) {
-      const page = await client.send(new ListTasksCommand({ cluster, serviceName, desiredStatus, nextToken }));
-      arns.push(...(page.taskArns ?? []));
-      if ((nextToken = page.nextToken) === undefined) break;
-    }
-  const found: Task[] = [];
-  for (let from = 0; from < arns.length; from += 100) {
-    const { tasks } = await client.send(new DescribeTasksCommand({ cluster, tasks: arns.slice(from, from + 100) }));
-    found.push(...(tasks ?? []));
-  }
-  return found;
 }
 
 function distinct(sources: readonly LogSource[]): LogSource[] {
