@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { appSpecOf } from './deploy-by-codedeploy.ts';
 import { containerFor, registration } from './deploy.ts';
+import { watchOne } from './deployments.ts';
 import { lineOf, remembered } from './service-deployments.ts';
 
 const one = (name: string, image: string) => ({ name, image });
@@ -104,4 +105,26 @@ test('a deployment is told in one line: where it is, who has the traffic and the
   const back = { ...shift, status: 'ROLLBACK_IN_PROGRESS' as const, rollback: { reason: 'the hook failed' } };
   expect(lineOf(back)).toMatch(/^ROLLBACK_IN_PROGRESS .*; the hook failed$/);
   expect(lineOf({ status: 'SUCCESSFUL', targetServiceRevision: counts })).toBe('SUCCESSFUL; tasks 2/2 new');
+});
+
+test('who watches is shown one line a change, whatever others wrote there, and told when there is nothing any more', async () => {
+  const serviceDeploymentArn = 'arn:aws:ecs:us-east-1:000000000000:service-deployment/default/web/one';
+  const looks = [{ serviceDeploymentArn, status: 'IN_PROGRESS', statusReason: 'a\u001B[2Jb\nc' }];
+  const answers: Readonly<Record<string, () => object>> = {
+    DescribeServicesCommand: () => ({ services: [{ serviceName: 'web' }] }),
+    ListServiceDeploymentsCommand: () => ({ serviceDeployments: [{ serviceDeploymentArn }] }),
+    DescribeServiceDeploymentsCommand: () => ({ serviceDeployments: looks.splice(0, 1) }),
+  };
+  const send = ({ constructor: { name } }: { constructor: { name: string } }) => Promise.resolve(answers[name]?.());
+  const printed: string[] = [];
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => printed.push(String(text)) > 0);
+  try {
+    await expect(watchOne({ send } as never, 'default/web', serviceDeploymentArn, 'text')).rejects.toMatchObject({
+      message: 'one is not there any more',
+      exitCode: 3,
+    });
+  } finally {
+    out.mockRestore();
+  }
+  expect(printed).toEqual([expect.stringMatching(/^\S+Z {2}IN_PROGRESS; tasks 0\/0 new; ab c\n$/)]);
 });

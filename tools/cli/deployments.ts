@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ecsClient } from './aws-client.ts';
 import { deploymentsOf, type MeantDeployments, type Shown } from './deployment-kinds.ts';
 import { CliError } from './errors.ts';
-import { note, type Output, parseOutput, print, printJson, table } from './output.ts';
+import { harmless, note, type Output, parseOutput, print, printJson, table } from './output.ts';
 
 interface Options {
   readonly output: string;
@@ -29,7 +29,7 @@ export async function showDeployment(name: string, id: string | undefined, optio
   const meant = await deploymentsOf(ecsClient(), name, id);
   const deployment = await found(meant);
   if (output === 'json') return printJson(deployment.json);
-  print(`${meant.name}, deployment ${deployment.id}: ${deployment.line}`);
+  print(inOneLine(`${meant.name}, deployment ${deployment.id}: ${deployment.line}`));
   for (const part of await deployment.details()) {
     print();
     print(part);
@@ -55,13 +55,16 @@ async function watch(meant: MeantDeployments, output: Output): Promise<void> {
     const { line, json, end } = deployment;
     if (line !== said) {
       if (output === 'json') print(JSON.stringify(json));
-      else print(`${new Date().toISOString()}  ${line}`);
+      else print(`${new Date().toISOString()}  ${inOneLine(line)}`);
       said = line;
     }
     if (end?.isWell === true) return;
     if (end !== undefined) throw new CliError(`the deployment is ${end.words}`, notDeployed);
   }
 }
+
+/** Images, hooks and hosts may have had a say in it. */
+const inOneLine = (text: string): string => harmless(text).replaceAll(/\n+/g, ' ');
 
 const isGone = ({ id }: Shown): never => {
   throw new CliError(`${id} is not there any more`, notDeployed);
@@ -89,7 +92,7 @@ export async function stopDeployment(
   const meant = await deploymentsOf(ecsClient(), name);
   const { json, words } = await meant.kind.goBack(meant.id, stopType);
   if (output === 'json') return printJson(json);
-  print(`${meant.name} ${words}`);
+  print(inOneLine(`${meant.name} ${words}`));
   note(`slipway deployments watch ${name} shows how it goes`);
 }
 

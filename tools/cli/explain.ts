@@ -15,7 +15,7 @@ import { meant } from './deployment-names.ts';
 import { CliError } from './errors.ts';
 import { hostsAway } from './hosts-away.ts';
 import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
-import { parseOutput, print, printJson, table } from './output.ts';
+import { harmless, parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 import { isScaled, type Scaled, scalingOf, shown } from './scaling.ts';
 import { lineOf, shiftOf } from './service-deployments.ts';
@@ -63,10 +63,10 @@ export async function explain(name: string, options: { readonly output: string }
     printJson(report);
     return;
   }
-  print(`${cluster}/${serviceName}: ${report.verdict}`);
-  if (elsewhere.length > 0) print(`  note: ${elsewhereNote(elsewhere)}`);
-  for (const line of report.hostsAway) print(`  ${line}`);
-  if (report.followStopped !== undefined) print(`does not follow its images: ${report.followStopped}`);
+  say(`${cluster}/${serviceName}: ${report.verdict}`);
+  if (elsewhere.length > 0) say(`  note: ${elsewhereNote(elsewhere)}`);
+  for (const line of report.hostsAway) say(`  ${line}`);
+  if (report.followStopped !== undefined) say(`does not follow its images: ${report.followStopped}`);
   print();
   if ((service.taskSets ?? []).length > 0) print(setsTable(service));
   else
@@ -84,10 +84,10 @@ export async function explain(name: string, options: { readonly output: string }
         ]),
       ),
     );
-  if (shift !== undefined) print(`  ${lineOf(shift)}`);
-  if (deployment !== undefined) print(`  ${deployment.id}: ${deployment.line}`);
+  if (shift !== undefined) say(`  ${lineOf(shift)}`);
+  if (deployment !== undefined) say(`  ${deployment.id}: ${deployment.line}`);
   for (const deployment of service.deployments ?? [])
-    if (deployment.rolloutStateReason) print(`  ${deployment.rolloutStateReason}`);
+    if (deployment.rolloutStateReason) say(`  ${deployment.rolloutStateReason}`);
   print();
   printTasks('Tasks', report.tasks);
   printTasks('Last stopped', report.stopped);
@@ -95,8 +95,11 @@ export async function explain(name: string, options: { readonly output: string }
   if (scaling !== undefined) print(`Count\n${shown(scaling, Date.now()).replaceAll(/^(?=.)/gm, '  ')}\n`);
   print('Last events');
   for (const event of (service.events ?? []).slice(0, 10))
-    print(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
+    say(`  ${event.createdAt?.toISOString() ?? ''}  ${event.message ?? ''}`);
 }
+
+/** For people: images, hosts and hooks may have had a say in it. */
+const say = (line: string): void => print(harmless(line));
 
 /** The deployment that was named; the newest where CodeDeploy makes them, unless the caller may not see it. */
 async function deploymentIn(
@@ -152,7 +155,7 @@ async function behind({ loadBalancers = [] }: Service): Promise<BalancerReport[]
 function printBalancers(reports: readonly BalancerReport[]): void {
   for (const { name, urls, faults, targets } of reports) {
     print(`Load balancer ${name}: ${urls.join(', ')}`);
-    for (const fault of faults) print(`  ${fault}`);
+    for (const fault of faults) say(`  ${fault}`);
     const rows = targets.map((one) => [
       one.address,
       one.task ?? one.target,

@@ -152,11 +152,10 @@ export async function* remembered(
   } while (nextToken !== undefined);
 }
 
-async function describe(client: ECSClient, arn: string): Promise<ServiceDeployment> {
+/** undefined for one that is not remembered any more */
+async function describe(client: ECSClient, arn: string): Promise<ServiceDeployment | undefined> {
   const answer = await client.send(new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: [arn] }));
-  const [found] = answer.serviceDeployments ?? [];
-  if (found === undefined) throw new CliError(`the deployment ${idOf(arn)} is not remembered any more`);
-  return found;
+  return answer.serviceDeployments?.[0];
 }
 
 /** The newest deployment of a service, as explain shows it; undefined for none that shifts traffic, or when the caller may not see it. */
