@@ -109,11 +109,10 @@ test.skipIf(missing !== undefined)(
     );
     expect(new Set(tasks.map(({ containerInstanceArn }) => containerInstanceArn)).size).toBe(2);
     const answers = await Promise.all(
-      tasks.map(async ({ containerInstanceArn, containers: [container] }) =>
-        (
-          await fetch(`http://${await addressOf(containerInstanceArn)}:${container?.networkBindings[0]?.hostPort}`)
-        ).text(),
-      ),
+      tasks.map(async ({ containerInstanceArn, containers: [container] }) => {
+        const url = `http://${await addressOf(containerInstanceArn)}:${container?.networkBindings[0]?.hostPort}`;
+        return until('an answer', 60_000, async () => (await fetch(url)).text());
+      }),
     );
     expect(answers.map((text) => text.trim())).toEqual(['hello', 'hello']);
     // Its processes are not the server's.
