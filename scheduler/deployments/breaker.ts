@@ -33,8 +33,7 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
     failedTasks,
     lastFailure: why,
     lastFailureAt: pass.now,
-    ...(kind === 'start' ? { startFailures: (deployment.startFailures ?? 0) + 1 } : {}),
-    ...(kind === 'start' && deployment.startFailures === undefined ? { failingSince: pass.now } : {}),
+    ...(kind === 'start' ? failedStart(deployment, pass.now) : {}),
     ...(kind === 'crash' ? { crashes: (deployment.crashes ?? 0) + 1, startFailures: undefined } : {}),
   });
   pass.decisions.push({ what: 'failure', deploymentId, count: failedTasks, why });
@@ -52,6 +51,16 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
     verdict: 'failed',
   });
 }
+
+/** Another task in a row that never reached RUNNING. */
+const failedStart = (
+  { startFailures, failingSince = Infinity }: DeploymentRecord,
+  now: number,
+): Pick<DeploymentRecord, 'startFailures' | 'failingSince' | 'failingUntil'> => ({
+  startFailures: (startFailures ?? 0) + 1,
+  failingSince: startFailures === undefined ? now : Math.min(failingSince, now),
+  failingUntil: now,
+});
 
 const byBreaker = 'ECS deployment circuit breaker: ';
 
@@ -159,6 +168,7 @@ function rollBack(
     failedTasks: 0,
     startFailures: undefined,
     failingSince: undefined,
+    failingUntil: undefined,
     crashes: undefined,
     startNotBefore: undefined,
     keepCount: undefined,

@@ -88,6 +88,46 @@ test('one whose revision is gone is FAILED at once', () => {
   expect(verdictOf(world.service)?.evidence).toContain('does not exist any more.');
 });
 
+test('a registry that comes back, and pulls that take long, are waited for', () => {
+  const { world, old } = turned('fails to start');
+  lose(world, old);
+  world.stopDeployment('ROLLBACK');
+  // The next try is more than ten minutes after the first: what came before it says nothing of the registry then.
+  play(world, 400);
+  expect(world.primary().startFailures).toBeGreaterThan(10);
+  world.revisions[0] = good;
+  play(world, 400);
+  expect(world.primary()).toMatchObject({ id: old, rolloutState: 'COMPLETED' });
+
+  const { world: slow, old: large } = turned('fails to start');
+  lose(slow, large);
+  slow.stopDeployment('ROLLBACK');
+  play(slow, 100);
+  expect(slow.primary().startFailures).toBeGreaterThan(3);
+  slow.revisions[0] = good;
+  // Nobody hears of the tasks while their images come.
+  for (let second = 0; second < 1200; second++) {
+    slow.pass();
+    slow.now += 1000;
+  }
+  expect(slow.primary()).toMatchObject({ id: large, rolloutState: 'IN_PROGRESS' });
+  slow.calm();
+  expect(slow.primary()).toMatchObject({ id: large, rolloutState: 'COMPLETED' });
+});
+
+test('where no task is wanted any more it is finished, whatever failed before', () => {
+  const { world, old } = turned('fails to start');
+  lose(world, old);
+  world.stopDeployment('ROLLBACK');
+  play(world, 400);
+  world.now += 10 * minute;
+  world.pass();
+  for (const task of world.live()) world.step(task.id);
+  world.service = { ...world.service, desiredCount: 0 };
+  play(world, 5);
+  expect(world.primary()).toMatchObject({ id: old, rolloutState: 'COMPLETED' });
+});
+
 test('lack of room, and tasks that start in the end, are waited for', () => {
   const { world, old } = turned('cannot be placed');
   lose(world, old);

@@ -11,18 +11,23 @@ const usual = { threshold: { type: 'BOUNDED_PERCENT', value: 50 } } as const;
 
 /**
  * Why a rollback cannot be finished: no task of the deployment that it goes to can be started, as its revision is gone, or as so many in a
- * row failed to start for ten minutes as trip the circuit breaker (3 to 200). Undefined while that is not known. No capacity is never a
- * reason. Pure but for the wish to be woken.
+ * row failed to start, over ten minutes or more, as trip the circuit breaker (3 to 200). Undefined while that is not known. No capacity is
+ * never a reason. Pure.
  */
 export function hopelessness(pass: Pass, deploymentId: string): string | undefined {
   const blocked = pass.state.blocked.get(deploymentId);
   if (blocked?.code === missingDefinition) return blocked.message;
-  const { startFailures = 0, failingSince = pass.now, lastFailure = '' } = pass.deployment(deploymentId) ?? {};
+  const {
+    startFailures = 0,
+    failingUntil = 0,
+    failingSince = failingUntil,
+    lastFailure = '',
+  } = pass.deployment(deploymentId) ?? {};
   const { circuitBreaker: breaker } = pass.service.deploymentConfiguration;
   if (startFailures < breakerThreshold(pass.service.desiredCount, breaker?.enable === true ? breaker : usual))
     return undefined;
-  pass.wake(failingSince + patience);
-  if (failingSince + patience > pass.now) return undefined;
+  // By what was tried after that time: a pull may be under way, and the registry there again though nobody has asked it yet.
+  if (failingUntil - failingSince < patience) return undefined;
   return `${startFailures} tasks in a row failed to start; the last: ${lastFailure}`;
 }
 
@@ -30,7 +35,8 @@ export function hopelessness(pass: Pass, deploymentId: string): string | undefin
 export function judgeRollback(pass: Pass): void {
   const primary = pass.primary();
   if (primary?.rolloutState !== 'IN_PROGRESS' || primary.cause.kind !== 'rollback') return;
-  if (pass.service.status !== 'ACTIVE') return;
+  // Where no task is wanted any more it can be finished all the same.
+  if (pass.service.status !== 'ACTIVE' || pass.service.desiredCount === 0) return;
   const why = hopelessness(pass, primary.id);
   if (why === undefined) return;
   const { detail = 'a rollback' } = primary.cause;

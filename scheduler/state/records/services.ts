@@ -88,8 +88,9 @@ export interface DeploymentRecord {
   readonly lastFailureAt?: number;
   /** Consecutive tasks that never reached RUNNING; decides the back-off. */
   readonly startFailures?: number;
-  /** When the first of those was. */
+  /** When the first of those was, and the last. */
   readonly failingSince?: number;
+  readonly failingUntil?: number;
   /** Consecutive tasks that reached RUNNING and ended before they ever were healthy; decides the pace of restarts. */
   readonly crashes?: number;
   /** How many tasks a deployment that is being replaced still has to keep up, each replaced by one of its own revision. */
