@@ -113,8 +113,12 @@ function rollbackOf(historic: Historic): Progress['rollback'] {
   const status = statusOf(historic);
   const { deployment, rollback } = refreshed(historic);
   const begun = deployment.shifting?.rollback;
-  if (begun === undefined || (rollback === undefined && status !== 'ROLLBACK_IN_PROGRESS')) return undefined;
+  if (begun === undefined) return undefined;
   const startedAt = begun.at;
+  // It was begun, and may have been asked for by its id: that it cannot go on does not take it away.
+  if (begun.impossible !== undefined)
+    return { status: 'Failed', startedAt, endedAt: Math.max(startedAt, deployment.updatedAt) };
+  if (rollback === undefined && status !== 'ROLLBACK_IN_PROGRESS') return undefined;
   const endedAt = Math.max(startedAt, rollback?.failed.updatedAt ?? startedAt);
   if (rollback?.state === 'COMPLETED') return { status: 'Succeeded', startedAt, endedAt };
   return rollback?.state === 'FAILED' ? { status: 'Failed', startedAt, endedAt } : { status: 'InProgress', startedAt };
