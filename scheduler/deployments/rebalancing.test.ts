@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 
-import type { ServiceRecord } from '../state/index.ts';
+import type { LaunchSettings, ServiceRecord } from '../state/index.ts';
 import { lowerBound, upperBound } from './index.ts';
 import { act, deed, healthyTasks, interruptedAt, spare } from './testing/deeds.ts';
 import { World } from './testing/world.ts';
@@ -116,6 +116,16 @@ describe('zones are evened out', () => {
     crowdedAgain.calm();
     expect(crowdedAgain.service.rebalancing).toBeUndefined();
     expect(crowdedAgain.wanted()).toHaveLength(4);
+  });
+
+  test('what is started has the providers of its deployment, not those that the service was made with', () => {
+    const world = crowded(4, 2);
+    const launch: LaunchSettings = {
+      launchType: 'FARGATE',
+      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', base: 0, weight: 1 }],
+    };
+    world.service = { ...world.service, deployments: world.service.deployments.map((one) => ({ ...one, launch })) };
+    expect(world.pass().starts).toMatchObject([{ zone: 'z1', providers: ['FARGATE_SPOT'] }]);
   });
 
   test('a zone without room is asked again five minutes later, and said once', () => {

@@ -5,7 +5,7 @@ import type { Census, Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders } from './providers.ts';
-import { hasTaskSets } from './task-sets.ts';
+import { hasTaskSets, startedAs } from './task-sets.ts';
 import { blockedKey } from './types.ts';
 
 /** Milliseconds in which the task of a move must become healthy. */
@@ -103,7 +103,7 @@ function begin(pass: Pass, primary: DeploymentRecord): void {
   }
   pass.voice.resolve('zones');
   if (rebalancing === undefined) pass.voice.say(eventTexts.unbalanced(inWords(zones)));
-  const { capacityProviderStrategy: strategy } = service;
+  const { capacityProviderStrategy: strategy } = startedAs(service, primary);
   const have = countProviders(census.keep.map(({ task }) => task.capacityProvider));
   pass.start(
     {

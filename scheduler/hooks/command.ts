@@ -1,7 +1,7 @@
 import { type AccessRequest, AwsError } from '@slipway/auth/contract';
 
 import { type ClusterRef, type EcsPorts, groupOf } from '../cluster/index.ts';
-import { nextProviders } from '../deployments/index.ts';
+import { nextProviders, startedAs } from '../deployments/index.ts';
 import { callOf, checkHookDefinition } from '../services/index.ts';
 import { arns, type ServiceRecord, type TaskDefinitionRecord, type TaskRecord } from '../state/index.ts';
 import {
@@ -35,13 +35,13 @@ export const runOf = ({ startedBy, clientToken }: TaskRecord): string | undefine
 
 /**
  * Starts the task of an asking, as RunTask does for the hook's role, and once however often it is called: the asking's id is the client
- * token. It runs where tasks of the service run, in their subnets and groups.
+ * token. It runs where tasks of the deployment run, in their subnets and groups.
  * @throws StoreUnavailable
  */
 export async function startCommand(
   ports: HookPorts,
   ref: ClusterRef,
-  { service, run, hook }: AskedHook,
+  { service, deployment, run, hook }: AskedHook,
   payload: HookPayload,
 ): Promise<CommandStart> {
   if (hook.target.type !== 'task') throw new TypeError('the hook has no task');
@@ -50,7 +50,7 @@ export async function startCommand(
     checkHookDefinition(definition);
     const denied = await refusalOf(ports, ref, { service, run, hook }, definition);
     if (denied !== undefined) return { refused: denied };
-    const launch = await launchOf(ref, service, definition);
+    const launch = await launchOf(ref, startedAs(service, deployment), definition);
     const environment = environmentOf(payload);
     const overrides = checkOverrides(
       { containerOverrides: containersOf(bodyOf(definition)).map(({ name }) => ({ name, environment })) },
@@ -128,7 +128,7 @@ const runAccess = (ports: EcsPorts, ref: ClusterRef, definition: TaskDefinitionR
   ...passRoles(rolesOf(definition)),
 ];
 
-/** Where the task may be: where the service's own tasks are. @throws InvalidParameterException when its definition is not for that */
+/** Where the task may be: where the deployment's own tasks are. @throws InvalidParameterException when its definition is not for that */
 async function launchOf(ref: ClusterRef, service: ServiceRecord, definition: TaskDefinitionRecord) {
   const { capacityProviderStrategy: strategy } = service;
   const own = bodyOf(definition).networkMode === 'awsvpc';

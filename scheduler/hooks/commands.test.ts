@@ -153,6 +153,18 @@ test('a role that may not, one that is not there, and a task whose exit code wou
   expect(await ofHook(bench)).toEqual([]);
 });
 
+test('a command task runs as the deployment does that waits for it, not as the service was made', async () => {
+  await using bench = await HookBench.open();
+  const { hooks } = await commands(bench, 'migrate:1');
+  const launch = { launchType: 'FARGATE' } as const;
+  await bench.change((service) => ({
+    ...service,
+    deployments: service.deployments.map((one) => ({ ...one, launch })),
+  }));
+  await bench.wait(hooks, [{}]);
+  expect((await bench.decided()).reason).toMatch(/does not support launch_type FARGATE/);
+});
+
 test('room for a task is waited for: hosts that come back in time run it', async () => {
   await using bench = await HookBench.open();
   bench.world.behaviours.set('migrate', exits(0));
