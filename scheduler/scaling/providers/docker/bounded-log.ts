@@ -14,11 +14,15 @@ export class BoundedLog {
   }
 
   write(chunk: Buffer | string): void {
-    if (this.#size > most) {
-      renameSync(this.#path, `${this.#path}.1`);
-      this.#size = 0;
+    try {
+      if (this.#size > most) {
+        renameSync(this.#path, `${this.#path}.1`);
+        this.#size = 0;
+      }
+      appendFileSync(this.#path, chunk, { mode: 0o600 });
+      this.#size += Buffer.byteLength(chunk);
+    } catch {
+      // The disk is full, say: what is told is lost, and what tells it runs on. An engine whose words nobody takes any more would end.
     }
-    appendFileSync(this.#path, chunk, { mode: 0o600 });
-    this.#size += Buffer.byteLength(chunk);
   }
 }
