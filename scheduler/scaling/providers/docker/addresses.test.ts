@@ -37,6 +37,8 @@ test('routes to machines, elsewhere and to everybody leave a range as it is', ()
   const found = [
     { dst: 'default' },
     { dst: '0.0.0.0/0' },
+    { dst: '0.0.0.0/1', dev: 'tun0' },
+    { dst: '128.0.0.0/1', dev: 'tun0' },
     { dst: '198.19.0.2', dev: 'swm1' },
     { dst: '198.18.0.0/16' },
   ];

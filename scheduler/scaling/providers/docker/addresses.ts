@@ -43,11 +43,14 @@ const isOurs = ({ dev }: Route): boolean => dev?.startsWith(linkPrefix) === true
 
 const rangeOf = (dst: string): Cidr | undefined => parseCidr(dst.includes('/') ? dst : `${dst}/32`);
 
+/** The way to everybody, in one route or, as some tunnels have it, in two halves. */
+const everybody = 1;
+
 /** Why machines cannot have the addresses of a range on a computer with these routes; undefined when they can. */
 export function overlap(range: Cidr, found: readonly Route[]): string | undefined {
   for (const route of found) {
     const known = rangeOf(route.dst ?? '');
-    if (known === undefined || known.length === 0 || isOurs(route) || !overlaps(known, range)) continue;
+    if (known === undefined || known.length <= everybody || isOurs(route) || !overlaps(known, range)) continue;
     return `this computer has a route to ${route.dst} (${route.dev ?? 'without a device'}) already, so its machines cannot have addresses of ${formatCidr(range)}: name another range in SLIPWAY_INSTANCE_PROVIDERS, such as docker range=10.213.0.0/24`;
   }
   return undefined;
