@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -93,14 +102,25 @@ describe.skipIf(lacks !== undefined)(`this computer${lacks === undefined ? '' : 
     expect((await shownLater('nsenter', inside)).stdout).toBe('from here\n');
 
     const [runner = 0] = await runners(names);
+    // What an agent mounts, its engine finds, and nobody else.
+    const pids = await vi.waitFor(() => {
+      const found = residents(names.namespace).filter((pid) => /^(?:dockerd|sleep)$/.test(nameOf(pid)));
+      expect(found).toHaveLength(2);
+      return [...found, String(runner), 'self'];
+    }, 60_000);
+    const [engine, agent, main, own] = pids.map((pid) => readlinkSync(`/proc/${pid}/ns/mnt`));
+    expect([agent, main, engine === own]).toEqual([engine, engine, false]);
     process.kill(runner, 'SIGKILL');
     await vi.waitFor(async () => expect(await runners(names)).toEqual([]), 60_000);
     const again = open(root);
-    expect(await again.list('me', over)).toEqual([{ id, owner: 'me' }]);
     // The engine that is waited for is started by this process, which a program that it waits for would hold up.
     const asking = ['-H', `unix://${names.socket}`, 'ps', '--all', '--format', '{{.Names}} {{.State}}'];
     const patient = { timeout: 120_000, interval: 500 };
-    await vi.waitFor(async () => expect((await shownLater('docker', asking)).stdout).toBe('left exited\n'), patient);
+    await vi.waitFor(async () => {
+      // As groups do: a start that fails is begun again.
+      expect(await again.list('me', over)).toEqual([{ id, owner: 'me' }]);
+      expect((await shownLater('docker', asking)).stdout).toBe('left exited\n');
+    }, patient);
     expect(await readMachine(names)).toEqual(machine);
     expect(await runners(names)).toHaveLength(1);
 
@@ -108,7 +128,7 @@ describe.skipIf(lacks !== undefined)(`this computer${lacks === undefined ? '' : 
     docker('start', 'left');
     const [next = 0] = await runners(names);
     process.kill(next, 'SIGKILL');
-    for (const pid of shown('ip', 'netns', 'pids', names.namespace).split('\n')) killEngine(pid);
+    for (const pid of residents(names.namespace)) killEngine(pid);
     expect(shown('ps', '-eo', 'args')).toContain(`sleep ${nap}`);
     await open(root).terminate(id, 'me', over);
     expect(traces(id, root)).toEqual([]);
@@ -143,10 +163,22 @@ describe.skipIf(lacks !== undefined)(`this computer${lacks === undefined ? '' : 
   });
 });
 
+/** What runs in the network of a machine. */
+const residents = (namespace: string): string[] => shown('ip', 'netns', 'pids', namespace).trim().split('\n');
+
+/** What the program of a process is called; '' when that has ended. */
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 /** Kills a process of an engine; some end with the one before. */
 function killEngine(pid: string): void {
   try {
-    if (/^(?:dockerd|containerd)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'))) process.kill(Number(pid), 'SIGKILL');
+    if (/^(?:dockerd|containerd)/.test(nameOf(pid))) process.kill(Number(pid), 'SIGKILL');
   } catch {
     // It is gone already.
   }

@@ -161,12 +161,17 @@ class DockerMachines implements InstanceProvider {
     const { agent, env } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const log = openSync(join(folder, 'machine.log'), 'a', 0o600);
-    const child = spawn(process.execPath, ['--max-semi-space-size=2', mainProgram, folder, ...agent], {
-      env: { ...env, PATH: withSystem(env['PATH']) },
-      stdio: ['ignore', log, log],
-      cwd: '/',
-      detached: true,
-    });
+    const mounts = ['--mount', '--propagation', 'slave', '--'];
+    const child = spawn(
+      'unshare',
+      [...mounts, process.execPath, '--max-semi-space-size=2', mainProgram, folder, ...agent],
+      {
+        env: { ...env, PATH: withSystem(env['PATH']) },
+        stdio: ['ignore', log, log],
+        cwd: '/',
+        detached: true,
+      },
+    );
     closeSync(log);
     child.unref();
     await new Promise((resolve, reject) => {

@@ -1,18 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BoundedLog } from './bounded-log.ts';
 import { engineConfig } from './engine-config.ts';
-import { type Names, namesOf, readMachine } from './machine.ts';
+import { namesOf, readMachine } from './machine.ts';
+import { mountsOf } from './mounts.ts';
 import { runners } from './processes.ts';
+import { must } from './programs.ts';
 import { loopbackOf, relay } from './relay.ts';
 
 // What runs a machine, outside of its network: its engine, its agent and its way to the server. `main.ts FOLDER AGENT-PROGRAM WORDS…`, until SIGTERM, or
-// until the engine ends. It outlives the server that has started it.
+// until the engine ends. It outlives the server that has started it. It is started in mounts of its own, which all that it starts shares: what an
+// agent mounts for a task, its engine finds; and they end with the last of them.
 const [folder = '', ...agent] = process.argv.slice(2);
 const names = namesOf(dirname(folder), basename(folder));
 const log = new BoundedLog(join(folder, 'machine.log'));
@@ -21,21 +23,6 @@ const say = (text: string): void => log.write(`${new Date().toISOString()} machi
 /** Between ends of an agent and its next start, and between asking it to end and ending it, in milliseconds. */
 const pause = 5_000;
 const patience = 20_000;
-
-/** Where names are asked for, by programs of this computer, is a service of its own loopback: machines ask where that does. */
-const [stub, beyondStub] = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
-
-async function nameServers(): Promise<string> {
-  const asked = (await readFile(stub, 'utf8').catch(() => '')).match(/^nameserver\s+\S+/gm) ?? [];
-  return asked.length > 0 && asked.every((line) => /\s127\./.test(line)) && existsSync(beyondStub) ? beyondStub : '';
-}
-
-/** What a program of the machine is started with: its network, and mounts of its own, which end with it. */
-async function within({ namespace }: Names): Promise<readonly string[]> {
-  const script = 'if [ -n "$1" ]; then mount --bind "$1" /etc/resolv.conf; fi; shift; exec "$@"';
-  const mounts = ['unshare', '--mount', '--propagation', 'slave', '--', 'sh', '-ec', script, 'sh', await nameServers()];
-  return ['nsenter', `--net=/run/netns/${namespace}`, '--', ...mounts];
-}
 
 function start(command: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
   const [program = '', ...words] = command;
@@ -60,7 +47,8 @@ async function run(): Promise<void> {
   await writeFile(configFile, JSON.stringify(await engineConfig(names, machine.settings['AWS_ENDPOINT_URL'])), {
     mode: 0o600,
   });
-  const inside = await within(names);
+  for (const words of await mountsOf()) await must('mount', ...words);
+  const inside = ['nsenter', `--net=/run/netns/${names.namespace}`, '--'];
   const loopback = loopbackOf(machine.settings['AWS_ENDPOINT_URL']);
   const way = loopback && (await relay(loopback, inside));
   const engine = start([...inside, 'dockerd', '--config-file', configFile], process.env);

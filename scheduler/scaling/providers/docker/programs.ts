@@ -36,7 +36,7 @@ async function isThere(program: string, path: string): Promise<boolean> {
 const execute = promisify(execFile);
 
 /** Runs a program that waits for nothing but the kernel. @returns what it printed @throws ProviderError with the last line of its complaint */
-export async function must(program: 'ip' | 'iptables', ...words: readonly string[]): Promise<string> {
+export async function must(program: 'ip' | 'iptables' | 'mount', ...words: readonly string[]): Promise<string> {
   try {
     const env = { PATH: withSystem(process.env['PATH']), LC_ALL: 'C' };
     const { stdout } = await execute(program, words, { env, timeout: 20_000, maxBuffer: 16 * 2 ** 20 });
