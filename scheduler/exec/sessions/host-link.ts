@@ -20,12 +20,16 @@ export interface HostLinkEvents {
   readonly closed: () => void;
 }
 
+/** Bytes on their way to a host, at most: it is sent fewer at a time, unless it says that it took what it does not read. */
+const mostUnread = 4 * execLimits.inputBytes;
+
 /** The server's end of the connection that a host opened for a session. */
 export class HostLink {
   readonly #ws: WebSocket;
   /** Input that the host takes now, and output that it may send, as {@link execCost} counts them. */
   #room: number = execLimits.firstInputBytes;
   #granted: number = execLimits.outputBytes;
+  #inputEnded = false;
 
   constructor(ws: WebSocket, events: HostLinkEvents) {
     this.#ws = ws;
@@ -51,25 +55,37 @@ export class HostLink {
   /** @param bytes no more than there is room for */
   input(bytes: Buffer): void {
     this.#room -= execCost(bytes.length);
+    this.#doubt();
     if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(bytes);
   }
 
+  /** However often the client says it. */
   endInput(): void {
+    if (this.#inputEnded) return;
+    this.#inputEnded = true;
     sendMessage(this.#ws, 'ExecInputEnd', {});
   }
 
   resize(size: { readonly cols: number; readonly rows: number }): void {
+    this.#doubt();
     sendMessage(this.#ws, 'ExecResize', size);
   }
 
-  /** So much output has arrived where it goes: the host may send as much more. */
+  /** So much has arrived where it goes: the host may send as much more, and no more at a time than at first. */
   grant(bytes: number): void {
-    this.#granted += bytes;
-    sendMessage(this.#ws, 'ExecCredit', { bytes });
+    // The messages of the handshake arrive as well, and were nothing that the host sent; it takes no frame that says more than all.
+    const more = Math.min(bytes, execLimits.outputBytes - this.#granted);
+    if (more <= 0) return;
+    this.#granted += more;
+    sendMessage(this.#ws, 'ExecCredit', { bytes: more });
   }
 
   close(reason: string): void {
     this.#ws.close(1000, reason);
+  }
+
+  #doubt(): void {
+    if (this.#ws.bufferedAmount > mostUnread) this.#ws.terminate();
   }
 
   #output(bytes: Buffer, { output }: HostLinkEvents): void {

@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 
 import { SteppedClock } from '../../control/testing/stepped-clock.ts';
-import { execLimits } from '../../hosts/wire/index.ts';
-import { decodeMessage, encodeMessage, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
+import { execCost, execLimits } from '../../hosts/wire/index.ts';
+import { decodeMessage, encodeMessage, flags, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
 import { execSession } from '../testing/exec-session.ts';
 import type { Recorder } from './recorder.ts';
 import { Session, type SessionPorts } from './session.ts';
@@ -36,6 +36,10 @@ class End extends EventEmitter {
     if (this.readyState !== this.OPEN) return;
     this.readyState = 3;
     this.emit('close');
+  }
+
+  terminate(): void {
+    this.close();
   }
 
   say(bytes: Buffer, isBinary: boolean): void {
@@ -67,12 +71,12 @@ function open(recorder?: Recorder, more: Partial<SessionPorts> = {}) {
     },
   );
   let sequence = 0;
-  const write = (kind: number, payload: Buffer): Buffer => {
+  const write = (kind: number, payload: Buffer, set = 0): Buffer => {
     const id = randomBytes(16);
     const message = {
       type: 'input_stream_data',
       sequence: sequence++,
-      flags: 0,
+      flags: set,
       id,
       payloadType: kind,
       payload,
@@ -90,7 +94,26 @@ function open(recorder?: Recorder, more: Partial<SessionPorts> = {}) {
       .filter((message) => message.type === 'channel_closed')
       .map(({ payload }) => (JSON.parse(payload.toString()) as { Output: string }).Output)
       .join();
-  return { session, client, host, write, tell, told, lastWords };
+  let acknowledged = 0;
+  /** The client acknowledges what it was sent. */
+  const acknowledge = (): void => {
+    const sent = told().filter(({ type }) => type === 'output_stream_data');
+    for (const { sequence: number } of sent.slice(acknowledged)) {
+      const payload = json({ AcknowledgedMessageSequenceNumber: number });
+      const id = randomBytes(16);
+      client.say(encodeMessage({ type: 'acknowledge', sequence: 0, flags: 3, id, payloadType: 0, payload }, 0), true);
+    }
+    acknowledged = sent.length;
+  };
+  /** What the host was told of a kind. */
+  const ordered = (kind: string): { readonly bytes: number }[] =>
+    host.sent.flatMap((frame) => {
+      if (typeof frame !== 'string') return [];
+      const { type, message } = JSON.parse(frame) as { type: string; message: { bytes: number } };
+      return type === kind ? [message] : [];
+    });
+  const granted = (): number[] => ordered('ExecCredit').map(({ bytes }) => bytes);
+  return { session, client, host, write, tell, told, lastWords, acknowledge, ordered, granted };
 }
 
 describe('a session', () => {
@@ -147,25 +170,9 @@ describe('a session', () => {
   });
 
   test('says to the host that output has arrived when that is worth a frame', async () => {
-    const { session, client, host, write, told } = open();
+    const { session, client, host, write, acknowledge, granted } = open();
     const run = session.run(new AbortController().signal);
     write(payloadType.handshakeResponse, json({}));
-    let acknowledged = 0;
-    const acknowledge = (): void => {
-      const sent = told().filter(({ type }) => type === 'output_stream_data');
-      for (const { sequence } of sent.slice(acknowledged)) {
-        const payload = json({ AcknowledgedMessageSequenceNumber: sequence });
-        const id = randomBytes(16);
-        client.say(encodeMessage({ type: 'acknowledge', sequence: 0, flags: 3, id, payloadType: 0, payload }, 0), true);
-      }
-      acknowledged = sent.length;
-    };
-    const granted = (): number[] =>
-      host.sent.flatMap((frame) => {
-        const said =
-          typeof frame === 'string' ? (JSON.parse(frame) as { type: string; message: { bytes: number } }) : undefined;
-        return said?.type === 'ExecCredit' ? [said.message.bytes] : [];
-      });
     for (let keys = 0; keys < 100; keys++) host.say(Buffer.of(1, 120), true);
     acknowledge();
     expect(granted()).toEqual([]);
@@ -177,6 +184,55 @@ describe('a session', () => {
     const sum = granted().reduce((all, bytes) => all + bytes, 0);
     expect(sum).toBeGreaterThan((more - 1) * execLimits.chunkBytes);
     expect(host.readyState).toBe(1);
+    client.close();
+    await run;
+  });
+
+  test('lets a host go on after a log that was full until all that it may send had arrived', async () => {
+    const log = { isFull: true, drained: (): void => undefined };
+    const recorder: Recorder = Object.assign(log, {
+      write: () => undefined,
+      failure: new Promise<string>(() => undefined),
+      end: async () => undefined,
+    });
+    const { session, client, host, write, acknowledge, granted } = open(recorder);
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    for (let room: number = execLimits.outputBytes; room > 0;) {
+      const bytes = Math.min(execLimits.chunkBytes, room - execCost(0));
+      host.say(Buffer.alloc(bytes + 1, 1), true);
+      room -= execCost(bytes);
+    }
+    acknowledge();
+    expect(granted()).toEqual([]);
+    log.isFull = false;
+    log.drained();
+    // One credit is of no more than that (`execOrder`): the host would take no other.
+    expect(granted()).toEqual([execLimits.outputBytes]);
+    expect(host.readyState).toBe(1);
+    client.close();
+    await run;
+  });
+
+  test('keeps nothing for a host that says that it took input, and reads none', async () => {
+    const { session, host, write, lastWords } = open();
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    write(payloadType.output, Buffer.alloc(mostPayload));
+    expect(host.readyState).toBe(1);
+    host.bufferedAmount = 64 * 1024 * 1024;
+    write(payloadType.output, Buffer.alloc(mostPayload));
+    await run;
+    expect(host.sent.filter((frame) => typeof frame !== 'string')).toHaveLength(1);
+    expect(lastWords()).toBe('The connection to the host of the task was lost.');
+  });
+
+  test('tells the host once that there is no more input', async () => {
+    const { session, client, write, ordered } = open();
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    for (let times = 0; times < 100; times++) write(payloadType.output, Buffer.alloc(0), flags.last);
+    expect(ordered('ExecInputEnd')).toHaveLength(1);
     client.close();
     await run;
   });
