@@ -26,6 +26,11 @@ export interface ExecSessionPorts {
   readonly user: (start: ExecStart) => string;
 }
 
+interface Size {
+  readonly cols: number;
+  readonly rows: number;
+}
+
 /**
  * One session: a command in a container, and the connection to the server that has its client. Neither side sends more than the other
  * has given it room for; when the connection ends, the command does.
@@ -36,7 +41,10 @@ export class ExecSession {
   readonly #ended = new AbortController();
   #began = false;
   #process: ExecProcess | undefined;
-  #size: { readonly cols: number; readonly rows: number } | undefined;
+  /** The newest size that was asked for, and the one that the terminal was given last. */
+  #size: Size | undefined;
+  #given: Size | undefined;
+  #resizing = false;
   /** Input that the command has not taken, as {@link execCost} counts it. */
   #waiting = 0;
   /** What it has taken, and the server was not told of. */
@@ -112,9 +120,10 @@ export class ExecSession {
         return this.#start(order.message).catch((error: unknown) => this.#refuse(error));
       case 'ExecResize':
         this.#size = order.message;
-        this.#process?.resize(order.message.cols, order.message.rows).catch(() => undefined);
+        this.#resize();
         return undefined;
       case 'ExecInputEnd':
+        if (this.#inputEnded) return undefined;
         this.#inputEnded = true;
         this.#write(async (process) => process.endInput());
         return undefined;
@@ -141,9 +150,12 @@ export class ExecSession {
     const { engine, refusal, user, log } = this.#ports;
     const why = refusal(start);
     if (why !== undefined) throw new Error(why);
-    const process = await engine.start({ ...start, ...this.#size }, user(start));
+    const size = this.#size;
+    const process = await engine.start({ ...start, ...size }, user(start));
     this.#process = process;
     if (this.#ended.signal.aborted) return this.#kill();
+    this.#given = size;
+    this.#resize();
     log.info(
       { session: start.sessionId, task: start.taskArn, container: start.containerName },
       'a command of ECS Exec runs in a container',
@@ -153,6 +165,20 @@ export class ExecSession {
     for await (const { stream, bytes } of process.output) await this.#output(stream, bytes);
     if (this.#ended.signal.aborted) return;
     sendMessage(this.#ws, 'ExecExit', { code: await process.exitCode() });
+  }
+
+  /** Gives the terminal the newest size, one call after the other: clients may say many, also while the command is being started. */
+  #resize(): void {
+    const size = this.#size;
+    const process = this.#process;
+    if (process === undefined || size === undefined || size === this.#given || this.#resizing) return;
+    this.#resizing = true;
+    this.#given = size;
+    const goOn = (): void => {
+      this.#resizing = false;
+      this.#resize();
+    };
+    process.resize(size.cols, size.rows).then(goOn, goOn);
   }
 
   async #output(stream: number, bytes: Buffer): Promise<void> {
