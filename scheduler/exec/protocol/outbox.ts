@@ -1,15 +1,18 @@
-/** Milliseconds until a message that was not acknowledged is sent again: at first, at least, and at most. */
+/** Milliseconds until a message that was not acknowledged is sent again: at first, at least; and at most, of a peer that was not slower before. */
 const firstWait = 300;
 const longestWait = 3_000;
+/** The same of one that was. */
+const slowestWait = 10_000;
 /** Messages that are sent again at a time: those that hold up the others. */
 const atOnce = 8;
 
 interface Sent {
   readonly frame: Buffer;
   readonly bytes: number;
+  readonly firstAt: number;
+  /** When it was sent the last time. */
   sentAt: number;
   wait: number;
-  again: boolean;
 }
 
 export interface OutboxPorts {
@@ -28,15 +31,18 @@ export class Outbox {
   #next = 0;
   #bytes = 0;
   #heardAt: number;
+  /** When the oldest message that was on its way was acknowledged. */
+  #wentOnAt: number;
   /** How long acknowledgements take, and by how much that varies (RFC 6298, section 2). Milliseconds; none before the first one. */
   #usual: number | undefined;
   #varies = 0;
-  /** What the last message waited that had to be sent twice; it counts until one is acknowledged at once. */
+  /** How long the last message took that was sent twice; it counts until one is acknowledged that was sent once. */
   #backedOff = 0;
 
   constructor(ports: OutboxPorts) {
     this.#ports = ports;
     this.#heardAt = ports.now();
+    this.#wentOnAt = this.#heardAt;
   }
 
   /** Bytes of payloads that are on their way. */
@@ -63,7 +69,7 @@ export class Outbox {
     const now = this.#ports.now();
     if (this.#sent.size === 0) this.#heardAt = now;
     const sequence = this.#next++;
-    const sent = { frame: frame(sequence), bytes, sentAt: now, wait: this.#firstWait, again: false };
+    const sent = { frame: frame(sequence), bytes, firstAt: now, sentAt: now, wait: this.#firstWait };
     this.#sent.set(sequence, sent);
     this.#bytes += bytes;
     this.#ports.transmit(sent.frame);
@@ -73,31 +79,33 @@ export class Outbox {
   acknowledged(sequence: number): void {
     const sent = this.#sent.get(sequence);
     if (sent === undefined) return;
-    this.#heardAt = this.#ports.now();
-    // Of one that was sent twice nobody knows which was acknowledged (RFC 6298, section 3).
-    if (sent.again) this.#backedOff = sent.wait;
-    else this.#took(this.#heardAt - sent.sentAt);
+    const now = this.#ports.now();
+    const [oldest] = this.#sent.keys();
+    this.#heardAt = now;
+    if (sequence === oldest) this.#wentOnAt = now;
+    // Of one that was sent twice nobody knows which was acknowledged (RFC 6298, section 3): it took no longer than since the first time.
+    if (sent.sentAt > sent.firstAt) this.#backedOff = Math.max(sent.wait, now - sent.firstAt);
+    else this.#took(now - sent.firstAt);
     this.#sent.delete(sequence);
     this.#bytes -= sent.bytes;
   }
 
-  /** Sends the oldest messages again that have waited long enough. */
+  /** Sends the oldest messages again that have waited long enough, since they were sent and since it went on: a slow link may have them still. */
   again(): void {
     const now = this.#ports.now();
     let left = atOnce;
     for (const sent of this.#sent.values()) {
       if (left-- === 0) return;
-      if (now - sent.sentAt < sent.wait) continue;
+      if (now - Math.max(sent.sentAt, this.#wentOnAt) < sent.wait) continue;
       sent.sentAt = now;
-      sent.again = true;
-      sent.wait = Math.min(sent.wait * 2, longestWait);
+      sent.wait = Math.max(sent.wait, Math.min(sent.wait * 2, longestWait));
       this.#ports.transmit(sent.frame);
     }
   }
 
   /** A busy peer is slow with every message: to send each again would make it slower. */
   get #firstWait(): number {
-    return Math.min(Math.max(firstWait, this.#backedOff, (this.#usual ?? 0) + 4 * this.#varies), longestWait);
+    return Math.min(Math.max(firstWait, this.#backedOff, (this.#usual ?? 0) + 4 * this.#varies), slowestWait);
   }
 
   #took(time: number): void {

@@ -92,6 +92,12 @@ async function pass(clock: SteppedClock, ms: number): Promise<void> {
   await new Promise(setImmediate);
 }
 
+const acknowledgement = (sequence: number): Buffer => {
+  const payload = json({ AcknowledgedMessageSequenceNumber: sequence });
+  const id = randomBytes(16);
+  return encodeMessage({ type: 'acknowledge', sequence: 0, flags: 3, id, payloadType: 0, payload }, 0);
+};
+
 /** A server's side of which nobody hears. */
 const serverSide = (clock: Clock, more: Partial<StreamPorts>): ReliableStream =>
   new ReliableStream({
@@ -213,12 +219,36 @@ describe('a stream over a connection on which messages and acknowledgements are 
     for (let sequence = 0; sequence < 20; sequence++) {
       stream.send(payloadType.output, Buffer.from('x'));
       for (let step = 0; step < 10; step++) await pass(clock, 100);
-      const payload = json({ AcknowledgedMessageSequenceNumber: sequence });
-      const id = randomBytes(16);
-      stream.receive(encodeMessage({ type: 'acknowledge', sequence: 0, flags: 3, id, payloadType: 0, payload }, 0));
+      stream.receive(acknowledgement(sequence));
     }
     expect(stream.isDrained).toBe(true);
     expect(sent).toBeLessThan(25);
+    over.abort();
+    await run;
+  });
+
+  test('a slow link is not filled with messages that it has already', async () => {
+    const clock = new SteppedClock();
+    const link: Buffer[] = [];
+    let sent = 0;
+    const transmit = (frame: Buffer): void => {
+      sent += 1;
+      link.push(frame);
+    };
+    const stream = serverSide(clock, { transmit });
+    const over = new AbortController();
+    const run = stream.run(over.signal);
+    const [messages, window] = [300, 16];
+    let begun = 0;
+    // One message in half a second comes through it, and so does each that is sent again.
+    for (let step = 0; step < 20 * messages && (begun < messages || !stream.isDrained); step++) {
+      for (; begun < messages && stream.messages < window; begun++) stream.send(payloadType.output, Buffer.from('x'));
+      await pass(clock, 100);
+      const frame = step % 5 === 0 ? link.shift() : undefined;
+      if (frame !== undefined) stream.receive(acknowledgement(decodeMessage(frame).sequence));
+    }
+    expect(stream.isDrained).toBe(true);
+    expect(sent).toBeLessThan(2 * messages);
     over.abort();
     await run;
   });
