@@ -162,4 +162,12 @@ describe('what a session shows', () => {
     expect(await broken.failure).toBe('no more');
     await expect(LogRecorder.begin({ clock: hurried, ship }, 'begin')).rejects.toThrow('no more');
   });
+
+  test('waits also when its lines are short: each takes more memory than it has characters', async () => {
+    const recorder = await LogRecorder.begin({ clock: hurried, ship: () => Promise.resolve() }, 'begin');
+    for (let line = 0; line < 20_000; line++) recorder.write(Buffer.from('y\n'));
+    expect(recorder.isFull).toBe(true);
+    await recorder.end();
+    expect(recorder.isFull).toBe(false);
+  });
 });

@@ -19,8 +19,10 @@ export interface Recorder {
   end(): Promise<void>;
 }
 
-/** Bytes that wait, at most; characters of an event; events of one shipment. */
+/** What waits, at most, as {@link costOf} counts it; characters of an event; events of one shipment. */
 const most = { waiting: 1024 * 1024, event: 64 * 1024, events: 1_000 } as const;
+/** Characters, and what an event takes besides, however short it is. */
+const costOf = ({ message }: NewLogEvent): number => message.length + 64;
 /** How often what was written is stored, and how long it is tried again: what stands first, and all else. Milliseconds. */
 const timing = { every: 1_000, first: 10_000, patience: 60_000 } as const;
 
@@ -87,9 +89,9 @@ export class LogRecorder implements Recorder {
   #event(text: string): void {
     const timestamp = this.#ports.clock.now();
     for (let from = 0; from < text.length; from += most.event) {
-      const message = text.slice(from, from + most.event);
-      this.#events.push({ timestamp, message });
-      this.#waiting += message.length;
+      const event: NewLogEvent = { timestamp, message: text.slice(from, from + most.event) };
+      this.#events.push(event);
+      this.#waiting += costOf(event);
     }
   }
 
@@ -132,7 +134,7 @@ export class LogRecorder implements Recorder {
     }
     this.#next += events.length;
     const wasFull = this.isFull;
-    for (const { message } of events) this.#waiting -= message.length;
+    for (const event of events) this.#waiting -= costOf(event);
     if (wasFull && !this.isFull) this.drained();
     return undefined;
   }
