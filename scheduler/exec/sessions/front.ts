@@ -23,6 +23,8 @@ const dataChannelPath = '/exec/ws';
 const opening = { bytes: 4096, patience: 10_000 } as const;
 /** Milliseconds that a client has to take what it is told last. */
 const lastWords = 2_000;
+/** What a client is told while nobody can tell whether it may have its session. */
+const unknownRight = 'It is not known at present whether you may run commands in this task; try again.';
 /** Sessions that one process carries. */
 const mostSessions = 512;
 
@@ -171,7 +173,10 @@ export class ExecFront {
     let recorder: Recorder | undefined;
     try {
       // Since it was asked for, a minute may have gone by.
-      const why = await refusal(this.#ports, { ref, session, call });
+      const why = await refusal(this.#ports, { ref, session, call }).catch((cause: unknown) => {
+        // What is wrong with the store is not for clients.
+        throw new Error(unknownRight, { cause });
+      });
       if (why !== undefined) throw new Error(why);
       recorder = await this.#ports.record(ref, session, call);
       host = await this.meetings.wait(sessionId, session.instanceId, hostPatience, either);
