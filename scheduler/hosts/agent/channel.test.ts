@@ -12,6 +12,38 @@ import { resolveOptions } from './options.ts';
 /** A text frame of a server (RFC 6455, 5.2). */
 const frame = (text: string): Buffer => Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)]);
 
+/** An agent of a control plane on a port of this machine. */
+const agentOf = (port: number) =>
+  resolveOptions(
+    {
+      endpoint: `http://127.0.0.1:${port}`,
+      region: 'us-east-1',
+      credentials: () => Promise.resolve({ accessKeyId: 'AKIA', secretAccessKey: 'secret' }),
+      dataDir: '/nowhere',
+      log: silent,
+    },
+    () => 'secret',
+  );
+
+test('who is refused a connection knows by what, and with which status', async () => {
+  const body = JSON.stringify({ __type: 'ThrottlingException', message: 'slow down' });
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () =>
+      socket.end(
+        `HTTP/1.1 429 Too Many Requests\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      ),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const dial = signedDial(agentOf(port), () => 'secret');
+  const refused = dial(new URL(`ws://127.0.0.1:${port}/ws`), new AbortController().signal);
+  await expect(refused).rejects.toMatchObject({ name: 'UpgradeRefused', code: 'ThrottlingException', status: 429 });
+  server.close();
+}, 60_000);
+
 test('what the control plane says in one packet with its answer to the upgrade is heard', async () => {
   const server = createServer((socket) => {
     let request = '';
@@ -29,16 +61,7 @@ test('what the control plane says in one packet with its answer to the upgrade i
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const options = resolveOptions(
-    {
-      endpoint: `http://127.0.0.1:${port}`,
-      region: 'us-east-1',
-      credentials: () => Promise.resolve({ accessKeyId: 'AKIA', secretAccessKey: 'secret' }),
-      dataDir: '/nowhere',
-      log: silent,
-    },
-    () => 'secret',
-  );
+  const options = agentOf(port);
   const heard: string[] = [];
   const channel = new Channel({
     name: 'control',

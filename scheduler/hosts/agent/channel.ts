@@ -19,9 +19,12 @@ export class UpgradeRefused extends Error {
   override readonly name = 'UpgradeRefused';
   /** `InactiveInstanceException`, … */
   readonly code: string;
-  constructor(code: string, message: string) {
+  /** Of the answer; default: 400. */
+  readonly status: number;
+  constructor(code: string, message: string, status = 400) {
     super(message);
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -164,6 +167,7 @@ function opened(ws: WebSocket): Promise<void> {
 }
 
 async function readRefusal(response: IncomingMessage): Promise<Error> {
+  const { statusCode: status = 0 } = response;
   let body = '';
   for await (const chunk of response) {
     body += String(chunk);
@@ -174,9 +178,9 @@ async function readRefusal(response: IncomingMessage): Promise<Error> {
     const type = parsed['__type'];
     const [code, message] =
       typeof type === 'string' ? [type, parsed['message']] : (Object.entries(parsed)[0] ?? ['', undefined]);
-    return new UpgradeRefused(code, `${code}: ${String(message)}`);
+    return new UpgradeRefused(code, `${code}: ${String(message)}`, status);
   } catch {
-    return new UpgradeRefused('', `the upgrade was answered with status ${response.statusCode ?? 0}`);
+    return new UpgradeRefused('', `the upgrade was answered with status ${status}`, status);
   }
 }
 

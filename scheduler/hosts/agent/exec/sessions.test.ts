@@ -78,7 +78,9 @@ test('servers that have not the client, or cannot be reached, are asked until it
   const answers: Error[] = [
     new UpgradeRefused('SessionNotHereException', 'not here'),
     new Error('connect ECONNREFUSED'),
-    new UpgradeRefused('', 'the upgrade was answered with status 503'),
+    new UpgradeRefused('', 'the upgrade was answered with status 503', 503),
+    new UpgradeRefused('ServerException', 'the store is away', 500),
+    new UpgradeRefused('ThrottlingException', 'slow down', 429),
   ];
   const of = host('free', () => {
     const answer = answers.shift();

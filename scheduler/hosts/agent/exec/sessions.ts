@@ -75,7 +75,7 @@ export class ExecSessions {
 
   /**
    * Opens the connection. Behind one address there may be several servers, and one of them has the client: who has not says so, and
-   * is asked again, until it is another one; so is one that could not be reached, or something else than a server that answers for it.
+   * is asked again, until it is another one; so is one that could not be reached or is in trouble, or something else than a server that answers for it.
    */
   async #connect(sessionId: string): Promise<WebSocket | undefined> {
     const { dial, url, clock, random } = this.#ports;
@@ -85,8 +85,7 @@ export class ExecSessions {
       try {
         return await dial(await url(sessionId), signal);
       } catch (error) {
-        const refused = error instanceof UpgradeRefused && !['SessionNotHereException', ''].includes(error.code);
-        if (refused || signal.aborted || clock.monotonic() > until) throw error;
+        if (isRefusal(error) || signal.aborted || clock.monotonic() > until) throw error;
       }
       await clock.sleep(wait * (0.5 + random()), signal).catch(() => undefined);
     }
@@ -117,3 +116,10 @@ export class ExecSessions {
     return undefined;
   }
 }
+
+/** Whether a server that has the client, or any other one, says that this host gets no connection for the session. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof UpgradeRefused &&
+  !['SessionNotHereException', ''].includes(error.code) &&
+  error.status < 500 &&
+  error.status !== 429;
