@@ -3,7 +3,6 @@ import { ecs } from './aws.ts';
 import { further } from './logs.tsx';
 import { readServices } from './overview-data.ts';
 import { readRepository } from './repositories-data.ts';
-import { rollbackOf } from './rollback.ts';
 
 /** What the server is asked with, and what it answers next. */
 let asked: { readonly target: string; readonly input: Record<string, unknown> }[];
@@ -103,24 +102,6 @@ test('who may not see the services sees images all the same; without an answer n
   });
   answers = [repository, says({ imageDetails: [] })];
   await expect(readRepository('web', signal)).rejects.toMatchObject({ code: 'NoAnswer' });
-});
-
-test('a deployment is taken back only while none has followed it; one that shifts traffic is named to the server', async () => {
-  const shown = {
-    serviceDeploymentArn: 'arn:aws:ecs:us-east-1:000000000000:service-deployment/default/web/first',
-    serviceArn: 'arn:aws:ecs:us-east-1:000000000000:service/default/web',
-    clusterArn: 'arn:aws:ecs:us-east-1:000000000000:cluster/default',
-  };
-  const current = (currentServiceDeployment?: string) => says({ services: [{ currentServiceDeployment }] });
-  answers = [current('another'), current(), current(shown.serviceDeploymentArn), says({}), says({})];
-  const rolling = rollbackOf(shown, 'web:1');
-  for (let i = 0; i < 2; i++) await expect(rolling?.act()).rejects.toMatchObject({ code: 'ConflictException' });
-  expect(asked.map(({ target }) => target.split('.')[1])).toEqual(['DescribeServices', 'DescribeServices']);
-  await rolling?.act();
-  expect(asked.at(-1)?.input).toEqual({ cluster: 'default', service: 'web', taskDefinition: 'web:1' });
-  await rollbackOf({ ...shown, lifecycleStage: 'BAKE_TIME' }, undefined)?.act();
-  expect(asked.at(-1)?.input).toEqual({ serviceDeploymentArn: shown.serviceDeploymentArn, stopType: 'ROLLBACK' });
-  expect([rollbackOf(shown, undefined), asked.length]).toEqual([undefined, 5]);
 });
 
 test('a search goes on where the last look ended, and what was searched is not searched again', async () => {

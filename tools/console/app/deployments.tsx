@@ -8,7 +8,6 @@ import { useMay } from './live.ts';
 import { Ago, Button, Empty, Panel, Plain, Status } from './parts.tsx';
 import { Progress } from './progress.tsx';
 import { RevisionDifference } from './revision-difference.tsx';
-import { type Rollback, rollbackOf } from './rollback.ts';
 import type { History, ServiceData } from './service-data.ts';
 import type { ServiceDeployment } from './types.ts';
 
@@ -95,10 +94,8 @@ function Past({
   );
 }
 
-/** What is asked, with what an answer does: what the page shows of it since changes neither. */
-type Question =
-  | { readonly kind: 'continue'; readonly hookId: string }
-  | { readonly kind: 'rollback'; readonly back: Rollback };
+/** What is asked, with what an answer is about: what the page shows of it since changes neither. */
+type Question = { readonly kind: 'continue'; readonly hookId: string } | { readonly kind: 'rollback' };
 
 interface CurrentProps {
   readonly deployment: ServiceDeployment;
@@ -124,9 +121,10 @@ function Current(props: CurrentProps): JSX.Element {
   const hookId = waiting[0]?.hookId;
   const decidable = deployment.status === 'IN_PROGRESS' || deployment.status === 'PENDING';
   const [from, to] = [definitionOf.get(sourceServiceRevisions[0]?.arn ?? ''), definitionOf.get(target?.arn ?? '')];
-  const back = rollbackOf(deployment, from === to ? undefined : from);
-  const mayStop = useMay(decidable && back !== undefined ? `stop ${serviceDeploymentArn}` : undefined, () =>
-    back === undefined ? Promise.resolve(false) : back.may(),
+  const stop = { serviceDeploymentArn, stopType: 'ROLLBACK' } as const;
+  const mayStop = useMay(
+    decidable && sourceServiceRevisions.length > 0 ? `stop ${serviceDeploymentArn}` : undefined,
+    () => ecs.may('StopServiceDeployment', stop),
   );
   const goOn = { serviceDeploymentArn, hookId, action: 'CONTINUE' } as const;
   const mayContinue = useMay(hookId === undefined ? undefined : `continue ${serviceDeploymentArn} ${hookId}`, () =>
@@ -178,8 +176,8 @@ function Current(props: CurrentProps): JSX.Element {
               Approve and go on
             </Button>
           ) : null}
-          {mayStop && back !== undefined ? (
-            <Button kind="danger" onClick={() => setQuestion({ kind: 'rollback', back })}>
+          {mayStop ? (
+            <Button kind="danger" onClick={() => setQuestion({ kind: 'rollback' })}>
               Roll back
             </Button>
           ) : null}
@@ -194,7 +192,7 @@ function Current(props: CurrentProps): JSX.Element {
             question.kind === 'rollback' ? 'The service goes back to what it ran before.' : 'The deployment goes on.'
           }
           act={async () => {
-            if (question.kind === 'rollback') await question.back.act();
+            if (question.kind === 'rollback') await ecs('StopServiceDeployment', stop);
             else await ecs('ContinueServiceDeployment', { ...goOn, hookId: question.hookId });
             again();
           }}
