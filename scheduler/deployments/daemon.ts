@@ -2,6 +2,7 @@ import { lowerBound, tasksPerPass } from './bounds.ts';
 import type { Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import type { Pass } from './pass.ts';
+import { isStalled } from './shift-state.ts';
 import type { Strategy } from './strategy.ts';
 
 /**
@@ -17,7 +18,7 @@ export function keepDaemons(pass: Pass): void {
 
   const primary = pass.primary();
   const census = pass.census();
-  const mayStart = primary !== undefined && primary.rolloutState !== 'FAILED';
+  const mayStart = primary !== undefined && !isStalled(primary);
   const until = primary?.startNotBefore;
   pass.wake(until);
   const waits = until !== undefined && until > pass.now;

@@ -71,9 +71,17 @@ test('a rollback to a revision whose image is gone is FAILED after ten minutes, 
       /the rollback to it cannot be finished\. \d+ tasks in a row failed to start; the last: .*CannotPullContainerError: no.* \(rollback of .*stopped by somebody\)/,
     ) as string,
   });
-  const plan = world.pass();
-  expect(plan.starts).toEqual([]);
-  expect(world.events.filter((one) => one.includes('the rollback cannot be finished'))).toHaveLength(1);
+  const told = (): number => world.events.filter((one) => one.includes('the rollback cannot be finished')).length;
+  expect(told()).toBe(1);
+  // Nobody may be there to deploy when the registry comes back: it is tried on, ever more slowly, and that is no second verdict.
+  const failures = world.primary().startFailures ?? 0;
+  play(world, 1000);
+  expect(world.primary().startFailures).toBeGreaterThan(failures);
+  expect(world.primary().startFailures).toBeLessThan(failures + 30);
+  world.revisions[0] = good;
+  play(world, 1000);
+  expect(world.live().filter(({ lastStatus }) => lastStatus === 'RUNNING')).toHaveLength(world.service.desiredCount);
+  expect([verdictOf(world.service)?.verdict, told()]).toEqual(['failed', 1]);
   world.deploy(good);
   world.calm();
   expect(verdictOf(world.service)?.verdict).toBe('succeeded');
@@ -86,6 +94,7 @@ test('one whose revision is gone is FAILED at once', () => {
   play(world, 3);
   expect(world.primary()).toMatchObject({ id: old, rolloutState: 'FAILED' });
   expect(verdictOf(world.service)?.evidence).toContain('does not exist any more.');
+  expect(world.pass().starts).toEqual([]);
 });
 
 test('a registry that comes back, and pulls that take long, are waited for', () => {

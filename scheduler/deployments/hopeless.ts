@@ -31,7 +31,10 @@ export function hopelessness(pass: Pass, deploymentId: string): string | undefin
   return `${startFailures} tasks in a row failed to start; the last: ${lastFailure}`;
 }
 
-/** Ends a rollback that can never be finished: FAILED, with the evidence; what runs goes on, and nothing more is started until the next deployment. */
+/**
+ * Ends a rollback that can never be finished: FAILED, with the evidence. What runs goes on, and where the revision is still there its tasks
+ * are tried at the pace of failures: a registry that comes back later brings the service back, though the verdict stays.
+ */
 export function judgeRollback(pass: Pass): void {
   const primary = pass.primary();
   if (primary?.rolloutState !== 'IN_PROGRESS' || primary.cause.kind !== 'rollback') return;
@@ -44,6 +47,7 @@ export function judgeRollback(pass: Pass): void {
     rolloutState: 'FAILED',
     rolloutStateReason: `ECS deployment ${primary.id} failed: the rollback to it cannot be finished. ${why} (${detail})`,
     unplaceable: undefined,
+    ...(pass.state.blocked.get(primary.id)?.code === missingDefinition ? {} : { triesOn: true as const }),
   });
   pass.voice.say(eventTexts.failed(primary.id, `the rollback cannot be finished: ${why}`));
   pass.decisions.push({ what: 'deployment-failed', deploymentId: primary.id, why });

@@ -7,7 +7,7 @@ import { eventTexts } from './events.ts';
 import { describeEnd, judge } from './failures.ts';
 import { healthDue, healthyAt, isUnhealthy } from './health.ts';
 import type { Pass } from './pass.ts';
-import { isGivenUp } from './shift-state.ts';
+import { isGivenUp, isStalled } from './shift-state.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
 
 /**
@@ -86,7 +86,7 @@ function backOff(pass: Pass, deployment: DeploymentRecord): void {
     if (slow > 0) pass.voice.sayStanding('impaired', eventTexts.impaired);
     else if (deployment.startFailures === undefined) pass.voice.resolve('impaired');
   }
-  if (deployment.rolloutState === 'FAILED' || deployment.lastFailureAt !== pass.now) return;
+  if (isStalled(deployment) || deployment.lastFailureAt !== pass.now) return;
   const delay = Math.max(slow, crashDelay(deployment.crashes ?? 0, desired));
   if (delay === 0) return;
   pass.change(deployment.id, { startNotBefore: pass.now + delay });

@@ -7,6 +7,7 @@ import { interruption } from './interrupt.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf, tasksOn } from './providers.ts';
 import { rebalance } from './rebalancing.ts';
+import { isStalled } from './shift-state.ts';
 import type { Strategy } from './strategy.ts';
 import { countUnhealthy, stopUnhealthy } from './targets.ts';
 import { startedAs } from './task-sets.ts';
@@ -22,7 +23,7 @@ export function roll(pass: Pass): void {
   const beside = rebalance(pass);
   const census = pass.census();
   pass.leaving = census.outgoing.map(({ task }) => task.id);
-  const stalled = primary === undefined || primary.rolloutState === 'FAILED';
+  const stalled = primary === undefined || isStalled(primary);
   tell(pass, [
     new Step(pass, primary, census, { stalled, restores: true, desired: pass.service.desiredCount + beside }).run(),
   ]);

@@ -29,10 +29,14 @@ export function shiftingOf({
 export const sourceOf = (deployments: readonly DeploymentRecord[]): DeploymentRecord | undefined =>
   newestCompleted(deployments.filter(({ status }) => status !== 'PRIMARY'));
 
-/** Whether what the deployment's tasks do counts no more: it is FAILED, or gives traffic back to be so. */
-export const isGivenUp = ({ status, rolloutState, cause, shifting }: DeploymentRecord): boolean =>
-  rolloutState === 'FAILED' ||
-  (status === 'PRIMARY' &&
-    rolloutState === 'IN_PROGRESS' &&
-    cause.kind !== 'rollback' &&
-    shifting?.rollback !== undefined);
+/** Whether no task of the deployment is started any more, whatever ends. */
+export const isStalled = ({ rolloutState, triesOn }: DeploymentRecord): boolean =>
+  rolloutState === 'FAILED' && triesOn !== true;
+
+/** Whether what the deployment's tasks do counts no more: it is FAILED for good, or gives traffic back to be so. */
+export const isGivenUp = (deployment: DeploymentRecord): boolean =>
+  isStalled(deployment) ||
+  (deployment.status === 'PRIMARY' &&
+    deployment.rolloutState === 'IN_PROGRESS' &&
+    deployment.cause.kind !== 'rollback' &&
+    deployment.shifting?.rollback !== undefined);

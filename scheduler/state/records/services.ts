@@ -77,6 +77,8 @@ export interface DeploymentRecord {
   readonly taskDefinition: string;
   readonly rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
   readonly rolloutStateReason: string;
+  /** FAILED, and its tasks are tried all the same: it is what is gone back to, and nothing else will run the service. */
+  readonly triesOn?: true;
   /** Consecutive tasks of this deployment that never became running or were stopped for their health. */
   readonly failedTasks: number;
   /** Whether a task of it has ever been RUNNING (second stage of the circuit breaker). */
