@@ -14,10 +14,18 @@ import { answerWithin, type FromProcess, type FromSupervisor, type Listens, type
 
 const tell = (message: FromProcess): void => void process.send?.(message);
 
+/**
+ * As a kill would. An exit waits for every thread, and one of them may wait for the disk or for the lock of the records: as long as this
+ * process holds the port, the server that is started in its place finds it taken.
+ */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 /** Says that this process listens, lets the supervisor read its metrics, and ends with the supervisor, however that ends. */
 export function joinSupervisor(metrics: SharedMetrics, listens: Listens): void {
-  process.on('disconnect', () => process.exit(1));
-  if (!process.connected) process.exit(1);
+  process.on('disconnect', endAtOnce);
+  if (!process.connected) endAtOnce();
   process.on('message', (message: FromSupervisor) => {
     if (message.type !== 'metrics?') return;
     void metrics
