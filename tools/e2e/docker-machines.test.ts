@@ -37,7 +37,8 @@ afterAll(async () => {
   await server.stop();
   // Of a test that failed.
   const range = { base: 0, length: 32 };
-  const left = dockerProvider({ name: 'here', folder: machines, range, most: 1, agent: [], env: {} });
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const left = dockerProvider({ name: 'here', folder: machines, range, most: 1, agent: [], env: {}, log });
   for (const id of made()) await left.terminate(id, '', new AbortController().signal);
   await stage[Symbol.asyncDispose]();
 });
