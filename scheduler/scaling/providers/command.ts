@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process';
 import { z } from 'zod';
 
-import { type InstanceProvider, machineId, type ProvidedMachine, ProviderError, readable } from './instance-provider.ts';
+import {
+  type InstanceProvider,
+  machineId,
+  type ProvidedMachine,
+  ProviderError,
+  readable,
+} from './instance-provider.ts';
 
 export interface CommandProviderOptions {
   /** As groups name it. */
