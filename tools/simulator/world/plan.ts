@@ -120,6 +120,9 @@ export interface Plan {
   readonly groups: boolean;
 }
 
+/** Kinds of days, each an option of `main.ts`; no seed has any by itself, so that those that there are stay as they are. */
+export const dayKinds = ['shifts', 'sets', 'zones', 'alarms', 'groups'] as const;
+
 /** How large and how bad plans are. */
 export interface PlanOptions {
   /** Milliseconds; by default one of {@link durations}. */
