@@ -1,22 +1,11 @@
 import { expect, test } from 'vitest';
 
-import type { ServiceLoadBalancer } from '../state/index.ts';
-
 import { verdictOf } from './index.ts';
+import { balancer } from './testing/shifting.ts';
 import { type Revision, World } from './testing/world.ts';
 
 const minute = 60_000;
 const good: Revision = { behaviour: 'good', checks: true };
-const balancer: ServiceLoadBalancer = {
-  targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1',
-  containerName: 'app',
-  containerPort: 80,
-  advanced: {
-    alternateTargetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/green/2',
-    productionListenerRule: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/lb/1/2/3',
-    roleArn: 'arn:aws:iam::000000000000:role/ecs',
-  },
-};
 
 /** A service whose first revision has come to be something else while a second one is on its way. */
 function turned(

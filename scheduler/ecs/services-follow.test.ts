@@ -1,40 +1,19 @@
-import {
-  CreateClusterCommand,
-  CreateServiceCommand,
-  type CreateServiceCommandInput,
-  DescribeServicesCommand,
-  type Service,
-  TagResourceCommand,
-  UntagResourceCommand,
-} from '@aws-sdk/client-ecs';
+import { type CreateServiceCommandInput, TagResourceCommand, UntagResourceCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { findService, setFollow } from '../services/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
+import { createService, describeService } from './testing/services.ts';
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-async function newCluster(): Promise<void> {
-  cluster = `services-follow-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
-
-const create = (input: Partial<CreateServiceCommandInput>) =>
-  api.ecs.send(new CreateServiceCommand({ cluster, serviceName: 'web', desiredCount: 0, ...input }));
-
-async function described(service = 'web'): Promise<Service> {
-  const { services } = await api.ecs.send(
-    new DescribeServicesCommand({ cluster, services: [service], include: ['TAGS'] }),
-  );
-  if (services?.[0] === undefined) throw new Error(`service ${service} is missing`);
-  return services[0];
-}
+const create = (input: Partial<CreateServiceCommandInput>) => createService(api, { cluster, ...input });
+const described = () => describeService(api, cluster);
 
 describe('the tag slipway:follow', () => {
   const ref = () => ({ account, cluster, service: 'web' });
@@ -48,14 +27,14 @@ describe('the tag slipway:follow', () => {
     ['semver:>=1.2 <2 || 3.x', { mode: 'semver', range: '>=1.2 <2 || 3.x' }],
     ['false', undefined],
   ])('%s at creation', async (value, expected) => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'slipway:follow', value }] });
     expect(await rule()).toEqual(expected);
   });
 
   test('TagResource sets it, UntagResource clears it, and a bad value changes nothing', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
     const tag = (value: string) =>
@@ -72,7 +51,7 @@ describe('the tag slipway:follow', () => {
   });
 
   test('setting it needs what an UpdateService to the running revision needs, removing it what one without a revision does', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const role = `arn:aws:iam::${account}:role/web-task`;
     const { taskDefinitionArn } = await api.define({ taskRoleArn: role });
     const rights = async (work: () => Promise<unknown>): Promise<string[]> => {
@@ -112,7 +91,7 @@ describe('the tag slipway:follow', () => {
   });
 
   test('setFollow shows as a tag', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
     const setter = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' } as const;

@@ -6,6 +6,7 @@ import {
   type ClusterRef,
   invalidParameter,
   launchTypeOf,
+  ofStrategy,
   parseMember,
   parseStrategy,
   scan,
@@ -56,7 +57,6 @@ import {
   rolesOf,
 } from '../tasks/index.ts';
 import { checkList, enablesExec, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
-import { ofStrategy } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const mostServices = 10;

@@ -36,7 +36,6 @@ export type {
   DeploymentRecord,
   FailedDeployment,
   FollowRule,
-  Judgement,
   LaunchSettings,
   RejectedImage,
   SeenAlarms,
@@ -64,6 +63,7 @@ export { lifecycleStages } from './shifts.ts';
 export type {
   HookResultRecord,
   HookRun,
+  Judgement,
   LifecycleHook,
   LifecycleStage,
   ShiftLiveRecord,

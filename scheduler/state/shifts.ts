@@ -84,6 +84,9 @@ export interface HookResultRecord {
   readonly at: number;
 }
 
+/** What was found out about the revision of a deployment that was given up; `inconclusive`: nothing. */
+export type Judgement = 'failed' | 'unplaceable' | 'inconclusive';
+
 /** How far a deployment that shifts traffic is; written by the service's leader. */
 export interface Shifting {
   readonly strategy: ShiftStrategy;
@@ -121,11 +124,11 @@ export interface Shifting {
       readonly ignoreMissing: boolean;
     };
   };
-  /** Since it goes back: why, and what that says of its revision. `inconclusive`: nothing was found out about it. */
+  /** Since it goes back: why, and what that says of its revision. */
   readonly rollback?: {
     readonly reason: string;
     readonly at: number;
-    readonly verdict: 'failed' | 'unplaceable' | 'inconclusive';
+    readonly verdict: Judgement;
     /** Why it cannot go back: it is FAILED, and stands where it stood. */
     readonly impossible?: string;
   };

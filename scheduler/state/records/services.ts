@@ -1,6 +1,6 @@
 import type { Principal } from '@slipway/auth/contract';
 
-import type { LifecycleHook, Shifting, ShiftStrategy } from '../shifts.ts';
+import type { Judgement, LifecycleHook, Shifting, ShiftStrategy } from '../shifts.ts';
 import type { CapacityProviderStrategy } from './providers.ts';
 import type { Tags } from './tags.ts';
 import type { LaunchType, NetworkConfiguration, ServiceLoadBalancer } from './tasks.ts';
@@ -43,9 +43,6 @@ export interface SeenAlarms {
   /** Of one that CodeDeploy began: what it was stopped for the lack of. */
   readonly missing?: readonly string[];
 }
-
-/** What was found out about the revision of a deployment that was given up; `inconclusive`: nothing. */
-export type Judgement = 'failed' | 'unplaceable' | 'inconclusive';
 
 /** That a person ends a deployment which rolls (ECS: StopServiceDeployment). */
 export interface StopRecord {
