@@ -17,6 +17,7 @@ import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createFileReader, createObjects, reclaim } from '../objects/index.ts';
+import { createKms, Keys } from '../settings/keys/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
@@ -171,6 +172,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     tasks: balancedTasks(records, control),
     shifts: trafficShifts(records, control),
   });
+  const keys = new Keys({ ...base, sealer });
   const secrets = new Secrets({ ...base, sealer });
   const parameters = new Parameters({ ...base, sealer });
   const objects = { ...base, blobs, authorizer, principals: ports.principals };
@@ -225,6 +227,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createElb(elb),
       createElbv2(elb),
       createLogs({ ...base, logs }),
+      createKms({ keys, region, authorizer, principals: ports.principals }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets }),
       createEfs({
@@ -283,6 +286,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         run: async (signal) => {
           const { blobs: removed, uploads } = await reclaim(objects, signal);
           return removed + uploads === 0 ? undefined : { removed, uploads };
+        },
+      },
+      {
+        name: 'keys-sweep',
+        every: 3_600_000,
+        run: async () => {
+          const { destroyed, rotated } = await keys.sweep();
+          return destroyed + rotated === 0 ? undefined : { destroyed, rotated };
         },
       },
       {

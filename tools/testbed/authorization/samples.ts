@@ -161,6 +161,18 @@ export const valuesOf: Readonly<Record<string, SampleValues>> = {
     ResourcePolicy: grant,
     SecretIdList: ['none'],
   },
+  kms: {
+    ...values,
+    KeyId: 'none',
+    TargetKeyId: 'none',
+    DestinationKeyId: 'none',
+    AliasName: 'alias/sample',
+    Policy: grant,
+    Tags: [{ TagKey: 'team', TagValue: 'blue' }],
+    NumberOfBytes: 16,
+    RotationPeriodInDays: 90,
+    PendingWindowInDays: 7,
+  },
   ssm: {
     ...values,
     Name: 'none',
