@@ -281,7 +281,10 @@ class Shift {
     finishRollback(this.#pass, this.#deployment, source);
   }
 
-  /** Where the old revision has no task left and can never have one again, traffic stays where it is until the next deployment. */
+  /**
+   * Where the old revision has no task left and can never have one again, traffic stays where it is until the next deployment, and both
+   * revisions are tried on.
+   */
   #stayIfHopeless({ id: old }: DeploymentRecord): void {
     const { rollback } = this.#shifting;
     if (rollback === undefined || this.#sourceTasks().some(({ healthy }) => healthy)) return;
@@ -292,6 +295,8 @@ class Shift {
     this.#pass.change(this.#id, {
       rolloutState: 'FAILED',
       rolloutStateReason: `ECS deployment ${this.#id} failed: ${rollback.reason} It ${why}`,
+      // What traffic is left with: its tasks that end have successors, at the pace of those that fail.
+      triesOn: true,
     });
     this.#pass.voice.say(eventTexts.failed(this.#id, why));
     this.#pass.decisions.push({ what: 'deployment-failed', deploymentId: this.#id, why });
@@ -435,7 +440,8 @@ class Shift {
       if (isUp || deployment.rolloutState === 'FAILED') roll(this.#pass);
       return;
     }
-    const isStalled = !isUp || rollback !== undefined || deployment.rolloutState === 'FAILED';
+    const isGivenUp = rollback !== undefined || deployment.rolloutState === 'FAILED';
+    const isStalled = !isUp || (isGivenUp && rollback?.impossible === undefined);
     const own = { deployment, stalled: isStalled };
     if (stage !== 'CLEAN_UP') {
       keepWhole(this.#pass, [{ deployment: source, stalled: false }, own]);

@@ -74,7 +74,7 @@ export interface DeploymentRecord {
   readonly taskDefinition: string;
   readonly rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
   readonly rolloutStateReason: string;
-  /** FAILED, and its tasks are tried all the same: it is what is gone back to, and nothing else will run the service. */
+  /** FAILED, and its tasks are tried all the same: nothing else will run the service. */
   readonly triesOn?: true;
   /** Consecutive tasks of this deployment that never became running or were stopped for their health. */
   readonly failedTasks: number;
@@ -92,6 +92,8 @@ export interface DeploymentRecord {
   readonly failingUntil?: number;
   /** Consecutive tasks that reached RUNNING and ended before they ever were healthy; decides the pace of restarts. */
   readonly crashes?: number;
+  /** Tasks in a row that reached RUNNING and never were healthy, and when the first of them ended and the last. */
+  readonly neverHealthy?: { readonly tasks: number; readonly since: number; readonly until: number };
   /** How many tasks a deployment that is being replaced still has to keep up, each replaced by one of its own revision. */
   readonly keepCount?: number;
   /** Where its tasks are registered; absent: nowhere. */

@@ -195,6 +195,11 @@ export class World {
       api,
       push: (repository, tag, behaviour, announced) => this.#push(repository, tag, images.build(behaviour), announced),
       note: (what) => history.note('user', what),
+      breakImage: (repository, tag) => {
+        const digest = images.digestOf(repository, tag);
+        history.note('user', () => `broke ${repository}:${tag} ${digest?.slice(-4)}`);
+        if (digest !== undefined) images.break(digest);
+      },
       balanced: plan.balanced,
       wait: () => process.clock.sleep(5_000),
       targetGroup: async (service) =>
