@@ -10,6 +10,7 @@ import { eventOfHost, eventsOfImage, eventsOfService, eventsOfTask, inOrder, typ
 import { parseSince } from './logs.ts';
 import { Outages } from './outages.ts';
 import { harmless, note, parseOutput, print } from './output.ts';
+import { ServerClock } from './server-clock.ts';
 
 export interface EventsOptions {
   readonly cluster: string;
@@ -26,21 +27,21 @@ const pace = 2000;
 /** `slipway events`: what happened to services, tasks, hosts and images of a cluster, or to one service, in the order of time. */
 export async function events(name: string | undefined, options: EventsOptions): Promise<void> {
   const output = parseOutput(options.output);
-  const since = parseSince(options.since, Date.now());
+  parseSince(options.since, Date.now());
   const named = name === undefined ? undefined : parseService(name);
   const watch = new Watch(named?.cluster ?? options.cluster, named?.service);
-  const follow = new Follow(since);
-  const look = async (): Promise<void> => {
-    for (const told of follow.news(await watch.look()))
-      print(output === 'json' ? JSON.stringify(told.event) : line(told));
+  const first = await watch.look();
+  const follow = new Follow(parseSince(options.since, watch.clock.now()));
+  const tell = (seen: readonly Told[]): void => {
+    for (const told of follow.news(seen)) print(output === 'json' ? JSON.stringify(told.event) : line(told));
   };
-  await look();
+  tell(first);
   if (!options.follow) return;
   const outages = new Outages();
   for (;;) {
     await sleep(pace);
     try {
-      await look();
+      tell(await watch.look());
       outages.over();
     } catch (error) {
       // Whatever it is: what was removed between two calls is an error of this look alone.
@@ -79,6 +80,7 @@ class Watch {
   readonly #cluster: string;
   readonly #service: string | undefined;
   readonly #ecs = ecsClient();
+  readonly clock = new ServerClock(this.#ecs);
   readonly #settings = clientSettings();
   readonly #ecr = new ECRClient(this.#settings);
   readonly #refused = new Set<string>();

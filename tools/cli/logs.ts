@@ -9,6 +9,7 @@ import { FollowedGroups } from './logs-window.ts';
 import { isFinal, Outages } from './outages.ts';
 import { harmless, note, parseOutput, print } from './output.ts';
 import { ApiError } from './query-api.ts';
+import { ServerClock } from './server-clock.ts';
 
 export interface LogsOptions {
   readonly follow?: true;
@@ -25,19 +26,22 @@ const revisionPace = 10_000;
 /** `slipway logs`: what the containers of a service or a task wrote, in the order of time, as the caller may read it. */
 export async function logs(name: string, options: LogsOptions): Promise<void> {
   const json = parseOutput(options.output) === 'json';
-  const since = parseSince(options.since, Date.now());
+  parseSince(options.since, Date.now());
   if (options.grep !== undefined && options.filter !== undefined)
     throw new CliError('give --grep or --filter, not both', 2);
   const pattern = options.grep === undefined ? options.filter : quoted(options.grep);
   // What reads our lines may have seen enough (slipway logs web | head).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const client = ecsClient();
+  const clock = new ServerClock(client);
   const wanted = await findSources(client, name);
+  // Lines have the times of servers and hosts: what was ten minutes ago, a server says.
+  const since = parseSince(options.since, clock.now());
   const look: Look = { pattern, others: new Others(client, wanted) };
   const show = (line: Line): void => print(json ? asJson(line) : asText(line, wanted));
   let any = false;
   try {
-    if (options.follow) await follow(client, name, wanted, since, look, show);
+    if (options.follow) await follow({ client, clock, name, since, look, show }, wanted);
     for await (const line of linesOf(wanted.sources, () => since, look)) {
       any = true;
       show(line);
@@ -49,20 +53,22 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
     note(`no lines of ${wanted.name} since ${new Date(since).toISOString()}: --since goes back further`);
 }
 
+interface Following {
+  readonly client: ECSClient;
+  readonly clock: ServerClock;
+  readonly name: string;
+  readonly since: number;
+  readonly look: Look;
+  readonly show: (line: Line) => void;
+}
+
 /** Shows what comes, too, each line once, over outages and revisions. Ends with what a server says no to. */
-async function follow(
-  client: ECSClient,
-  name: string,
-  first: Wanted,
-  since: number,
-  look: Look,
-  show: (line: Line) => void,
-): Promise<never> {
+async function follow({ client, clock, name, since, look, show }: Following, first: Wanted): Promise<never> {
   const groups = new FollowedGroups(since);
   const waitingFor = new Set<string>();
   const outages = new Outages();
   for (let wanted = first, sought = performance.now(); ; await sleep(pace)) {
-    const began = Date.now();
+    const began = clock.now();
     const names = wanted.sources.map(({ group }) => group);
     const from = groups.begin(names, began);
     try {
