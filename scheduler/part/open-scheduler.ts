@@ -25,7 +25,14 @@ import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoi
 import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
-import { createMachineJoin, GroupKeeper, Groups, machineOf, nextMachines } from '../scaling/groups/index.ts';
+import {
+  createGroupAdministration,
+  createMachineJoin,
+  GroupKeeper,
+  Groups,
+  machineOf,
+  nextMachines,
+} from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
@@ -116,6 +123,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     log,
     networks,
     profileRole: ports.profileRole,
+    outbound: ports.outbound,
+    sealer: ports.sealer,
   });
   const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
@@ -222,6 +231,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         networks,
         profileRole: ports.profileRole,
         providers: ports.machines.providers.map(({ name }) => name),
+        checkUrl: ports.outbound.check,
       }),
       createAcm({ ...base, balancers, sealer }),
       createElb(elb),
@@ -257,6 +267,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createWebhookAdministration(webhooks),
       createHookAdministration(hooks),
       createAlarmAdministration({ ...base, sealer }),
+      createGroupAdministration({ ...base, sealer }),
       createHostAdministration(base),
       createMachineJoin({ ...base, ...ports.machines }),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),

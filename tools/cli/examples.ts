@@ -101,7 +101,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'webhook create': ['slipway webhook create web'],
   'webhook list': ['slipway webhook list web'],
   'webhook delete': ['slipway webhook delete web 0123456789abcdef'],
-  'hook secret': ['slipway hook secret web --renew'],
+  'hook secret': ['slipway hook secret web --renew', 'slipway hook secret lab-hosts --group'],
   simulate: ['slipway simulate --workload workload.json'],
   'simulate snapshot': ['slipway simulate snapshot > cluster.json'],
   'placement explain': ['slipway placement explain --service web', 'slipway placement explain --cpu 512 --memory 1024'],

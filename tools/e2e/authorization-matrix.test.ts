@@ -83,6 +83,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'webhook-administration',
         'hook-administration',
         'alarm-administration',
+        'group-administration',
         'host-administration',
         'machine-join',
         'load-balancers',

@@ -171,6 +171,7 @@ export class World {
       api,
       wait: () => process.clock.sleep(2_000),
       chance: new Chance(plan.seed ^ 0x9e7),
+      isKind: () => this.#isKind(),
       mirror,
       checks: groups,
       machines: this.#machines,

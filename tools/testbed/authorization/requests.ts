@@ -94,6 +94,7 @@ const signed = new Map([
   ['webhook-administration', 'ecs'],
   ['hook-administration', 'ecs'],
   ['alarm-administration', 'monitoring'],
+  ['group-administration', 'autoscaling'],
   ['host-administration', 'ecs'],
   ['load-balancers', 'elasticloadbalancing'],
   ['agent-program', 'ecs'],

@@ -123,7 +123,16 @@ export const kindsOfDays: readonly Mutation[] = [
     find: 'const room = group.max - machines.length;',
     replace: 'const room = group.max - kept.length;',
     caughtBy: ['group-size'],
-    from: 6,
+    from: 14,
+    days: { groups: true },
+  },
+  {
+    name: 'machines come into service while hooks are asked about them',
+    file: 'scheduler/scaling/groups/decide.ts',
+    find: "outcomeOf(group, machine, now).kind === 'continues'",
+    replace: "outcomeOf(group, machine, now).kind !== 'abandoned'",
+    caughtBy: ['group-hooks'],
+    from: 3,
     days: { groups: true },
   },
   {
@@ -141,7 +150,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: 'task?.capacityProvider === provider ?',
     replace: 'task?.capacityProvider !== provider ?',
     caughtBy: ['group-grows'],
-    from: 15,
+    from: 19,
     days: { groups: true },
   },
   {
