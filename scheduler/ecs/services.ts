@@ -22,6 +22,7 @@ import {
   deleteService,
   findService,
   followTag,
+  judgeTag,
   networkView,
   parseHooks,
   parseCreate,
@@ -177,6 +178,9 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
             : passRoles(rolesOf(definition))),
+          ...(input.tags?.some(({ key }) => key === judgeTag) === true
+            ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, undefined)
+            : []),
         ];
       },
       handle: async (input, call) => {

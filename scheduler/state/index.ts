@@ -61,15 +61,22 @@ export type {
 } from './records/tasks.ts';
 export { lifecycleStages } from './shifts.ts';
 export type {
+  Compared,
   HookResultRecord,
   HookRun,
+  JudgeRule,
   Judgement,
   LifecycleHook,
   LifecycleStage,
+  MeasuredRecord,
+  Share,
   ShiftLiveRecord,
   ShiftRecord,
   Shifting,
   ShiftStrategy,
+  StepJudgement,
+  Tallies,
+  Tally,
 } from './shifts.ts';
 export { groupAttribute } from './groups.ts';
 export { hookName } from './hook-name.ts';

@@ -1,6 +1,6 @@
 import type { Principal } from '@slipway/auth/contract';
 
-import type { Judgement, LifecycleHook, Shifting, ShiftStrategy } from '../shifts.ts';
+import type { Judgement, JudgeRule, LifecycleHook, Shifting, ShiftStrategy } from '../shifts.ts';
 import type { CapacityProviderStrategy } from './providers.ts';
 import type { Tags } from './tags.ts';
 import type { LaunchType, NetworkConfiguration, ServiceLoadBalancer } from './tasks.ts';
@@ -225,6 +225,8 @@ export interface ServiceRecord {
   readonly follow?: FollowRule;
   /** Who set that: the rule acts with what this one may do when an image comes, and not at all without it. */
   readonly followedBy?: Delegate;
+  /** How steps of LINEAR and CANARY are judged by engines' numbers: the tag `slipway:judge`. Absent: not at all. */
+  readonly judge?: JudgeRule;
   readonly steady: boolean;
   /** Standing causes and what was last said about them in `events`: repeats are left out for 6 hours. Written by the reconciler. */
   readonly said?: Readonly<Record<string, { readonly message: string; readonly at: number }>>;
