@@ -299,6 +299,21 @@ describe('who may read', () => {
     ]);
   });
 
+  test('reads the image of log routers: the public one, by the names and versions that there are', async () => {
+    const world = openSettings();
+    const name = (tag: string): object => ({ Name: `/aws/service/aws-for-fluent-bit/${tag}` });
+    for (const tag of ['stable', 'latest', '2.32.5', 'init-latest', 'init-2.32.5']) {
+      const { Parameter } = await world.store.call('GetParameter', name(tag));
+      expect(Parameter).toMatchObject({
+        Type: 'String',
+        Value: `public.ecr.aws/aws-observability/aws-for-fluent-bit:${tag}`,
+        ARN: `arn:aws:ssm:us-east-1::parameter/aws/service/aws-for-fluent-bit/${tag}`,
+      });
+    }
+    for (const tag of ['', 'x', '2.32', 'init-', '2.32.5-rc', 'stable/x', '00000.1.1'])
+      expect(await world.store.refusal('GetParameter', name(tag))).toMatch(/^(ParameterNotFound|ValidationException)/);
+  });
+
   test('reads the image of hosts of ECS, under the names that templates read, and nothing else of AWS', async () => {
     const world = openSettings();
     const below = '/aws/service/ecs/optimized-ami';
