@@ -182,8 +182,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     shifts: trafficShifts(records, control),
   });
   const keys = new Keys({ ...base, sealer });
-  const secrets = new Secrets({ ...base, sealer });
-  const parameters = new Parameters({ ...base, sealer });
+  const secrets = new Secrets({ ...base, keys, sealer });
+  const parameters = new Parameters({ ...base, keys, sealer });
   const objects = { ...base, blobs, authorizer, principals: ports.principals };
   const files = createFileReader(objects);
   const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer, files });
@@ -239,7 +239,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createLogs({ ...base, logs }),
       createKms({ keys, region, authorizer, principals: ports.principals }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
-      createParameterStore({ ...base, parameters, secrets }),
+      createParameterStore({ ...base, parameters, secrets, authorizer }),
       createEfs({
         ...base,
         fileSystems,

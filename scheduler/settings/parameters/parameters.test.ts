@@ -79,9 +79,9 @@ describe('a parameter', () => {
     ['a value that is too long', { Value: 'x'.repeat(4097) }, /^ValidationException: Standard tier .* 4096 characters/],
     ['one too long for any tier', { Value: 'x'.repeat(8193), Tier: 'Intelligent-Tiering' }, /8192/],
     [
-      'a key of its own',
+      'a key that is not there',
       { Type: 'SecureString', KeyId: 'alias/mine' },
-      /^ValidationException: The key alias\/mine is not supported/,
+      /^InvalidKeyId: Key 'alias\/mine' does not exist/,
     ],
     ['policies', { Policies: '[{}]' }, /^ValidationException: Policies is not supported by this installation/],
     ['another type of data', { DataType: 'aws:ec2:image' }, /^ValidationException: DataType aws:ec2:image is not/],

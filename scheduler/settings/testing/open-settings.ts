@@ -16,8 +16,8 @@ export function openSettings() {
   const sealer = testSealer();
   const base = { records, clock, random: randomBytes, region, sealer };
   const keys = new Keys(base);
-  const secrets = new Secrets(base);
-  const parameters = new Parameters(base);
+  const secrets = new Secrets({ ...base, keys });
+  const parameters = new Parameters({ ...base, keys });
   /** Resources that the authorizer refuses. */
   const refused = new Set<string>();
   const authorizer = {
@@ -47,7 +47,7 @@ export function openSettings() {
     authorizer,
     kms: callerOf(createKms({ keys, region, authorizer, principals }), kmsSchemas, spoken),
     manager: callerOf(createSecretsManager({ ...base, secrets, authorizer, principals }), secretsSchemas, spoken),
-    store: callerOf(createParameterStore({ ...base, parameters, secrets }), parametersSchemas, spoken),
+    store: callerOf(createParameterStore({ ...base, parameters, secrets, authorizer }), parametersSchemas, spoken),
   };
 }
 

@@ -6,7 +6,8 @@ import { nothing, operationSchema, struct } from './shapes.ts';
 
 const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
 const insights = 'Use FilterLogEvents with a filter pattern.';
-const keys = 'There are no KMS keys here; encrypt the disk or the bucket that the installation stores in.';
+const keys =
+  'Events are not encrypted with keys of KMS; encrypt the disk or the bucket that the installation stores in.';
 const elsewhere = 'Logs stay in this installation. Read them with FilterLogEvents and write them where you need them.';
 const policies = 'Who may do what with logs is said by the policies of users and roles.';
 const masking = 'Nothing in logs is masked or looked for. Leave out of log lines what nobody may read.';
