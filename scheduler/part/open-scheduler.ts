@@ -22,7 +22,7 @@ import { createParameterStore, Parameters } from '../settings/parameters/index.t
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
-import { createLogs, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
+import { createLogs, createSubscriptionAdministration, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
 import {
@@ -130,7 +130,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
-  const logs = new StoredLogs({ ...base, blobs, leases, log, metrics }, ports.logs);
+  const logs = new StoredLogs({ ...base, blobs, leases, log, metrics, outbound, sealer }, ports.logs);
   const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
   const taskLogs = new TaskLogs({ ...base, logs, authorizer });
   const taskRole = async (roleArn: string, taskArn: string) => {
@@ -236,8 +236,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createAcm({ ...base, balancers, sealer }),
       createElb(elb),
       createElbv2(elb),
-      createLogs({ ...base, logs }),
       createKms({ keys, region, authorizer, principals: ports.principals }),
+      createLogs({ ...base, logs, outbound, sealer }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
       createParameterStore({ ...base, parameters, secrets, authorizer }),
       createEfs({
@@ -268,6 +268,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createHookAdministration(hooks),
       createAlarmAdministration({ ...base, sealer }),
       createGroupAdministration({ ...base, sealer }),
+      createSubscriptionAdministration({ ...base, logs, sealer }),
       createHostAdministration(base),
       createMachineJoin({ ...base, ...ports.machines }),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),

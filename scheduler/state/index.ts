@@ -93,3 +93,4 @@ export {
   isWanted,
   outgoingStatus,
 } from './status.ts';
+export { webhookSecret } from './webhook-secret.ts';

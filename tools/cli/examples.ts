@@ -45,6 +45,8 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'alarms show': ['slipway alarms show web-errors'],
   'alarms history': ['slipway alarms history web-errors'],
   'alarms secret': ['slipway alarms secret web-errors --renew'],
+  'subscriptions show': ['slipway subscriptions show web to-search'],
+  'subscriptions secret': ['slipway subscriptions secret web to-search'],
   scale: ['slipway scale web 5', 'slipway scale web --min 2 --max 10 --cpu 60', 'slipway scale default/web'],
   logs: [
     'slipway logs web --follow',

@@ -84,6 +84,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'hook-administration',
         'alarm-administration',
         'group-administration',
+        'subscription-administration',
         'host-administration',
         'machine-join',
         'load-balancers',

@@ -1,9 +1,8 @@
 import type { AccessList, AccessRequest } from '@slipway/auth/contract';
 import { passRole } from '@slipway/auth/identity';
 import { parseArn } from '@slipway/auth/kit';
-import { OutboundError } from '@slipway/auth/outbound';
+import { OutboundError, webhookOf } from '@slipway/auth/outbound';
 
-import { webhookOf } from '../../signals/alarms/index.ts';
 import {
   type ActionResult,
   answerAction,

@@ -1,9 +1,9 @@
+import { tellWebhook, webhookOf, type WebhookPorts } from '@slipway/auth/outbound';
 import type { Sealer } from '@slipway/auth/tokens';
 import { type HeldLease } from '@slipway/storage/leases';
 import { StaleEpoch, transact } from '@slipway/storage/records';
 
-import { tellWebhook, webhookOf, type WebhookPorts } from '../../signals/alarms/index.ts';
-import { newEventId, toJson } from '../../state/index.ts';
+import { newEventId, toJson, webhookSecret } from '../../state/index.ts';
 import { pauseAfter } from './decide.ts';
 import type { GroupsPorts } from './groups.ts';
 import type { KeeperPorts } from './keeper.ts';
@@ -18,31 +18,22 @@ export interface HookTellerPorts extends WebhookPorts {
 /** Webhooks of an account that are told at the same time. */
 const mostCalls = 16;
 
-interface SecretRecord {
-  readonly sealed: string;
-  readonly createdAt: number;
-}
-
 /**
- * What the calls of a group's webhooks are signed with: 43 characters, made when they are first asked for. They belong to the group's name, so that a
- * receiver can be set up first.
- * @param renew makes others; what was signed with those before is not good any more
+ * What the calls of a group's webhooks are signed with: see {@link webhookSecret}. They belong to the group's name, so that a receiver can be set up
+ * first.
  */
 export function groupSecret(
-  { records, clock, random, sealer }: GroupsPorts & Pick<HookTellerPorts, 'sealer'>,
+  ports: GroupsPorts & Pick<HookTellerPorts, 'sealer'>,
   account: string,
   group: string,
   renew = false,
 ): Promise<string> {
-  const purpose = `webhooks of group ${account}/${group}`;
-  return transact(records, groupsPartition(account), async (tx) => {
-    const key = groupKeys.secret(group);
-    const present = renew ? undefined : await tx.get<SecretRecord>(key);
-    if (present !== undefined) return sealer.open(present.sealed, purpose);
-    const secret = Buffer.from(random(32)).toString('base64url');
-    tx.put(key, toJson({ sealed: sealer.seal(secret, purpose), createdAt: clock.now() } satisfies SecretRecord));
-    return secret;
-  });
+  const place = {
+    partition: groupsPartition(account),
+    key: groupKeys.secret(group),
+    purpose: `webhooks of group ${account}/${group}`,
+  };
+  return webhookSecret(ports, place, renew);
 }
 
 /** The name of a transition in the API. */

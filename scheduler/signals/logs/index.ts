@@ -3,3 +3,4 @@ export { createLogs, type LogsOptions, logsSchemas } from './api/index.ts';
 export * from './store/index.ts';
 export { type ContainerStream, type LogWriter, type Shipped, TaskLogs, type TaskLogsPorts } from './tasks/index.ts';
 export { parsePattern, PatternError } from './patterns/index.ts';
+export { createSubscriptionAdministration } from './subscriptions/index.ts';

@@ -95,6 +95,7 @@ const signed = new Map([
   ['hook-administration', 'ecs'],
   ['alarm-administration', 'monitoring'],
   ['group-administration', 'autoscaling'],
+  ['subscription-administration', 'logs'],
   ['host-administration', 'ecs'],
   ['load-balancers', 'elasticloadbalancing'],
   ['agent-program', 'ecs'],

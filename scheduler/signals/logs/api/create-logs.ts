@@ -1,4 +1,6 @@
 import { awsJson, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
+import type { Outbound } from '@slipway/auth/outbound';
+import type { Sealer } from '@slipway/auth/tokens';
 import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
@@ -6,6 +8,7 @@ import { accountKeys, accountPartition, type RandomBytes } from '../../../state/
 
 import { units } from '../../metrics/index.ts';
 import { MetricFilters } from '../filters/index.ts';
+import { receiverTest, Subscriptions } from '../subscriptions/index.ts';
 
 import { invalid } from './errors.ts';
 import { readOperations } from './get-events.ts';
@@ -18,12 +21,15 @@ import { putOperations } from './put-events.ts';
 import { errorSchema } from './shapes.ts';
 import { sizes, streamOperations } from './streams.ts';
 import { tagOperations } from './tagging.ts';
+import { subscriptionOperations } from './subscription-filters.ts';
 import { filterOperations } from './test-filter.ts';
 
 /** What the API of CloudWatch Logs is made of. */
-export interface LogsOptions extends Omit<LogsApi, 'pages' | 'sessions' | 'filters'> {
+export interface LogsOptions extends Omit<LogsApi, 'pages' | 'sessions' | 'filters' | 'subscriptions' | 'tell'> {
   readonly records: RecordStore;
   readonly random: RandomBytes;
+  readonly sealer: Sealer;
+  readonly outbound: Pick<Outbound, 'fetch' | 'check'>;
 }
 
 /** The API of CloudWatch Logs: a table of operations for each noun. */
@@ -35,6 +41,7 @@ export const logsOperations: LogsOperations = {
   ...tailOperations,
   ...filterOperations,
   ...metricFilterOperations,
+  ...subscriptionOperations,
   ...tagOperations,
   ...notServedOperations,
 };
@@ -96,6 +103,9 @@ export const logsConstraints: Constraints = {
   filterPattern: { max: 1024 },
   filterName: filterName,
   filterNamePrefix: filterName,
+  destinationArn: { min: 1, max: 2048 },
+  distribution: { values: ['Random', 'ByLogStream'] },
+  'DescribeSubscriptionFiltersRequest.limit': { min: 1, max: 50, integer: true },
   metricTransformations: { min: 1, max: 1 },
   metricName: metricName,
   metricNamespace: metricName,
@@ -115,13 +125,15 @@ export const logsConstraints: Constraints = {
 export const logsProtocol = awsJson('1.1', 'Logs_20140328');
 
 /** The API of CloudWatch Logs (2014-03-28) as the gateway serves it. */
-export function createLogs({ records, random, ...ports }: LogsOptions): ServiceDefinition {
+export function createLogs({ records, random, sealer, ...ports }: LogsOptions): ServiceDefinition {
   const pages = new Pages(
     createSigning(storedKeys(records, random, { partition: accountPartition, key: accountKeys.signingKey })),
     { ...sizes, badToken: () => invalid('The specified nextToken is invalid.') },
   );
   const filters = new MetricFilters({ records, logs: ports.logs });
-  const api = { ...ports, filters, pages, sessions: new Map<string, number>() };
+  const subscriptions = new Subscriptions({ records, random, logs: ports.logs });
+  const tell = receiverTest({ records, random, sealer, ...ports });
+  const api = { ...ports, filters, subscriptions, tell, pages, sessions: new Map<string, number>() };
   return {
     ...defineService({
       name: 'logs',

@@ -133,7 +133,7 @@ describe('log groups', () => {
     expect(await api.refusal('AssociateKmsKey', {})).toContain(
       'AssociateKmsKey is not supported by this installation.',
     );
-    expect(await api.refusal('PutSubscriptionFilter', {})).toContain('StartLiveTail');
+    expect(await api.refusal('PutDestination', {})).toContain('Name a webhook');
   });
 });
 

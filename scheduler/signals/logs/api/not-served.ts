@@ -4,7 +4,7 @@ import { unsupported } from './errors.ts';
 import { type LogsOperations, mayAny } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
+const subscriptions = 'Name a webhook as the destinationArn of a subscription filter.';
 const insights = 'Use FilterLogEvents with a filter pattern.';
 const keys =
   'Events are not encrypted with keys of KMS; encrypt the disk or the bucket that the installation stores in.';
@@ -18,9 +18,6 @@ const imports = 'Write events with PutLogEvents.';
 export const notServed: Readonly<Record<string, string>> = {
   AssociateKmsKey: keys,
   DisassociateKmsKey: keys,
-  PutSubscriptionFilter: subscriptions,
-  DescribeSubscriptionFilters: subscriptions,
-  DeleteSubscriptionFilter: subscriptions,
   PutDestination: subscriptions,
   PutDestinationPolicy: subscriptions,
   DescribeDestinations: subscriptions,

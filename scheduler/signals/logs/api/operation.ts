@@ -7,10 +7,12 @@ import {
   type Pages,
   type SceneOf,
 } from '@slipway/auth/kit';
+import type { Outbound } from '@slipway/auth/outbound';
 import type { Clock } from '@slipway/storage/clock';
 
 import type { MetricFilters } from '../filters/index.ts';
 import type { LogStore } from '../store/index.ts';
+import type { ReceiverTest, Subscriptions } from '../subscriptions/index.ts';
 
 import { inOurWords, unsupported } from './errors.ts';
 import { groupArn, streamArn } from './names.ts';
@@ -20,6 +22,11 @@ import { operationSchema } from './shapes.ts';
 export interface LogsApi {
   readonly logs: LogStore;
   readonly filters: MetricFilters;
+  readonly subscriptions: Subscriptions;
+  /** Where webhooks may be. */
+  readonly outbound: Pick<Outbound, 'check'>;
+  /** Tells a receiver that it will be told events; answers why that was not taken. */
+  readonly tell: ReceiverTest;
   readonly clock: Clock;
   readonly region: string;
   readonly pages: Pages;

@@ -30,6 +30,16 @@ export const logKeys = {
   filtersOf: (group: string): string => `filter/${group}/`,
   filter: (group: string, name: string): string => `filter/${group}/${name}`,
   counts: 'counts/',
+  /** Subscription filters of a group; by the id of one, how far its receiver is, and what it is owed. */
+  subscriptions: 'subscription/',
+  subscriptionsOf: (group: string): string => `subscription/${group}/`,
+  subscription: (group: string, name: string): string => `subscription/${group}/${name}`,
+  deliveries: 'delivery/',
+  delivery: (subscription: string): string => `delivery/${subscription}`,
+  owed: 'owed/',
+  owedTo: (subscription: string): string => `owed/${subscription}/`,
+  /** What the calls of a subscription filter are signed with, by a digest of its names. */
+  signing: (names: string): string => `signing/${names}`,
   usage: (group: string): string => `usage/${group}`,
   chunks: 'chunk/',
   chunk: (time: number, writer: number, count: number): string =>
@@ -57,6 +67,10 @@ export const logRows: OwnedRows = {
     'usage/',
     'filter/',
     logKeys.counts,
+    logKeys.subscriptions,
+    logKeys.deliveries,
+    logKeys.owed,
+    'signing/',
     logKeys.chunks,
     logKeys.segments,
     logKeys.garbage,
