@@ -62,15 +62,15 @@ export class Follow {
 
   /** What of all that is there was not told yet. */
   news(events: readonly Told[]): readonly Told[] {
-    const found = events.filter(({ event }) => Date.parse(event.time) >= this.#since);
+    const found = events.filter(({ at }) => at >= this.#since);
     const fresh = found.filter(({ event }) => !this.#seen.has(event.id));
     this.#seen = new Set(found.map(({ event }) => event.id));
     return inOrder(fresh);
   }
 }
 
-function line({ event, level, subject, words }: Told): string {
-  const head = `${event.time}  ${level.padEnd(5)}  ${harmless(subject)}`;
+function line({ at, level, subject, words }: Told): string {
+  const head = `${new Date(at).toISOString()}  ${level.padEnd(5)}  ${harmless(subject)}`;
   const shown = level === 'INFO' ? head : styleText(level === 'ERROR' ? 'red' : 'yellow', head);
   return `${shown}  ${harmless(words).replaceAll('\n', ' ')}`;
 }
