@@ -77,10 +77,11 @@ export interface Shapes {
   /** A stream of events, each of which is one of the members; it is the one member of an answer that is sent as it comes. */
   readonly eventStream: <const M extends ShapeMembers>(name: string, members: M) => Shape<AsyncIterable<ValuesOf<M>>>;
   /**
-   * The schema of an error without members of its own: a service that has one of a name uses it in place of the usual one.
+   * The schema of an error: a service that has one of a name uses it in place of the usual one.
    * @param wire what the Query protocol calls it, if not the same, and its status
+   * @param members its own, beside `message`
    */
-  readonly errorSchema: (name: string, wire?: ErrorWire) => unknown;
+  readonly errorSchema: (name: string, wire?: ErrorWire, members?: Readonly<Record<string, Shape<unknown>>>) => unknown;
 }
 
 export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shapes {
@@ -115,7 +116,7 @@ export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shap
       const shapes = all.map(([, { shape }]) => lazy(shape));
       return { schema: [4, namespace, name, { streaming: 1 }, all.map(([key]) => key), shapes] };
     },
-    errorSchema: (name, { queryCode = name, status = 400 } = {}) => [
+    errorSchema: (name, { queryCode = name, status = 400 } = {}, members = {}) => [
       -3,
       namespace,
       name,
@@ -124,8 +125,8 @@ export function shapesOf({ namespace, wireName, elementName }: ShapeNames): Shap
         ...(status === 400 ? {} : { httpError: status }),
         ...(queryCode === name ? {} : { awsQueryError: [queryCode, status] }),
       },
-      ['message'],
-      [0],
+      ['message', ...Object.keys(members)],
+      [0, ...Object.values(members).map((of) => lazy(of))],
     ],
     operationSchema: (name, input, output) => [
       9,
