@@ -6,7 +6,6 @@ import {
   type ClusterRef,
   invalidParameter,
   launchTypeOf,
-  ofStrategy,
   parseMember,
   parseStrategy,
   scan,
@@ -22,7 +21,6 @@ import {
   deleteService,
   findService,
   followTag,
-  judgeTag,
   networkView,
   parseHooks,
   parseCreate,
@@ -58,6 +56,7 @@ import {
   rolesOf,
 } from '../tasks/index.ts';
 import { checkList, enablesExec, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
+import { ofStrategy } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const mostServices = 10;
@@ -178,9 +177,6 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
             : passRoles(rolesOf(definition))),
-          ...(input.tags?.some(({ key }) => key === judgeTag) === true
-            ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, undefined)
-            : []),
         ];
       },
       handle: async (input, call) => {

@@ -25,7 +25,6 @@ import { checkDeployed } from './code-deploy-rules.ts';
 import { checkExternal, checkExternalUpdate, readController } from './controller.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
-import { judgeTag, parseJudge } from './judge.ts';
 import type { HookPlace } from './hooks.ts';
 import { rebalancingOf } from './rebalancing.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
@@ -90,8 +89,6 @@ export function parseCreate(
   const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
-  const judge = tags[judgeTag];
-  if (judge !== undefined) parseJudge(judge);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
   const draft: Omit<ServiceDraft, 'availabilityZoneRebalancing'> = {
     schedulingStrategy,

@@ -13,7 +13,6 @@ const readOnlyServices = [
   'logs',
   'events',
   'ssm',
-  'kms',
   'elasticfilesystem',
   's3',
 ];
@@ -68,6 +67,8 @@ export const generalPolicies: readonly ManagedPolicyText[] = [
           'secretsmanager:GetResourcePolicy',
           'secretsmanager:List*',
           'logs:StartLiveTail',
+          'logs:StartQuery',
+          'logs:StopQuery',
           'logs:TestMetricFilter',
           'iam:Generate*',
           'iam:Simulate*',

@@ -1,6 +1,7 @@
 import { rowsOf } from '@slipway/auth/kit';
 
-import { type GroupRecord, lifecycleState, type MachineRecord, validation } from '../groups/index.ts';
+import type { MachineRecord } from '../groups/index.ts';
+import { validation } from '../groups/index.ts';
 import { viewActivity } from './activities.ts';
 import { type AutoScalingOperations, mayList, mayOn, mayOnInstance, operation } from './operation.ts';
 import {
@@ -34,14 +35,12 @@ export const instanceOperations: AutoScalingOperations = {
       const request = { maxResults: MaxRecords, nextToken: NextToken };
       const after = await api.pages.start(account, name, request);
       const all = (await api.groups.machines(account)).filter(({ id }) => ids.length === 0 || ids.includes(id));
-      const groups = new Map((await api.groups.list(account)).map((group) => [group.name, group]));
-      const now = api.clock.now();
       const { items, nextToken } = await api.pages.page(
         account,
         name,
         request,
         rowsOf(all, ({ id }) => id, after),
-        (machine) => ({ ...viewMachine(machine, groups.get(machine.group), now), AutoScalingGroupName: machine.group }),
+        (machine) => ({ ...viewMachine(machine), AutoScalingGroupName: machine.group }),
       );
       return { AutoScalingInstances: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };
     },
@@ -112,13 +111,13 @@ export const instanceOperations: AutoScalingOperations = {
 };
 
 /** A machine as it is shown. */
-export function viewMachine(machine: MachineRecord, group: GroupRecord | undefined, now: number) {
+export function viewMachine(machine: MachineRecord) {
   const { id, name, version } = machine.template;
   return {
     InstanceId: machine.id,
     InstanceType: machine.instanceType,
     AvailabilityZone: machine.zone,
-    LifecycleState: group === undefined ? machine.state : lifecycleState(group, machine, now),
+    LifecycleState: machine.state,
     HealthStatus: machine.health,
     LaunchTemplate: { LaunchTemplateId: id, LaunchTemplateName: name, Version: String(version) },
     ImageId: machine.imageId,

@@ -19,7 +19,6 @@ export type {
   PolicyRecord,
   Suspended,
   TargetRecord,
-  TrackedMath,
   TrackedMetric,
   TrackingPolicy,
 } from './records.ts';

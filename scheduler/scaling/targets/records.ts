@@ -1,4 +1,3 @@
-import type { MathQuery } from '../../signals/alarms/index.ts';
 import type { Change, StepRule } from '../rules/index.ts';
 
 /** What an account has of Application Auto Scaling. Times are milliseconds since the epoch. */
@@ -61,11 +60,6 @@ export interface TrackedMetric {
   readonly unit?: string;
 }
 
-/** What metric math comes to, which a policy holds at a value. */
-export interface TrackedMath {
-  readonly queries: readonly MathQuery[];
-}
-
 interface PolicyBase {
   readonly service: string;
   readonly name: string;
@@ -80,10 +74,8 @@ export interface TrackingPolicy extends PolicyBase {
   readonly type: 'tracking';
   readonly target: number;
   /** As it was asked for. */
-  readonly asked:
-    | { readonly predefined: string; readonly label?: string }
-    | { readonly customized: TrackedMetric | TrackedMath };
-  readonly metric: TrackedMetric | TrackedMath;
+  readonly asked: { readonly predefined: string; readonly label?: string } | { readonly customized: TrackedMetric };
+  readonly metric: TrackedMetric;
   /** Seconds; undefined: as usual. */
   readonly outCooldown?: number;
   readonly inCooldown?: number;

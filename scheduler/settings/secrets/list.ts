@@ -20,7 +20,6 @@ export const listOperations: SecretsOperations = {
         struct('SecretListEntry', {
           ...named,
           Description: text,
-          KmsKeyId: text,
           LastChangedDate: time,
           DeletedDate: time,
           Tags: tags,

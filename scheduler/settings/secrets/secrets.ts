@@ -1,19 +1,8 @@
-import type { AccessRequest } from '@slipway/auth/contract';
 import { requestTags, tagsAsSent } from '@slipway/auth/kit';
 
-import { invalidParameter } from './errors.ts';
+import { invalidParameter, unsupported } from './errors.ts';
 import { mostBody, versionOf } from './given-value.ts';
-import {
-  accessTo,
-  described,
-  find,
-  mayOn,
-  namesOf,
-  operation,
-  type Scene,
-  secretArn,
-  type SecretsOperations,
-} from './operation.ts';
+import { described, find, mayOn, namesOf, operation, secretArn, type SecretsOperations } from './operation.ts';
 import type { SecretRecord } from './records.ts';
 import {
   byId,
@@ -53,25 +42,15 @@ export const secretOperations: SecretsOperations = {
     }),
     output: struct('CreateSecretResponse', { ...named, VersionId: text }),
     bodyBytes: mostBody,
-    access: async (input, scene) => {
-      const { Name, Tags } = input;
-      const { sealing } = scene.api.secrets;
-      const keys = hasValue(input) ? await sealing.access(scene.account, input.KmsKeyId, 'encrypt') : [];
-      return [
-        {
-          action: 'secretsmanager:CreateSecret',
-          resources: [{ arn: secretArn(scene, Name), tags: tagsAsSent(Tags) }],
-          context: {
-            'secretsmanager:Name': Name,
-            'secretsmanager:KmsKeyId': input.KmsKeyId,
-            ...requestTags(tagsAsSent(Tags)),
-          },
-        },
-        ...keys,
-      ];
-    },
+    access: ({ Name, Tags }, scene) => [
+      {
+        action: 'secretsmanager:CreateSecret',
+        resources: [{ arn: secretArn(scene, Name), tags: tagsAsSent(Tags) }],
+        context: { 'secretsmanager:Name': Name, ...requestTags(tagsAsSent(Tags)) },
+      },
+    ],
     handle: async (input, scene) => {
-      const kmsKey = await keyChosen(scene, input.KmsKeyId);
+      checkKey(input.KmsKeyId);
       const version = versionOf(scene, input);
       const secret = await scene.api.secrets.create(
         scene.account,
@@ -79,7 +58,6 @@ export const secretOperations: SecretsOperations = {
           name: input.Name,
           tags: secretTags.parse(input.Tags),
           ...(input.Description === undefined ? {} : { description: input.Description }),
-          ...(kmsKey === undefined ? {} : { kmsKey }),
         },
         version,
       );
@@ -91,7 +69,6 @@ export const secretOperations: SecretsOperations = {
     output: struct('DescribeSecretResponse', {
       ...named,
       Description: text,
-      KmsKeyId: text,
       RotationEnabled: flag,
       LastChangedDate: time,
       DeletedDate: time,
@@ -122,14 +99,10 @@ export const secretOperations: SecretsOperations = {
     }),
     output: struct('UpdateSecretResponse', { ...named, VersionId: text }),
     bodyBytes: mostBody,
-    access: async (input, scene) => [
-      await accessTo(scene, 'UpdateSecret', input.SecretId, { 'secretsmanager:KmsKeyId': input.KmsKeyId }),
-      ...(await keysOfUpdate(input, scene)),
-    ],
+    access: mayOn('UpdateSecret'),
     handle: async (input, scene) => {
       const { api, account } = scene;
-      if (input.KmsKeyId !== undefined)
-        await api.secrets.rekey(account, input.SecretId, await keyChosen(scene, input.KmsKeyId));
+      checkKey(input.KmsKeyId);
       const version = versionOf(scene, input);
       const change = (secret: SecretRecord): SecretRecord =>
         input.Description === undefined ? secret : { ...secret, description: input.Description };
@@ -171,25 +144,11 @@ export const secretOperations: SecretsOperations = {
   }),
 };
 
-/** The key that a request names, as it is kept. @throws EncryptionFailure when there is none */
-const keyChosen = async ({ api, account }: Scene, key: string | undefined): Promise<string | undefined> =>
-  key === undefined || key === '' ? undefined : api.secrets.sealing.chosen(account, key);
-
-/** Whether a request brings a value. */
-const hasValue = (input: { readonly SecretString?: unknown; readonly SecretBinary?: unknown }): boolean =>
-  input.SecretString !== undefined || input.SecretBinary !== undefined;
-
-/** What an update needs on keys: on the old one to read what is there, on the one of the next value to write. */
-async function keysOfUpdate(
-  input: { readonly SecretId: string; readonly KmsKeyId?: string | undefined } & Parameters<typeof hasValue>[0],
-  { api, account }: Scene,
-): Promise<readonly AccessRequest[]> {
-  const found = await api.secrets.find(account, input.SecretId);
-  if (found === undefined || (input.KmsKeyId === undefined && !hasValue(input))) return [];
-  const arn = api.secrets.arn(account, found);
-  const { sealing } = api.secrets;
-  const writing = await sealing.access(account, input.KmsKeyId ?? found.kmsKey, 'encrypt', arn);
-  return input.KmsKeyId === undefined
-    ? writing
-    : [...(await sealing.access(account, found.kmsKey, 'decrypt', arn)), ...writing];
+/** @throws InvalidRequestException for a key of one's own */
+function checkKey(key: string | undefined): void {
+  if (key === undefined || key === '' || /(?:^|:)alias\/aws\/secretsmanager$/.test(key)) return;
+  throw unsupported(
+    `The key ${key}`,
+    "There are no KMS keys: leave KmsKeyId out, and values are encrypted with the installation's own key.",
+  );
 }

@@ -5,7 +5,6 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 
 import { type Answer, callerOf, region } from '../../balancing/testing/caller.ts';
 import { testSealer } from '../../balancing/testing/open-acm.ts';
-import { createKms, Keys, kmsSchemas } from '../keys/index.ts';
 import { createParameterStore, Parameters, parametersSchemas } from '../parameters/index.ts';
 import { createSecretsManager, Secrets, secretsSchemas } from '../secrets/index.ts';
 
@@ -15,9 +14,8 @@ export function openSettings() {
   const clock = { ...systemClock, at: Date.parse('2026-06-15T12:00:00Z'), now: (): number => clock.at };
   const sealer = testSealer();
   const base = { records, clock, random: randomBytes, region, sealer };
-  const keys = new Keys(base);
-  const secrets = new Secrets({ ...base, keys });
-  const parameters = new Parameters({ ...base, keys });
+  const secrets = new Secrets(base);
+  const parameters = new Parameters(base);
   /** Resources that the authorizer refuses. */
   const refused = new Set<string>();
   const authorizer = {
@@ -40,14 +38,12 @@ export function openSettings() {
     clock,
     records,
     sealer,
-    keys,
     secrets,
     parameters,
     refused,
     authorizer,
-    kms: callerOf(createKms({ keys, region, authorizer, principals }), kmsSchemas, spoken),
     manager: callerOf(createSecretsManager({ ...base, secrets, authorizer, principals }), secretsSchemas, spoken),
-    store: callerOf(createParameterStore({ ...base, parameters, secrets, authorizer }), parametersSchemas, spoken),
+    store: callerOf(createParameterStore({ ...base, parameters, secrets }), parametersSchemas, spoken),
   };
 }
 

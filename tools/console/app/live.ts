@@ -98,14 +98,17 @@ export function useLive<T>(
     const looked = (): void => {
       if (!document.hidden) start();
     };
+    const shown = (): void => {
+      if (!document.hidden) start();
+    };
     wake.current = start;
-    document.addEventListener('visibilitychange', looked);
+    document.addEventListener('visibilitychange', shown);
     start();
     return () => {
       controller.abort();
       clearTimeout(timer);
       deaf?.();
-      document.removeEventListener('visibilitychange', looked);
+      document.removeEventListener('visibilitychange', shown);
     };
   }, [key, every]);
   const again = useCallback(() => wake.current(), []);

@@ -1,6 +1,5 @@
-import type { Outcome } from './outcome.ts';
 import type { Fault, Plan, UserAction } from './plan.ts';
-import { World } from './world.ts';
+import { type Outcome, World } from './world.ts';
 
 /**
  * The shortest plan found that still breaks the same invariant: leaves out faults, then actions of users, in halves and then one

@@ -1,6 +1,7 @@
-import { OutboundError, webhookOf } from '@slipway/auth/outbound';
+import { OutboundError } from '@slipway/auth/outbound';
 
 import { invalid } from '../../metrics/index.ts';
+import { webhookOf } from '../actions/index.ts';
 import type { AlarmConfiguration } from '../store/index.ts';
 import type { Scene } from './operation.ts';
 

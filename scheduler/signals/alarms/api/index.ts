@@ -1,2 +1,1 @@
 export { alarmOperations, alarmSchemas, type AlarmsOptions, createAlarms } from './create-alarms.ts';
-export { readQueries } from './queries.ts';

@@ -1,5 +1,7 @@
 import { AwsError } from '@slipway/auth/contract';
 
+import { QueryError } from '../insights/index.ts';
+import { DefinitionMissing, TooManyDefinitions, TooManyQueries } from '../queries/index.ts';
 import { FilterMissing, TooManyFilters } from '../filters/index.ts';
 import { PatternError } from '../patterns/index.ts';
 import {
@@ -26,6 +28,12 @@ export const streamMissing = (): AwsError =>
 export const unsupported = (what: string, instead: string): AwsError =>
   invalid(`${what} is not supported by this installation. ${instead}`);
 
+/** A query that cannot be read, with where it is wrong: offsets of characters, the first is 0. */
+const malformed = ({ message, start, end }: QueryError): AwsError =>
+  new AwsError('MalformedQueryException', message, {
+    members: { queryCompileError: { location: { startCharOffset: start, endCharOffset: end }, message } },
+  });
+
 /** What the store and the patterns say, as the API says it; anything else as it is. */
 export function inOurWords(error: unknown): unknown {
   if (error instanceof LogGroupMissing) return groupMissing();
@@ -34,6 +42,10 @@ export function inOurWords(error: unknown): unknown {
     return new AwsError('ResourceAlreadyExistsException', 'The specified log group already exists');
   if (error instanceof LogStreamExists)
     return new AwsError('ResourceAlreadyExistsException', 'The specified log stream already exists');
+  if (error instanceof QueryError) return malformed(error);
+  if (error instanceof DefinitionMissing) return new AwsError('ResourceNotFoundException', error.message);
+  if (error instanceof TooManyDefinitions || error instanceof TooManyQueries)
+    return new AwsError('LimitExceededException', error.message);
   if (error instanceof FilterMissing) return new AwsError('ResourceNotFoundException', error.message);
   if (error instanceof TooManyFilters) return new AwsError('LimitExceededException', error.message);
   if (error instanceof LogNameTooLong) return invalid(error.message);

@@ -131,7 +131,7 @@ function tokensOf(first: string | undefined, last: string | undefined, direction
 }
 
 /** The position next to one. */
-function beside(position: string, by: 1n | -1n): string {
+export function beside(position: string, by: 1n | -1n): string {
   const moved = BigInt(position) + by;
   return moved < 0n ? position : moved.toString().padStart(idDigits, '0');
 }

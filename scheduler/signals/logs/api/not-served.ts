@@ -4,10 +4,15 @@ import { unsupported } from './errors.ts';
 import { type LogsOperations, mayAny } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const subscriptions = 'Name a webhook as the destinationArn of a subscription filter.';
-const insights = 'Use FilterLogEvents with a filter pattern.';
-const keys =
-  'Events are not encrypted with keys of KMS; encrypt the disk or the bucket that the installation stores in.';
+const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
+const scheduled =
+  'Start queries with StartQuery, from a scheduled task for instance; metric filters and alarms watch what comes.';
+const wholeLines = 'Events are kept whole: GetLogRecord answers one with its message.';
+const fieldsOfGroups = 'GetLogGroupFields says which fields the events of a log group have.';
+const groups = 'List groups with ListLogGroups.';
+const tables = 'Queries know no tables but the logs. Write what they need into the lines.';
+const indexes = 'Nothing is indexed by field: queries and FilterLogEvents look for words in an index of their own.';
+const keys = 'There are no KMS keys here; encrypt the disk or the bucket that the installation stores in.';
 const elsewhere = 'Logs stay in this installation. Read them with FilterLogEvents and write them where you need them.';
 const policies = 'Who may do what with logs is said by the policies of users and roles.';
 const masking = 'Nothing in logs is masked or looked for. Leave out of log lines what nobody may read.';
@@ -18,38 +23,31 @@ const imports = 'Write events with PutLogEvents.';
 export const notServed: Readonly<Record<string, string>> = {
   AssociateKmsKey: keys,
   DisassociateKmsKey: keys,
+  PutSubscriptionFilter: subscriptions,
+  DescribeSubscriptionFilters: subscriptions,
+  DeleteSubscriptionFilter: subscriptions,
   PutDestination: subscriptions,
   PutDestinationPolicy: subscriptions,
   DescribeDestinations: subscriptions,
   DeleteDestination: subscriptions,
-  StartQuery: insights,
-  StopQuery: insights,
-  GetQueryResults: insights,
-  DescribeQueries: insights,
-  GetLogRecord: insights,
-  GetLogObject: insights,
-  GetLogFields: insights,
-  GetLogGroupFields: insights,
-  PutQueryDefinition: insights,
-  DescribeQueryDefinitions: insights,
-  DeleteQueryDefinition: insights,
-  ListLogGroupsForQuery: insights,
-  CreateScheduledQuery: insights,
-  DeleteScheduledQuery: insights,
-  GetScheduledQuery: insights,
-  GetScheduledQueryHistory: insights,
-  ListScheduledQueries: insights,
-  UpdateScheduledQuery: insights,
-  CreateLookupTable: insights,
-  DeleteLookupTable: insights,
-  DescribeLookupTables: insights,
-  GetLookupTable: insights,
-  UpdateLookupTable: insights,
-  PutIndexPolicy: insights,
-  DescribeIndexPolicies: insights,
-  DeleteIndexPolicy: insights,
-  DescribeFieldIndexes: insights,
-  ListAggregateLogGroupSummaries: insights,
+  GetLogObject: wholeLines,
+  GetLogFields: fieldsOfGroups,
+  CreateScheduledQuery: scheduled,
+  DeleteScheduledQuery: scheduled,
+  GetScheduledQuery: scheduled,
+  GetScheduledQueryHistory: scheduled,
+  ListScheduledQueries: scheduled,
+  UpdateScheduledQuery: scheduled,
+  CreateLookupTable: tables,
+  DeleteLookupTable: tables,
+  DescribeLookupTables: tables,
+  GetLookupTable: tables,
+  UpdateLookupTable: tables,
+  PutIndexPolicy: indexes,
+  DescribeIndexPolicies: indexes,
+  DeleteIndexPolicy: indexes,
+  DescribeFieldIndexes: indexes,
+  ListAggregateLogGroupSummaries: groups,
   CreateExportTask: elsewhere,
   DescribeExportTasks: elsewhere,
   CancelExportTask: elsewhere,

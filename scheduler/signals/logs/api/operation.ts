@@ -7,12 +7,12 @@ import {
   type Pages,
   type SceneOf,
 } from '@slipway/auth/kit';
-import type { Outbound } from '@slipway/auth/outbound';
 import type { Clock } from '@slipway/storage/clock';
 
+import type { RandomBytes } from '../../../state/index.ts';
 import type { MetricFilters } from '../filters/index.ts';
+import type { LogQueries, QueryDefinitions } from '../queries/index.ts';
 import type { LogStore } from '../store/index.ts';
-import type { ReceiverTest, Subscriptions } from '../subscriptions/index.ts';
 
 import { inOurWords, unsupported } from './errors.ts';
 import { groupArn, streamArn } from './names.ts';
@@ -22,11 +22,9 @@ import { operationSchema } from './shapes.ts';
 export interface LogsApi {
   readonly logs: LogStore;
   readonly filters: MetricFilters;
-  readonly subscriptions: Subscriptions;
-  /** Where webhooks may be. */
-  readonly outbound: Pick<Outbound, 'check'>;
-  /** Tells a receiver that it will be told events; answers why that was not taken. */
-  readonly tell: ReceiverTest;
+  readonly queries: LogQueries;
+  readonly definitions: QueryDefinitions;
+  readonly random: RandomBytes;
   readonly clock: Clock;
   readonly region: string;
   readonly pages: Pages;
@@ -52,6 +50,14 @@ export const operation = <I, O>(declared: Declared<LogsApi, I, O>): ApiOperation
       },
     },
   );
+
+/** `logs:<action>` on several groups at once, each of which must be allowed, with its tags. */
+export async function mayOnAll(action: string, groups: readonly string[], scene: Scene): Promise<AccessList> {
+  const resources = await Promise.all(
+    groups.map(async (group) => ({ arn: streamArn(scene, group), ...(await tagsOfGroup(scene, group)) })),
+  );
+  return [{ action: `logs:${action}`, resources: resources.length === 0 ? [{ arn: '*' }] : resources }];
+}
 
 /** `logs:<action>` on a group, or on one of its streams, with the tags of the group. */
 export const mayOn =

@@ -20,3 +20,15 @@ export const byStream = { ...byGroup, logStreamName: required(text) } as const;
 /** A group by its name or by its ARN. */
 export const byEither = { logGroupName: text, logGroupIdentifier: text } as const;
 export const nextPage = { nextToken: text, limit: number } as const;
+
+/** A query that cannot be read, with where it is wrong. */
+export const malformedQuery = errorSchema(
+  'MalformedQueryException',
+  {},
+  {
+    queryCompileError: struct('QueryCompileError', {
+      location: struct('QueryCompileErrorLocation', { startCharOffset: number, endCharOffset: number }),
+      message: text,
+    }),
+  },
+);

@@ -3,14 +3,14 @@ import { type Json, type RecordStore, scan, scanPartitions } from '@slipway/stor
 import { logKeys, logsPartition } from './keys.ts';
 import type { EventsRecord, GarbageRecord, StoredBlob } from './records.ts';
 
-const files = [logKeys.chunks, logKeys.segments, logKeys.owed];
+const files = [logKeys.chunks, logKeys.segments, logKeys.queries];
 
-/** Every blob that the logs of some account are in. */
+/** Every blob that the logs of some account, or the answers of queries, are in. */
 export async function* blobsOfLogs(records: RecordStore): AsyncGenerator<StoredBlob & { readonly by: string }, void> {
   for await (const partition of scanPartitions(records, logsPartition(''))) {
     for (const prefix of files) {
-      for await (const { key, value } of scan<EventsRecord>(records, partition, { prefix }))
-        yield { ...value.blob, by: `${partition}: ${key}` };
+      for await (const { key, value } of scan<Partial<EventsRecord>>(records, partition, { prefix }))
+        if (value.blob !== undefined) yield { ...value.blob, by: `${partition}: ${key}` };
     }
   }
 }
@@ -37,10 +37,10 @@ export async function relocateLogs(
   where: (blob: BlobLocation) => Promise<BlobLocation | undefined>,
 ): Promise<Json> {
   if (!partition.startsWith(logsPartition(''))) return value;
-  // Versions are another installation's: what is still in chunks is told once more.
-  if (key.startsWith(logKeys.deliveries)) return { ...(value as { readonly [key: string]: Json }), version: 0 };
   if (![...files, logKeys.garbage].some((prefix) => key.startsWith(prefix))) return value;
-  const record = value as unknown as { readonly blob: BlobLocation };
+  const record = value as unknown as { readonly blob?: BlobLocation };
+  // A query that has no answer yet.
+  if (record.blob === undefined) return value;
   const moved = await where(record.blob);
   const blob = moved && { ...record.blob, generation: moved.generation };
   return blob === undefined ? value : ({ ...record, blob } as unknown as Json);

@@ -1,0 +1,214 @@
+import { QueryError, QueryTooHeavy } from './errors.ts';
+import type { Expression } from './operators.ts';
+import type { AggregateCall } from './scope.ts';
+import type { Row } from './row.ts';
+import { DistinctValues, Percentile } from './sketches.ts';
+import { finite, Instant, numberOf, order, type Value } from './values.ts';
+
+/** What a query may keep, bytes. */
+const mostMemory = 64 * 1024 * 1024;
+
+/** Counts what a query keeps. */
+export class Memory {
+  #used = 0;
+
+  /** @throws QueryTooHeavy when it is more than a query is given */
+  spend(bytes: number): void {
+    this.#used += bytes;
+    if (this.#used > mostMemory)
+      throw new QueryTooHeavy('the query keeps too many different values: filter more, or count by fewer fields');
+  }
+}
+
+/** What a function of `stats` knows of the rows of one group. */
+export interface Aggregation {
+  add(row: Row): void;
+  readonly result: Value;
+}
+
+/** Makes what a function of `stats` needs for one group. */
+export type Aggregate = (memory: Memory) => Aggregation;
+
+/** How each function is made for its field. */
+const ofOneField: Readonly<Record<string, (of: Expression, memory: Memory) => Aggregation>> = {
+  __proto__: null as never,
+  count_distinct: ({ evaluate }, memory) => new Distinct(evaluate, memory),
+  sum: ({ evaluate }) => new Moments(evaluate, ({ count, sum }) => (count === 0 ? undefined : sum)),
+  avg: ({ evaluate }) => new Moments(evaluate, ({ mean }) => mean),
+  stddev: ({ evaluate }) =>
+    new Moments(evaluate, ({ count, squares }) => (count === 0 ? undefined : Math.sqrt(squares / count))),
+  min: ({ evaluate }) => new Extreme(evaluate, -1),
+  max: ({ evaluate }) => new Extreme(evaluate, 1),
+  sortsfirst: ({ evaluate }) => new Sorted(evaluate, -1),
+  sortslast: ({ evaluate }) => new Sorted(evaluate, 1),
+  earliest: ({ evaluate }) => new Nearest(evaluate, -1),
+  latest: ({ evaluate }) => new Nearest(evaluate, 1),
+};
+
+/**
+ * A function of `stats` by how it is called (CloudWatch Logs user guide, "stats").
+ * @param hasTimes whether rows are events, which have a time
+ * @throws QueryError
+ */
+export function aggregateOf(call: AggregateCall, hasTimes: boolean): Aggregate {
+  const { name, args, start, end } = call;
+  const [of, second] = args;
+  const fail = (sentence: string): never => {
+    throw new QueryError(start, end, sentence);
+  };
+  if (name === 'count') {
+    if (args.length > 1) fail('count takes one field, or *.');
+    return () => new Count(of?.evaluate);
+  }
+  if (of === undefined) return fail(`${name} needs a field: ${name}(${name === 'pct' ? 'field, 95' : 'field'}).`);
+  if (name === 'pct') {
+    const percent = second?.constant === true ? numberOf(second.evaluate(undefined as never)) : undefined;
+    if (args.length !== 2 || percent === undefined || percent < 0 || percent > 100)
+      return fail('pct takes a field and a percentage from 0 to 100: pct(field, 95).');
+    return (memory) => new Percent(of.evaluate, percent, memory);
+  }
+  if (args.length > 1) fail(`${name} takes one field.`);
+  if (!hasTimes && (name === 'earliest' || name === 'latest'))
+    fail(`${name} is about the times of events: after stats there are none.`);
+  const make = ofOneField[name]!;
+  return (memory) => make(of, memory);
+}
+
+type Evaluate = Expression['evaluate'];
+
+class Count implements Aggregation {
+  result = 0;
+  readonly #of: Evaluate | undefined;
+  constructor(of: Evaluate | undefined) {
+    this.#of = of;
+  }
+  add(row: Row): void {
+    if (this.#of === undefined || this.#of(row) !== undefined) this.result++;
+  }
+}
+
+class Distinct implements Aggregation {
+  readonly #of: Evaluate;
+  readonly #values: DistinctValues;
+  constructor(of: Evaluate, memory: Memory) {
+    this.#of = of;
+    this.#values = new DistinctValues((bytes) => memory.spend(bytes));
+  }
+  add(row: Row): void {
+    this.#values.add(this.#of(row));
+  }
+  get result(): Value {
+    return this.#values.count;
+  }
+}
+
+/** Sum, mean and the sum of the squares of what differs from it (Welford). */
+class Moments implements Aggregation {
+  count = 0;
+  sum = 0;
+  squares = 0;
+  #mean = 0;
+  readonly #of: Evaluate;
+  readonly #take: (moments: Moments) => number | undefined;
+  constructor(of: Evaluate, take: (moments: Moments) => number | undefined) {
+    this.#of = of;
+    this.#take = take;
+  }
+  add(row: Row): void {
+    const number = numberOf(this.#of(row));
+    if (number === undefined) return;
+    this.count++;
+    this.sum += number;
+    const away = number - this.#mean;
+    this.#mean += away / this.count;
+    this.squares += away * (number - this.#mean);
+  }
+  get mean(): number | undefined {
+    return this.count === 0 ? undefined : this.sum / this.count;
+  }
+  get result(): Value {
+    const taken = this.#take(this);
+    return taken === undefined ? undefined : finite(taken);
+  }
+}
+
+/** The least or the greatest number; where there is none, the text that is so. Times stay times. */
+class Extreme implements Aggregation {
+  #found: Value;
+  readonly #of: Evaluate;
+  readonly #sign: 1 | -1;
+  constructor(of: Evaluate, sign: 1 | -1) {
+    this.#of = of;
+    this.#sign = sign;
+  }
+  add(row: Row): void {
+    const value = this.#of(row);
+    if (value === undefined) return;
+    const [number, best] = [numberOf(value), numberOf(this.#found)];
+    if (best !== undefined && number === undefined) return;
+    const isFirst = this.#found === undefined || (number !== undefined && best === undefined);
+    if (isFirst || this.#sign * order(value, this.#found) > 0)
+      this.#found = number === undefined ? kept(value) : value instanceof Instant ? value : number;
+  }
+  get result(): Value {
+    return this.#found;
+  }
+}
+
+class Sorted implements Aggregation {
+  result: Value;
+  readonly #of: Evaluate;
+  readonly #sign: 1 | -1;
+  constructor(of: Evaluate, sign: 1 | -1) {
+    this.#of = of;
+    this.#sign = sign;
+  }
+  add(row: Row): void {
+    const value = this.#of(row);
+    if (value === undefined) return;
+    if (this.result === undefined || this.#sign * order(value, this.result) > 0) this.result = kept(value);
+  }
+}
+
+/** The value of the event that is the first or the last one of those that have one. */
+class Nearest implements Aggregation {
+  result: Value;
+  #id = '';
+  readonly #of: Evaluate;
+  readonly #sign: 1 | -1;
+  constructor(of: Evaluate, sign: 1 | -1) {
+    this.#of = of;
+    this.#sign = sign;
+  }
+  add(row: Row): void {
+    const id = row.event?.id ?? '';
+    if (this.#id !== '' && (this.#sign === 1 ? id <= this.#id : id >= this.#id)) return;
+    const value = this.#of(row);
+    if (value === undefined) return;
+    this.#id = id;
+    this.result = kept(value);
+  }
+}
+
+class Percent implements Aggregation {
+  readonly #of: Evaluate;
+  readonly #percent: number;
+  readonly #values: Percentile;
+  constructor(of: Evaluate, percent: number, memory: Memory) {
+    this.#of = of;
+    this.#percent = percent;
+    this.#values = new Percentile((bytes) => memory.spend(bytes));
+  }
+  add(row: Row): void {
+    const number = numberOf(this.#of(row));
+    if (number !== undefined) this.#values.add(number);
+  }
+  get result(): Value {
+    return this.#values.at(this.#percent);
+  }
+}
+
+/** Texts are parts of messages, which would be kept with them; longer ones are cut, as results are. */
+function kept(value: Value): Value {
+  return typeof value === 'string' ? Buffer.from(value.slice(0, 64 * 1024)).toString() : value;
+}

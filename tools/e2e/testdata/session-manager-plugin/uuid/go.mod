@@ -1,3 +1,0 @@
-module github.com/twinj/uuid
-
-go 1.24
