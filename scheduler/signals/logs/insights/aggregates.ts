@@ -3,7 +3,7 @@ import type { Expression } from './operators.ts';
 import type { AggregateCall } from './scope.ts';
 import type { Row } from './row.ts';
 import { DistinctValues, Percentile } from './sketches.ts';
-import { finite, Instant, numberOf, order, type Value } from './values.ts';
+import { finite, Instant, numberOf, order, totalOrder, type Value } from './values.ts';
 
 /** What a query may keep, bytes. */
 const mostMemory = 64 * 1024 * 1024;
@@ -166,7 +166,7 @@ class Sorted implements Aggregation {
   add(row: Row): void {
     const value = this.#of(row);
     if (value === undefined) return;
-    if (this.result === undefined || this.#sign * order(value, this.result) > 0) this.result = kept(value);
+    if (this.result === undefined || this.#sign * totalOrder(value, this.result) > 0) this.result = kept(value);
   }
 }
 

@@ -2,7 +2,7 @@ import { type Aggregate, type Aggregation, Memory } from './aggregates.ts';
 import type { Expression } from './operators.ts';
 import { Row } from './row.ts';
 import { shortKey } from './sketches.ts';
-import { Instant, order, Structure, textOf, type Value } from './values.ts';
+import { Instant, order, Structure, textOf, totalOrder, type Value } from './values.ts';
 
 /** Rows that come in one by one, of which some or others come out, in an order. */
 export interface Collector {
@@ -35,7 +35,7 @@ export const comparing =
 
 function byGroup(one: readonly Value[], other: readonly Value[]): number {
   for (const [index, value] of one.entries()) {
-    const difference = (value instanceof Instant ? -1 : 1) * order(value, other[index]);
+    const difference = (value instanceof Instant ? -1 : 1) * totalOrder(value, other[index]);
     if (difference !== 0) return difference;
   }
   return 0;

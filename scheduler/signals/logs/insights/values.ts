@@ -98,6 +98,14 @@ export function order(one: Value, other: Value): number {
   return naturally(textOf(one) ?? '', textOf(other) ?? '');
 }
 
+/** As {@link order}, but that what is the same number and is written in several ways has an order as well, by what is written. */
+export function totalOrder(one: Value, other: Value): number {
+  const difference = order(one, other);
+  if (difference !== 0) return difference;
+  const [left = '', right = ''] = [textOf(one), textOf(other)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 
 function naturally(one: string, other: string): number {

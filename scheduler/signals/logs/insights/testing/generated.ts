@@ -107,7 +107,20 @@ const functions = fc.array(
   fc.oneof(
     fc.constant(countAll),
     fc
-      .tuple(fc.constantFrom('count', 'sum', 'min', 'max', 'count_distinct', 'sortsFirst', 'earliest', 'latest'), name)
+      .tuple(
+        fc.constantFrom(
+          'count',
+          'sum',
+          'min',
+          'max',
+          'count_distinct',
+          'sortsFirst',
+          'sortsLast',
+          'earliest',
+          'latest',
+        ),
+        name,
+      )
       .map((of) => counted(...of)),
     fc.tuple(name, fc.constantFrom(0, 50, 90, 100)).map((of) => ranked(...of)),
   ),

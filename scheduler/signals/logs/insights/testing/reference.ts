@@ -203,17 +203,25 @@ const kinds: Readonly<Record<string, (rows: readonly Plain[], name: string) => C
   max: (rows, name) => extreme(rows, name, 1),
   count_distinct: (rows, name) =>
     new Set(rows.filter((row) => row[name] !== undefined).map((row) => asNumber(row[name]) ?? shown(row[name]))).size,
-  sortsFirst: (rows, name) => [...present(rows, name)].sort(inOrder)[0],
+  sortsFirst: (rows, name) => [...present(rows, name)].sort(inAnyOrder)[0],
+  sortsLast: (rows, name) => [...present(rows, name)].sort(inAnyOrder).at(-1),
   earliest: (rows, name) => byTime(rows).find((row) => row[name] !== undefined)?.[name],
   latest: (rows, name) => byTime(rows).findLast((row) => row[name] !== undefined)?.[name],
 };
+/** What is the same number may be written in several ways. */
+const inAnyOrder = (one: Cell, other: Cell): number =>
+  inOrder(one, other) || (shown(one) === shown(other) ? 0 : `${shown(one)}` < `${shown(other)}` ? -1 : 1);
 const present = (rows: readonly Plain[], name: string): Cell[] =>
   rows.map((row) => row[name]).filter((cell) => cell !== undefined);
 const byTime = (rows: readonly Plain[]): Plain[] =>
   [...rows].sort((one, other) => Number(one['#']) - Number(other['#']));
 function extreme(rows: readonly Plain[], name: string, sign: 1 | -1): Cell {
   const numbers = numbersOf(rows, name);
-  if (numbers.length > 0) return sign === 1 ? Math.max(...numbers) : Math.min(...numbers);
+  if (numbers.length > 0) {
+    const best = sign === 1 ? Math.max(...numbers) : Math.min(...numbers);
+    // A time is one still.
+    return present(rows, name).find((cell) => typeof cell === 'object' && cell.time === best) ?? best;
+  }
   return [...present(rows, name)].sort((one, other) => sign * inOrder(other, one))[0];
 }
 const percentile = (rows: readonly Plain[], name: string, percent: number): Cell => {
@@ -259,7 +267,7 @@ export const stats = (functions: readonly Counted[], by: readonly string[], peri
       }));
       return lines.sort((one, other) => {
         for (const name of keys) {
-          const result = inOrder(one[name], other[name]) * (typeof one[name] === 'object' ? -1 : 1);
+          const result = inAnyOrder(one[name], other[name]) * (typeof one[name] === 'object' ? -1 : 1);
           if (result !== 0) return result;
         }
         return 0;
