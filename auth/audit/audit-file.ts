@@ -55,13 +55,13 @@ export class AuditFile implements AuditSink {
   }
 
   write(moment: AuditMoment, audited: Audited): void {
-    const parts = [`${JSON.stringify(moment).slice(0, -1)},`, audited.text, '}\n'];
-    const batch = this.#batchFor(parts);
+    const line = `${JSON.stringify(moment).slice(0, -1)},${audited.text}}\n`;
+    const batch = this.#batchFor(line);
     if (batch === undefined) {
       this.#dropped++;
       return;
     }
-    for (const part of parts) batch.used += batch.bytes.write(part, batch.used);
+    batch.used += batch.bytes.write(line, batch.used);
     batch.lines++;
     this.#timer ??= setTimeout(() => void this.flush(), FLUSH_MS).unref();
   }
@@ -103,11 +103,10 @@ export class AuditFile implements AuditSink {
   }
 
   /** The batch that has room for a line; undefined when as much waits as may. */
-  #batchFor(parts: readonly string[]): Batch | undefined {
+  #batchFor(line: string): Batch | undefined {
     // No character takes more than three bytes; only of a very long line is it worth the time to count them.
-    let most = 0;
-    for (const part of parts) most += 3 * part.length;
-    if (most > BATCH_BYTES) most = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+    let most = 3 * line.length;
+    if (most > BATCH_BYTES) most = Buffer.byteLength(line);
     const last = this.#pending.at(-1);
     if (last !== undefined && last.used + most <= last.bytes.length) return last;
     const length = Math.max(most, BATCH_BYTES);

@@ -12,13 +12,30 @@ const MOST_OF_NAME = 2048;
  * What only this request's audit line says.
  * @param now milliseconds since the epoch
  */
-export function auditMoment({ requestId, span }: Exchange, now: number, milliseconds: number): AuditMoment {
+export function auditMoment(
+  { requestId, span }: Pick<Exchange, 'requestId' | 'span'>,
+  now: number,
+  milliseconds: number,
+): AuditMoment {
   return {
-    time: new Date(now).toISOString(),
+    time: isoTime(now),
     requestId,
     ...(span === undefined ? undefined : { traceId: span.traceId }),
     milliseconds: Math.round(milliseconds * 10) / 10,
   };
+}
+
+let second = Number.NaN;
+let toTheSecond = '';
+
+/** As `Date` writes it; what the requests of one second have in common is made once. */
+function isoTime(now: number): string {
+  const at = Math.floor(now / 1000);
+  if (at !== second) {
+    second = at;
+    toTheSecond = new Date(at * 1000).toISOString().slice(0, -4);
+  }
+  return `${toTheSecond}${String(Math.floor(now) - at * 1000).padStart(3, '0')}Z`;
 }
 
 /** What a request's audit line says beside that; an answer that is given again keeps it, with its text. */
@@ -52,12 +69,15 @@ function auditFacts(exchange: Exchange): AuditFacts {
 function decided({ access, decision }: Judged): AuditFacts['decisions'][number] {
   const { action, resources } = access;
   const { allowed, reason, statement } = decision;
+  const of = statement && { policy: statement.policy, statement: statement.statement };
   return {
     action,
-    resources: resources.slice(0, MOST_RESOURCES).map(({ arn }) => arn.slice(0, MOST_OF_NAME)),
-    ...(resources.length <= MOST_RESOURCES ? {} : { resourcesLeftOut: resources.length - MOST_RESOURCES }),
+    resources: resources.slice(0, MOST_RESOURCES).map(({ arn }) => shortened(arn)),
+    ...(resources.length > MOST_RESOURCES && { resourcesLeftOut: resources.length - MOST_RESOURCES }),
     allowed,
-    reason: reason.slice(0, MOST_OF_NAME),
-    ...(statement === undefined ? {} : { statement: { policy: statement.policy, statement: statement.statement } }),
+    reason: shortened(reason),
+    ...(of && { statement: of }),
   };
 }
+
+const shortened = (text: string): string => (text.length > MOST_OF_NAME ? text.slice(0, MOST_OF_NAME) : text);

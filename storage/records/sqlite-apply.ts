@@ -21,6 +21,8 @@ export interface Retention {
 /** Trimming costs a query, so it is looked at only once in so many commits of a partition. */
 const trimEvery = 64;
 
+const oneValue = `SELECT ${valueOf} FROM record WHERE partition = ? AND key = ?`;
+
 /** Applies batches inside an open transaction. Holds the prepared statements of one connection. */
 export class Applier {
   readonly #db: DatabaseSync;
@@ -84,7 +86,7 @@ export class Applier {
 
   /** A value's JSON. */
   #find(partition: number, key: string): string | undefined {
-    const row = this.#get(`SELECT ${valueOf} FROM record WHERE partition = ? AND key = ?`, partition, key);
+    const row = this.#get(oneValue, partition, key);
     return row?.['value'] as string | undefined;
   }
 

@@ -16,6 +16,21 @@ const longestRow = 4096;
 
 type Row = Record<string, string | number>;
 
+// Made once: a text that is put together for each read is also hashed for each, to find the statement that was prepared for it.
+const rowsOf = `SELECT key, ${valueOf}, version FROM record WHERE partition = ?`;
+const oneRow = `${rowsOf} AND key = ?`;
+const manyRows = `${rowsOf} AND key IN (SELECT value FROM json_each(?))`;
+const pagesBy = (than: '>' | '>=') => ({
+  open: `${rowsOf} AND key ${than} ? ORDER BY key LIMIT ?`,
+  upTo: `${rowsOf} AND key ${than} ? AND key < ? ORDER BY key LIMIT ?`,
+});
+const pages = { past: pagesBy('>'), from: pagesBy('>=') };
+const eventsOf = `SELECT position, type, ${dataOf}, time FROM event WHERE stream = (SELECT id FROM stream WHERE partition = ? AND topic = ?)
+       AND position > ? ORDER BY position LIMIT ?`;
+const changesOf = `SELECT key, ${valueOf}, version FROM record WHERE partition = ?1 AND version > ?2 AND version <= ?3
+       UNION ALL SELECT key, NULL, version FROM tombstone WHERE partition = ?1 AND version > ?2 AND version <= ?3
+       ORDER BY version`;
+
 /** Reads on the calling thread: short prepared statements, each one a snapshot of the newest committed state. */
 export class SqliteReader {
   readonly #db: DatabaseSync;
@@ -65,7 +80,7 @@ export class SqliteReader {
     const name = `${id} ${key}`;
     const known = this.#rows.get(name);
     if (known !== undefined) return known;
-    const [row] = this.#all(`SELECT key, ${valueOf}, version FROM record WHERE partition = ? AND key = ?`, id, key);
+    const [row] = this.#all(oneRow, id, key);
     if (row === undefined || stamp === undefined || (row['value'] as string).length > longestRow) return row;
     if (this.#rows.size >= mostRows) this.#rows.clear();
     this.#rows.set(name, row);
@@ -75,11 +90,7 @@ export class SqliteReader {
   getMany<T>(partition: string, keys: readonly string[]): ReadonlyMap<string, Stored<T>> {
     const id = this.#partition(partition);
     if (id === undefined || keys.length === 0) return new Map();
-    const rows = this.#all(
-      `SELECT key, ${valueOf}, version FROM record WHERE partition = ? AND key IN (SELECT value FROM json_each(?))`,
-      id,
-      JSON.stringify(keys),
-    );
+    const rows = this.#all(manyRows, id, JSON.stringify(keys));
     return new Map(rows.map((row) => [row['key'] as string, toStored<T>(row)]));
   }
 
@@ -91,8 +102,7 @@ export class SqliteReader {
     const { rows, more } = this.#some(
       characters,
       limit,
-      `SELECT key, ${valueOf}, version FROM record WHERE partition = ? AND key ${past ? '>' : '>='} ?
-       ${end === undefined ? '' : 'AND key < ?'} ORDER BY key LIMIT ?`,
+      pages[past ? 'past' : 'from'][end === undefined ? 'open' : 'upTo'],
       id,
       past ? after : prefix,
       ...(end === undefined ? [] : [end]),
@@ -153,14 +163,7 @@ export class SqliteReader {
   announced(partition: string, topic: string, after: number, limit: number): readonly AnnouncedEvent[] {
     const id = this.#partition(partition);
     if (id === undefined) return [];
-    const rows = this.#all(
-      `SELECT position, type, ${dataOf}, time FROM event WHERE stream = (SELECT id FROM stream WHERE partition = ? AND topic = ?)
-       AND position > ? ORDER BY position LIMIT ?`,
-      id,
-      topic,
-      after,
-      limit,
-    );
+    const rows = this.#all(eventsOf, id, topic, after, limit);
     return rows.map((row) => ({
       position: row['position'] as number,
       partition,
@@ -188,16 +191,7 @@ export class SqliteReader {
   }
 
   #changed(partition: number, after: number, upTo: number, limit: number, characters: number) {
-    return this.#some(
-      characters,
-      limit,
-      `SELECT key, ${valueOf}, version FROM record WHERE partition = ?1 AND version > ?2 AND version <= ?3
-       UNION ALL SELECT key, NULL, version FROM tombstone WHERE partition = ?1 AND version > ?2 AND version <= ?3
-       ORDER BY version`,
-      partition,
-      after,
-      upTo,
-    );
+    return this.#some(characters, limit, changesOf, partition, after, upTo);
   }
 
   /** A partition's number never changes once it is there. */
@@ -215,7 +209,11 @@ export class SqliteReader {
   }
 
   #all(sql: string, ...values: (string | number)[]): Row[] {
-    return reading(() => this.#statement(sql).all(...values) as Row[]);
+    try {
+      return this.#statement(sql).all(...values) as Row[];
+    } catch (error) {
+      throw unreadable(error);
+    }
   }
 
   /** Rows up to a number and up to the one whose value takes them past so many characters, and whether the query has more. */
@@ -225,7 +223,7 @@ export class SqliteReader {
     sql: string,
     ...values: (string | number)[]
   ): { rows: Row[]; more: boolean } {
-    return reading(() => {
+    try {
       const rows: Row[] = [];
       let held = 0;
       for (const row of this.#statement(sql).iterate(...values) as Iterable<Row>) {
@@ -234,7 +232,9 @@ export class SqliteReader {
         held += (row['value'] as string | null)?.length ?? 0;
       }
       return { rows, more: false };
-    });
+    } catch (error) {
+      throw unreadable(error);
+    }
   }
 
   #statement(sql: string): StatementSync {
@@ -247,13 +247,8 @@ export class SqliteReader {
   }
 }
 
-function reading<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new StoreUnavailable(`cannot read: ${(error as Error).message}`, 'not-committed', { cause: error });
-  }
-}
+const unreadable = (error: unknown): StoreUnavailable =>
+  new StoreUnavailable(`cannot read: ${(error as Error).message}`, 'not-committed', { cause: error });
 
 function toStored<T>(row: Row): Stored<T> {
   return {
