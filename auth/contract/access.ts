@@ -8,6 +8,11 @@ export interface ResourceRef {
   readonly account?: string;
   /** The text of the policy attached to the resource itself (a repository policy), when it has one. */
   readonly policy?: string;
+  /**
+   * Whether its policy must allow what is done, so that policies of identities alone allow nothing (keys of KMS, whose policy hands that to
+   * the account's own policies where it names the account).
+   */
+  readonly policyDecides?: true;
   /** The resource's tags, offered as `aws:ResourceTag/<key>`. */
   readonly tags?: Readonly<Record<string, string>>;
   /**

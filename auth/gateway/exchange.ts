@@ -49,6 +49,15 @@ export class Exchange {
     this.startedAt = startedAt;
     this.sourceIp = sourceIp;
   }
+
+  /**
+   * The decision that the answer came of: of a refused request the last that denied, of another one the last that allowed. Handlers ask
+   * for things that an answer only goes without where they are denied. Undefined when there is none such.
+   */
+  get decisive(): Judged | undefined {
+    const denied = this.status >= 400 ? this.judged.findLast(({ decision }) => !decision.allowed) : undefined;
+    return denied ?? this.judged.findLast(({ decision }) => decision.allowed);
+  }
 }
 
 /** The {@link Call} of a request; the abort signal costs something and few handlers ask for it, so it is made on demand. */

@@ -39,10 +39,10 @@ export class GatewayMetrics {
   }
 
   record(exchange: Exchange, milliseconds: number): void {
-    const { service, operation, status, judged } = exchange;
+    const { service, operation, status, decisive } = exchange;
     this.#count(service, operation, status);
     this.#seconds.observe({ service }, milliseconds / 1000);
-    if (judged.length > 0 && judged.at(-1)?.decision.allowed !== true) this.#denied.inc({ service });
+    if (decisive?.decision.allowed === false) this.#denied.inc({ service });
   }
 
   #count(service: string, operation: string, status: number): void {

@@ -28,8 +28,7 @@ export function beginSpan(tracing: Tracing, { request, requestId, sourceIp }: Ex
 
 /** Ends it with what was learned about the request on the way. */
 export function endSpan(span: Span, exchange: Exchange): void {
-  const { service, operation, principal, judged, status, errorCode, request } = exchange;
-  const last = judged.at(-1);
+  const { service, operation, principal, decisive, status, errorCode, request } = exchange;
   if (operation !== '') span.rename(`${service} ${operation}`);
   span.set({
     'http.response.status_code': status,
@@ -39,12 +38,12 @@ export function endSpan(span: Span, exchange: Exchange): void {
     'slipway.caller': principal.type,
     'slipway.via': exchange.via,
     ...(service === 'distribution' ? { 'url.path': printable(request.url?.split('?', 1)[0] ?? '', 512) } : {}),
-    ...(last === undefined
+    ...(decisive === undefined
       ? {}
       : {
-          'slipway.action': last.access.action,
-          'slipway.resource': last.access.resources[0]?.arn,
-          'slipway.decision': last.decision.allowed ? 'allowed' : 'denied',
+          'slipway.action': decisive.access.action,
+          'slipway.resource': decisive.access.resources[0]?.arn,
+          'slipway.decision': decisive.decision.allowed ? 'allowed' : 'denied',
         }),
     'slipway.error': errorCode,
   });

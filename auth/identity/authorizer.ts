@@ -150,7 +150,7 @@ export class PolicyAuthorizer implements FrontAuthorizer {
     const keys = policy === undefined ? known.ownKeys : [...new Set([...known.ownKeys, ...policy.keys])];
     if (keys.some((key) => fleeting.includes(key))) return evaluate(caller.policies, request);
     // Lengths keep the parts apart, whatever characters are in them.
-    let key = `${request.open === true ? '+' : '-'}${access.action}\n${resource.arn.length}:${resource.arn}${resource.account ?? ''}:${policy === undefined ? '-' : this.#numberOf(policy)}\n`;
+    let key = `${request.open === true ? '+' : '-'}${request.policyDecides === true ? '!' : ''}${access.action}\n${resource.arn.length}:${resource.arn}${resource.account ?? ''}:${policy === undefined ? '-' : this.#numberOf(policy)}\n`;
     for (const name of keys) {
       const value = request.context(name);
       if (value === undefined) key += '-';
@@ -189,6 +189,7 @@ export function policyRequest(caller: Caller, access: AccessRequest, resource: R
         ? []
         : [{ name: `resource:${resource.arn}`, policy: compiledPolicy(resource.policy, trust ? 'trust' : 'resource') }],
     trust,
+    ...(resource.policyDecides === true ? { policyDecides: true } : {}),
     open: resource.open?.includes(access.action) === true,
     context: requestContext(caller, access, resource, call),
   };

@@ -27,6 +27,8 @@ export interface UserEntity {
   /** Lower-case names of groups. */
   readonly groups: readonly string[];
   readonly accessKeys: readonly string[];
+  /** When the last password was set that was taken away. */
+  readonly passwordGone?: number;
 }
 
 export interface GroupEntity {

@@ -7,3 +7,4 @@ export {
   type OutboundStream,
 } from './client.ts';
 export { OutboundError } from './errors.ts';
+export { tellWebhook, webhookOf, type WebhookPorts } from './webhook.ts';

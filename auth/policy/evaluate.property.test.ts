@@ -57,6 +57,7 @@ function decide(input: ReferenceInput) {
       input.trust ? 'trust' : 'resource',
     ),
     trust: input.trust,
+    policyDecides: input.policyDecides,
     open: input.open,
     context: contextOf(input.context),
   });
@@ -93,7 +94,13 @@ test(`P2 what is refused before the resource is known is refused whatever the re
   const generator = new Generator(seed);
   const seen = { foreseen: 0, allowed: 0, wrong: [] as string[] };
   for (let run = 0; run < runs / 10; run++) {
-    const input: ReferenceInput = { ...generator.input(), resourcePolicy: undefined, open: false, trust: false };
+    const input: ReferenceInput = {
+      ...generator.input(),
+      resourcePolicy: undefined,
+      open: false,
+      trust: false,
+      policyDecides: false,
+    };
     const { allowed } = decide(input);
     const refusal = foresee(policiesOf(input), principalOf(input.caller), input.action);
     if (allowed) seen.allowed++;

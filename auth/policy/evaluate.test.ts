@@ -198,6 +198,40 @@ describe('P4: accounts', () => {
   });
 });
 
+describe('policies of keys', () => {
+  const key = `arn:aws:kms:us-east-1:${A}:key/one`;
+  const everything = own(allow('*'));
+  const root: PolicyPrincipal = { type: 'root', account: A, arn: `arn:aws:iam::${A}:root`, id: A };
+  const keyAsk = (policies: PrincipalPolicies, principal: PolicyPrincipal, named: unknown, more: Statement = {}) =>
+    ask(policies, {
+      principal,
+      action: 'kms:Decrypt',
+      resource: key,
+      policyDecides: true,
+      resourcePolicies: [
+        policy('resource:key', 'resource', { ...allow('kms:Decrypt', '*', more), Principal: { AWS: named } }),
+      ],
+    }).allowed;
+
+  test('without a word of theirs nobody may do anything, the root user included', () => {
+    const other = `arn:aws:iam::${A}:user/ada`;
+    expect([keyAsk(everything, bob, other), keyAsk(everything, root, other)]).toEqual([false, false]);
+  });
+
+  test('who is named may; where the account is named, its own policies decide', () => {
+    const nothing = own(allow('ecr:PutImage'));
+    expect([keyAsk(nothing, bob, bob.arn), keyAsk(nothing, root, root.arn)]).toEqual([true, true]);
+    expect([keyAsk(nothing, bob, root.arn), keyAsk(everything, bob, root.arn)]).toEqual([false, true]);
+    const abroad: PolicyPrincipal = { ...bob, account: B, arn: `arn:aws:iam::${B}:user/bob` };
+    expect([keyAsk(everything, abroad, abroad.arn), keyAsk(nothing, abroad, abroad.arn)]).toEqual([true, false]);
+  });
+
+  test('a condition that does not hold allows nothing', () => {
+    const Condition = { StringEquals: { 'kms:ViaService': 'ssm.us-east-1.amazonaws.com' } };
+    expect(keyAsk(everything, bob, root.arn, { Condition })).toBe(false);
+  });
+});
+
 describe('trust policies', () => {
   const role = `arn:aws:iam::${A}:role/deploy`;
   const assume = (principal: unknown, policies: PrincipalPolicies = { identity: [] }) =>

@@ -35,6 +35,8 @@ export interface PolicyRequest {
   readonly resourcePolicies: readonly NamedPolicy[];
   /** The resource's policy is a role's trust policy, which must allow by itself; identity policies alone do not suffice. */
   readonly trust?: boolean;
+  /** The policies of the resource must allow it by themselves, as a key's; see `ResourceRef.policyDecides`. */
+  readonly policyDecides?: boolean;
   /** The resource lets everybody do this, strangers included, unless a policy denies it. */
   readonly open?: boolean;
   readonly context: ContextLookup;
@@ -135,7 +137,7 @@ class Evaluation {
 
   decide(): Decision {
     const { identity, boundary, session, restrictions = [] } = this.#policies;
-    const { principal, resourceAccount, trust = false } = this.#request;
+    const { principal, resourceAccount, trust = false, policyDecides = trust } = this.#request;
     const resourceLayer: PolicyLayer = trust ? 'trust' : 'resource';
 
     const denied =
@@ -158,9 +160,9 @@ class Evaluation {
 
     const sameAccount = resourceAccount === principal.account;
     if (sameAccount && granted?.match === 'self') return this.#allowed(resourceLayer, granted);
-    if ((trust || !sameAccount) && granted === undefined) return this.#refused(resourceLayer);
+    if ((policyDecides || !sameAccount) && granted === undefined) return this.#refused(resourceLayer);
 
-    if (principal.type === 'root') return this.#byRoot(sameAccount && !trust, granted, resourceLayer);
+    if (principal.type === 'root') return this.#byRoot(sameAccount && !policyDecides, granted, resourceLayer);
 
     const own = this.#find(identity, false);
     const grantedByIssuer = sameAccount && granted?.match === 'issuer';

@@ -48,13 +48,13 @@ function exclusionFrom(
   return { filterType: 'WILDCARD', filter: text };
 }
 
-/** Encryption with a key service cannot be offered here, so asking for it is refused rather than noted. */
+/** Layers are stored as they were pushed, whatever keys there are, so asking for another encryption is refused rather than noted. */
 export function encryptionFrom(value: EncryptionConfiguration | undefined): RepositoryRecord['encryption'] {
   const encryptionType = value?.encryptionType ?? 'AES256';
   if (encryptionType !== 'AES256' || value?.kmsKey !== undefined) {
     throw new AwsError(
       'KmsException',
-      'There is no key management service here yet, so images cannot be encrypted under a key of it. Leave out ' +
+      'Layers are stored as they were pushed, and are not encrypted under keys of KMS: encrypt the disk or the bucket. Leave out ' +
         'encryptionConfiguration, or set encryptionType to AES256 (in Terraform encryption_type = "AES256").',
     );
   }

@@ -18,6 +18,7 @@ export {
 } from './capacity-providers.ts';
 export { clusterView } from './cluster-view.ts';
 export { activeCluster, changeCluster, createCluster, deleteCluster, findCluster, setProviders } from './clusters.ts';
+export { ofProviders, ofStrategy } from './conditions.ts';
 export { deleteProvider } from './delete-provider.ts';
 export type { ClusterRef, EcsPorts } from './ports.ts';
 export {

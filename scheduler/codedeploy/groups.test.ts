@@ -1,7 +1,6 @@
 import {
   BatchGetApplicationsCommand,
   BatchGetDeploymentGroupsCommand,
-  CodeDeployServiceException,
   CreateApplicationCommand,
   CreateDeploymentConfigCommand,
   CreateDeploymentGroupCommand,
@@ -25,6 +24,7 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { account, region } from '../ecs/testing/open-api.ts';
+import { refusal } from './testing/deploying.ts';
 import {
   addGroup,
   addService,
@@ -42,14 +42,6 @@ beforeAll(async () => {
 afterAll(() => opened[Symbol.asyncDispose]());
 
 const send: TestCodeDeploy['codedeploy']['send'] = (command: never) => opened.codedeploy.send(command);
-const refusal = async (request: Promise<unknown>): Promise<{ name: string; message: string }> => {
-  const error: unknown = await request.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof CodeDeployServiceException)) throw new Error('it was not refused', { cause: error });
-  return { name: error.name, message: error.message };
-};
 
 test('an application is made once, renamed with its groups, and ends', async () => {
   await addService(opened, 'renamed');

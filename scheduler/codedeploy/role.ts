@@ -1,6 +1,7 @@
-import { AwsError, type Call, type ConditionContext } from '@slipway/auth/contract';
+import { AwsError, type Call } from '@slipway/auth/contract';
 import { arnOf } from '@slipway/auth/kit';
 
+import { ofStrategy } from '../cluster/index.ts';
 import { callOf, serviceAccess } from '../services/index.ts';
 import { arns as ecsArns, type LaunchSettings, type ServiceRecord, type TaskDefinitionRecord } from '../state/index.ts';
 import { passRoles, rolesOf } from '../tasks/index.ts';
@@ -44,7 +45,7 @@ export async function checkRole(
     {
       ...inService,
       resources: [{ arn: sets }],
-      context: { ...inService.context, ...providersOf(api, ref.account, on.launch) },
+      context: { ...inService.context, ...ofStrategy(place, on.launch?.capacityProviderStrategy) },
     },
     { ...inService, action: 'ecs:UpdateServicePrimaryTaskSet' },
     { ...inService, action: 'ecs:DeleteTaskSet', resources: [{ arn: sets }] },
@@ -63,15 +64,4 @@ export async function checkRole(
     const { allowed, reason } = await api.authorizer.authorize(principal, access, call);
     if (!allowed) throw refusal(`may not ${access.action} on ${access.resources[0]?.arn ?? '*'}: ${reason}`);
   }
-}
-
-/** `ecs:capacity-provider`, of tasks that a strategy is used for. */
-function providersOf({ region }: CodeDeployApi, account: string, launch: LaunchSettings | undefined): ConditionContext {
-  const { capacityProviderStrategy: strategy } = launch ?? {};
-  if (strategy === undefined) return {};
-  return {
-    'ecs:capacity-provider': strategy.map(({ capacityProvider }) =>
-      ecsArns.capacityProvider(region, account, capacityProvider),
-    ),
-  };
 }

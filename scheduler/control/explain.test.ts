@@ -93,3 +93,27 @@ test('of a deployment that waits for a hook it is said which, at what stage, and
     ),
   );
 });
+
+test('of a step that is judged it is said what was counted so far, and what comes of it without a verdict', () => {
+  const world = new World({ desired: 1 });
+  world.pass();
+  const since = Date.UTC(2026, 0, 1);
+  const failed = { requests: 10, bad: 1 };
+  const compared = [
+    { what: 'failed', own: failed, other: { requests: 90, bad: 0 }, verdict: 'open', needs: 900 },
+  ] as const;
+  const judged = [{ step: 0, percent: 10, verdict: 'open', compared, at: since }] as const;
+  const shifting = { judged, step: 0, runs: [], live: { since } } as unknown as Shifting;
+  const waits = (otherwise: 'rollback' | 'continue' | 'wait'): readonly string[] => {
+    const judge = { failed: 1, alpha: 1, beta: 5, within: 30, otherwise };
+    const deployments = world.service.deployments.map((one) => ({ ...one, shifting }));
+    return explainService({ ...world.service, deployments, judge }, [], [], world.now, world.options).waitsFor;
+  };
+  const numbers =
+    'is judged with 10 % of production traffic, and there is no verdict yet: 1 of 10 (10 %) requests of the new revision failed, 0 of 90 (0 %) of the old one, of about 900 requests of the new one that it takes; ';
+  expect(waits('rollback').join()).toContain(
+    `${numbers}the deployment goes back without one at 2026-01-01T00:30:00.000Z.`,
+  );
+  expect(waits('continue').join()).toContain(`${numbers}the deployment goes on without one`);
+  expect(waits('wait').join()).toContain(`${numbers}it is waited for.`);
+});

@@ -4,6 +4,7 @@ import {
   type DeploymentVerdict,
   hasTaskSets,
   isHealthy,
+  judgementText,
   lowerBound,
   type ReconcilerOptions,
   upperBound,
@@ -125,6 +126,7 @@ function* waits(
   if (primary.rolloutState === 'FAILED')
     yield 'The newest deployment failed and was not rolled back: update the service to go on.';
   for (const deployment of service.deployments) yield* hooksWaitedFor(deployment);
+  yield* verdictWaitedFor(primary, service.judge);
   if (primary.bakingSince !== undefined && primary.rolloutState === 'IN_PROGRESS')
     yield `Deployment ${primary.id} has all of its tasks since ${iso(primary.bakingSince)}, and is watched for a while: it fails when one of these alarms goes into ALARM: ${alarmsOf(service)}.`;
   const { move } = service.rebalancing ?? {};
@@ -210,6 +212,20 @@ function* hooksWaitedFor({ id, rolloutState, shifting }: ServiceRecord['deployme
     const who = status === 'AWAITING_ACTION' ? 'a person (ContinueServiceDeployment)' : hookName(hook);
     yield `Deployment ${id} waits at ${stage} for ${who} since ${iso(startedAt)} (hook ${run}); without an answer it ${late} at ${iso(end)}.`;
   }
+}
+
+/** Of a step whose revision is judged: what engines have counted so far, and what comes of it without a verdict. */
+function* verdictWaitedFor(
+  { id, rolloutState, shifting }: ServiceRecord['deployments'][number],
+  rule: ServiceRecord['judge'],
+): Generator<string> {
+  const judged = shifting?.judged?.findLast(({ step }) => step === shifting.step);
+  if (rolloutState !== 'IN_PROGRESS' || rule === undefined || judged?.verdict !== 'open') return;
+  const end =
+    rule.otherwise === 'wait'
+      ? 'it is waited for'
+      : `the deployment ${rule.otherwise === 'continue' ? 'goes on' : 'goes back'} without one at ${iso((shifting?.live.since ?? 0) + rule.within * 60_000)}`;
+  yield `Deployment ${id} is judged with ${judged.percent} % of production traffic, and there is no verdict yet: ${judgementText(judged)}; ${end}.`;
 }
 
 /** Of a task that runs behind load balancers: how it stands in its target groups, and where it is looked for. */

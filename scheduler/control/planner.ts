@@ -75,6 +75,7 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     blocked,
     shift: ports.view.shifts.get(service.name)?.value,
     shiftLive: ports.view.shiftLives.get(service.name)?.value,
+    measured: ports.view.measured.get(service.name)?.value,
     hookResults: ports.view.hookResultsOf(service.name),
     alarms: ports.alarms,
     newRunId: ports.newRunId,

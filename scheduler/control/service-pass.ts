@@ -228,7 +228,7 @@ export class ServicePass {
   /** Rows that nobody needs any more: what rules were told and what came of it, and answers of hooks. */
   #ended(name: string, { endsShift, endedRuns }: ServicePlan): string[] {
     const { view } = this.#ports;
-    const shift = [view.shifts.get(name), view.shiftLives.get(name)].flatMap((row) => row?.key ?? []);
+    const shift = [view.shifts, view.shiftLives, view.measured].flatMap((rows) => rows.get(name)?.key ?? []);
     return [...(endsShift ? shift : []), ...endedRuns.map((run) => clusterKeys.hookResult(name, run))];
   }
 

@@ -24,8 +24,15 @@ const words: Readonly<Record<FailureKind, string>> = {
 /**
  * Counts one failed task of a deployment and trips the circuit breaker when that reaches the threshold. Both stages of
  * ECS's breaker count here: tasks that fail to start, and tasks ended for their health.
+ * @param wasHealthy whether the task had been healthy before it failed
  */
-export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind, why: string): void {
+export function countFailure(
+  pass: Pass,
+  deploymentId: string,
+  kind: FailureKind,
+  why: string,
+  wasHealthy = false,
+): void {
   const deployment = pass.deployment(deploymentId);
   if (deployment === undefined || isGivenUp(deployment)) return;
   const failedTasks = deployment.failedTasks + 1;
@@ -33,7 +40,7 @@ export function countFailure(pass: Pass, deploymentId: string, kind: FailureKind
     failedTasks,
     lastFailure: why,
     lastFailureAt: pass.now,
-    ...(kind === 'start' ? failedStart(deployment, pass.now) : {}),
+    ...(kind === 'start' ? failedStart(deployment, pass.now) : wasHealthy ? {} : ranInVain(deployment, pass.now)),
     ...(kind === 'crash' ? { crashes: (deployment.crashes ?? 0) + 1, startFailures: undefined } : {}),
   });
   pass.decisions.push({ what: 'failure', deploymentId, count: failedTasks, why });
@@ -60,6 +67,11 @@ const failedStart = (
   startFailures: (startFailures ?? 0) + 1,
   failingSince: startFailures === undefined ? now : Math.min(failingSince, now),
   failingUntil: now,
+});
+
+/** Another task in a row that reached RUNNING and never was healthy. */
+const ranInVain = ({ neverHealthy }: DeploymentRecord, now: number): Pick<DeploymentRecord, 'neverHealthy'> => ({
+  neverHealthy: { tasks: (neverHealthy?.tasks ?? 0) + 1, since: neverHealthy?.since ?? now, until: now },
 });
 
 const byBreaker = 'ECS deployment circuit breaker: ';
@@ -170,6 +182,7 @@ function rollBack(
     failingSince: undefined,
     failingUntil: undefined,
     crashes: undefined,
+    neverHealthy: undefined,
     startNotBefore: undefined,
     keepCount: undefined,
     bakingSince: undefined,

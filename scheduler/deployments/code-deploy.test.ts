@@ -1,22 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
-import type { LifecycleHook, ServiceLoadBalancer, Shifting, ShiftStrategy } from '../state/index.ts';
+import type { LifecycleHook, Shifting, ShiftStrategy } from '../state/index.ts';
 
 import { verdictOf } from './index.ts';
+import { balancer, good } from './testing/shifting.ts';
 import { type Revision, World } from './testing/world.ts';
 
 const minute = 60_000;
-const good: Revision = { behaviour: 'good', checks: false };
-const balancer: ServiceLoadBalancer = {
-  targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1',
-  containerName: 'app',
-  containerPort: 80,
-  advanced: {
-    alternateTargetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/green/2',
-    productionListenerRule: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/lb/1/2',
-    roleArn: 'arn:aws:iam::000000000000:role/codedeploy',
-  },
-};
 const canary: ShiftStrategy = { type: 'CANARY', canaryPercent: 10, canaryBakeTimeInMinutes: 5 };
 
 /** A service in the middle of a deployment that CodeDeploy has begun. */

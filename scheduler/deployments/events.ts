@@ -26,6 +26,7 @@ export const eventTexts = {
     'No new tasks are started until the service is updated.',
   notShifted: (deployment: string, why: string): string =>
     `(deployment ${deployment}) is unable to shift traffic: ${why}`,
+  judged: (deployment: string, verdict: string): string => `(deployment ${deployment}) is ${verdict}.`,
   unbalanced: (counts: string): string => `is not AZ balanced with ${counts}. AZ Rebalancing in progress.`,
   balanced: (counts: string): string => `is AZ balanced with ${counts}.`,
   rebalancingStopped: 'AZ Rebalancing stopped: the service changed. It goes on when the service is steady.',

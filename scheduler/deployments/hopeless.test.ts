@@ -1,22 +1,11 @@
 import { expect, test } from 'vitest';
 
-import type { ServiceLoadBalancer } from '../state/index.ts';
-
 import { verdictOf } from './index.ts';
+import { balancer } from './testing/shifting.ts';
 import { type Revision, World } from './testing/world.ts';
 
 const minute = 60_000;
 const good: Revision = { behaviour: 'good', checks: true };
-const balancer: ServiceLoadBalancer = {
-  targetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1',
-  containerName: 'app',
-  containerPort: 80,
-  advanced: {
-    alternateTargetGroupArn: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/green/2',
-    productionListenerRule: 'arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/lb/1/2/3',
-    roleArn: 'arn:aws:iam::000000000000:role/ecs',
-  },
-};
 
 /** A service whose first revision has come to be something else while a second one is on its way. */
 function turned(
@@ -87,6 +76,47 @@ test('a rollback to a revision whose image is gone is FAILED after ten minutes, 
   expect(verdictOf(world.service)?.verdict).toBe('succeeded');
 });
 
+test.each(['crashes', 'never healthy'] as const)(
+  'a rollback to a revision that %s is FAILED after ten minutes though no circuit breaker is on, and tried on',
+  (becomes) => {
+    const { world, old } = turned(becomes);
+    lose(world, old);
+    world.stopDeployment('ROLLBACK');
+    play(world, 500);
+    expect(verdictOf(world.service)?.verdict).toBe('rolling back');
+    play(world, 200);
+    expect(world.primary()).toMatchObject({ id: old, rolloutState: 'FAILED', triesOn: true });
+    expect(verdictOf(world.service)).toMatchObject({
+      verdict: 'failed',
+      evidence: expect.stringMatching(
+        /cannot be finished\. \d+ tasks in a row started and never were healthy; the last: task .* \(rollback of /,
+      ) as string,
+    });
+    world.revisions[0] = good;
+    play(world, 100);
+    expect(world.live().filter(({ lastStatus }) => lastStatus === 'RUNNING')).toHaveLength(2);
+    expect(verdictOf(world.service)?.verdict).toBe('failed');
+  },
+);
+
+test('tasks that had been healthy before their checks failed, and one that is healthy in between, say nothing of a rollback', () => {
+  const { world, old } = turned('crashes');
+  lose(world, old);
+  world.stopDeployment('ROLLBACK');
+  play(world, 500);
+  expect(world.primary().neverHealthy?.tasks).toBeGreaterThan(3);
+  world.revisions[0] = good;
+  for (let second = 0; second < 100 && world.primary().neverHealthy !== undefined; second++) play(world, 1);
+  expect(world.primary().neverHealthy).toBeUndefined();
+  // No room to start first: they are ended for it.
+  const busy = new World({ desired: 2, configuration: { minimumHealthyPercent: 0, maximumPercent: 100 } });
+  busy.calm();
+  for (const { id } of busy.wanted()) busy.check(id, 'UNHEALTHY');
+  busy.pass();
+  expect(busy.primary().failedTasks).toBeGreaterThan(0);
+  expect(busy.primary().neverHealthy).toBeUndefined();
+});
+
 test('one whose revision is gone is FAILED at once', () => {
   const { world, old } = turned('is gone');
   lose(world, old);
@@ -150,7 +180,7 @@ test('lack of room, and tasks that start in the end, are waited for', () => {
   expect(world.primary()).toMatchObject({ id: old, rolloutState: 'COMPLETED' });
 });
 
-test.each(['is gone', 'fails to start'] as const)(
+test.each(['is gone', 'fails to start', 'crashes'] as const)(
   'traffic that has been shifted stays where it is when the old revision %s: it cannot go back',
   (becomes) => {
     const { world, old, id } = turned(becomes, true);
@@ -166,6 +196,22 @@ test.each(['is gone', 'fails to start'] as const)(
       evidence: expect.stringContaining(`It cannot go back to deployment ${old}: `) as string,
     });
     expect(world.wanted().filter(({ service }) => service?.deploymentId === id)).toHaveLength(2);
+    // Traffic is left with it: what ends of it has a successor, and one that keeps failing is tried at the pace of failures.
+    lose(world, id);
+    play(world, 10);
+    const own = (): number =>
+      world.wanted().filter(({ service, lastStatus }) => service?.deploymentId === id && lastStatus === 'RUNNING')
+        .length;
+    expect(own()).toBe(2);
+    world.revisions[1] = { behaviour: 'crashes', checks: true };
+    lose(world, id);
+    play(world, 300);
+    expect(world.service.deployments.find((one) => one.id === id)?.crashes).toBeGreaterThan(6);
+    expect(world.service.deployments.find((one) => one.id === id)?.crashes).toBeLessThan(120);
+    expect(verdictOf(world.service)?.verdict).toBe('inconclusive');
+    world.revisions[1] = good;
+    play(world, 100);
+    expect(own()).toBe(2);
     // The next deployment takes over from what runs.
     const next = world.deploy(good);
     play(world, 700);

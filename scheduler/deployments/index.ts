@@ -5,6 +5,8 @@ export { newestCompleted } from './completed.ts';
 export { eventTexts } from './events.ts';
 export { interruption } from './interrupt.ts';
 export { isHealthy } from './health.ts';
+export { isMeasured } from './judged-steps.ts';
+export { judgementText } from './judgement.ts';
 export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 export { countProviders, nextProviders, type ProviderCounts, sharesOf, tasksOn } from './providers.ts';
 export { reconcileService } from './reconcile.ts';

@@ -52,7 +52,8 @@ export function reconcileService(
 
 /** No deployment has anything to say of the rules any more: they stay as they are. */
 function endShift(pass: Pass): void {
-  pass.endsShift = pass.state.shift !== undefined || pass.state.shiftLive !== undefined;
+  const { shift, shiftLive, measured } = pass.state;
+  pass.endsShift = shift !== undefined || shiftLive !== undefined || measured !== undefined;
   pass.shift = undefined;
 }
 

@@ -55,6 +55,7 @@ function noteHealthy(pass: Pass, task: TaskRecord, at: number): void {
   pass.change(deployment.id, {
     ...(keepsCount && deployment.rolloutState === 'IN_PROGRESS' ? {} : { failedTasks: 0 }),
     crashes: undefined,
+    neverHealthy: undefined,
     startFailures: undefined,
     startNotBefore: undefined,
   });

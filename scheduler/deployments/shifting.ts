@@ -5,6 +5,7 @@ import {
   lifecycleStages,
   type Shifting,
   type ShiftStrategy,
+  type StepJudgement,
 } from '../state/index.ts';
 
 import { areAlarmsKnown } from './alarms.ts';
@@ -12,8 +13,10 @@ import { lowerBound, tasksPerPass } from './bounds.ts';
 import { failDeployment, type Failing, finishRollback } from './breaker.ts';
 import type { Counted } from './census.ts';
 import { eventTexts } from './events.ts';
-import { hopelessness } from './hopeless.ts';
 import { answeredRuns, areThrough, closeRuns, isAnyOpen, lastAnswerAt, refusal, withRuns } from './hook-runs.ts';
+import { hopelessness } from './hopeless.ts';
+import { judgeStep } from './judged-steps.ts';
+import { judgementText } from './judgement.ts';
 import type { Pass } from './pass.ts';
 import { keepWhole, roll } from './rolling.ts';
 import { hasReached, sourceOf } from './shift-state.ts';
@@ -195,12 +198,37 @@ class Shift {
       this.#fail(`${says}${run.reason === undefined ? '.' : `: ${run.reason}`}`, isJudged ? 'failed' : 'inconclusive');
       return;
     }
+    if (this.#isRefuted()) return;
     const problem = this.#problem();
     if (problem !== undefined && this.#isOver(this.#shifting.stageSince + patience)) {
       this.#fail(`traffic cannot be shifted in stage ${stage}: ${problem}`, 'inconclusive');
       return;
     }
     this.#limit();
+  }
+
+  /** What engines' numbers say of the step at which it is, where the service asks for that and both revisions share it. */
+  #judgement(): StepJudgement | undefined {
+    const { stage, wanted, live } = this.#shifting;
+    const isShared = live.production > 0 && live.production < 100 && live.production === wanted.production;
+    if (stage !== 'PRODUCTION_TRAFFIC_SHIFT' || !isShared || this.#source === undefined || !this.#isLive())
+      return undefined;
+    const steps = this.#percents.filter((percent) => percent < 100).length;
+    return judgeStep(this.#pass, this.#deployment, { steps, restsUntil: live.since + this.#stepBake });
+  }
+
+  /** Gives the deployment up when its revision is worse, or nobody found out whether it is and that is not let pass. */
+  #isRefuted(): boolean {
+    const judgement = this.#judgement();
+    if (judgement === undefined) return false;
+    const { verdict, percent } = judgement;
+    const goesOn = verdict === 'inconclusive' && this.#pass.service.judge?.otherwise !== 'rollback';
+    if (verdict === 'open' || verdict === 'not worse' || goesOn) return false;
+    this.#fail(
+      `judged ${verdict} with ${percent} % of production traffic: ${judgementText(judgement)}.`,
+      verdict === 'worse' ? 'failed' : 'inconclusive',
+    );
+    return true;
   }
 
   /** What keeps the weights that are wanted now from being live. */
@@ -281,7 +309,10 @@ class Shift {
     finishRollback(this.#pass, this.#deployment, source);
   }
 
-  /** Where the old revision has no task left and can never have one again, traffic stays where it is until the next deployment. */
+  /**
+   * Where the old revision has no task left and can never have one again, traffic stays where it is until the next deployment, and both
+   * revisions are tried on.
+   */
   #stayIfHopeless({ id: old }: DeploymentRecord): void {
     const { rollback } = this.#shifting;
     if (rollback === undefined || this.#sourceTasks().some(({ healthy }) => healthy)) return;
@@ -292,6 +323,8 @@ class Shift {
     this.#pass.change(this.#id, {
       rolloutState: 'FAILED',
       rolloutStateReason: `ECS deployment ${this.#id} failed: ${rollback.reason} It ${why}`,
+      // What traffic is left with: its tasks that end have successors, at the pace of those that fail.
+      triesOn: true,
     });
     this.#pass.voice.say(eventTexts.failed(this.#id, why));
     this.#pass.decisions.push({ what: 'deployment-failed', deploymentId: this.#id, why });
@@ -340,7 +373,8 @@ class Shift {
         const production = this.#source === undefined ? 100 : (this.#percents[step] ?? 100);
         if (!this.#shift({ ...wanted, production }) || !this.#areAsked(stage, step)) return false;
         if (production >= 100) return this.#enter('POST_PRODUCTION_TRAFFIC_SHIFT');
-        return this.#isOver(live.since + this.#stepBake) && this.#enter('PRE_PRODUCTION_TRAFFIC_SHIFT', step + 1);
+        if (!this.#isOver(live.since + this.#stepBake) || this.#judgement()?.verdict === 'open') return false;
+        return this.#enter('PRE_PRODUCTION_TRAFFIC_SHIFT', step + 1);
       }
       case 'POST_PRODUCTION_TRAFFIC_SHIFT':
         return this.#areAsked(stage, step) && this.#enter('BAKE_TIME');
@@ -435,7 +469,8 @@ class Shift {
       if (isUp || deployment.rolloutState === 'FAILED') roll(this.#pass);
       return;
     }
-    const isStalled = !isUp || rollback !== undefined || deployment.rolloutState === 'FAILED';
+    const isGivenUp = rollback !== undefined || deployment.rolloutState === 'FAILED';
+    const isStalled = !isUp || (isGivenUp && rollback?.impossible === undefined);
     const own = { deployment, stalled: isStalled };
     if (stage !== 'CLEAN_UP') {
       keepWhole(this.#pass, [{ deployment: source, stalled: false }, own]);

@@ -68,5 +68,6 @@ export function stopUnhealthy(pass: Pass, tasks: readonly TaskRecord[]): void {
 /** Counts a task whose checks failed against its deployment. */
 export function countUnhealthy(pass: Pass, task: TaskRecord): void {
   const kind = unhealthyTarget(task) === undefined ? 'health' : 'target';
-  countFailure(pass, task.service?.deploymentId ?? '', kind, `task ${task.id}: ${failedChecks(task)}`);
+  const wasHealthy = task.healthySince !== undefined;
+  countFailure(pass, task.service?.deploymentId ?? '', kind, `task ${task.id}: ${failedChecks(task)}`, wasHealthy);
 }

@@ -1,6 +1,7 @@
 import type {
   CapacityProvider,
   HookResultRecord,
+  MeasuredRecord,
   ServiceLoadBalancer,
   ServiceRecord,
   ShiftLiveRecord,
@@ -65,6 +66,8 @@ export interface ServiceState {
   readonly shift?: ShiftRecord | undefined;
   /** What traffic engines have acknowledged of that. */
   readonly shiftLive?: ShiftLiveRecord | undefined;
+  /** What they have counted of its two revisions since, where its steps are judged. */
+  readonly measured?: MeasuredRecord | undefined;
   /** What hooks have answered, of any of its deployments. */
   readonly hookResults: readonly HookResultRecord[];
   /** The alarms of the account by name, of a service whose deployments may fail by some; absent while that is not known. */
@@ -128,6 +131,7 @@ export const decisionKinds = [
   'rollback',
   'stage',
   'shift',
+  'judgement',
   'unplaceable',
   'deadlock',
   'service-inactive',

@@ -1,5 +1,4 @@
-import type { CapacityProviderStrategyItem } from '@aws-sdk/client-ecs';
-import type { Call, ConditionContext, ResourceRef } from '@slipway/auth/contract';
+import type { Call, ResourceRef } from '@slipway/auth/contract';
 
 import {
   activeCluster,
@@ -11,10 +10,10 @@ import {
   fargateView,
   findProvider,
   groupProviderView,
-  type Home,
   invalidParameter,
   isFargate,
   listProviders,
+  ofProviders,
   parseCreateProvider,
   parseProvider,
   parseProviders,
@@ -187,23 +186,3 @@ async function checkGroup(
 }
 
 const mostNamed = 100;
-
-/** `ecs:capacity-provider` for requests that name capacity providers. */
-export function ofProviders(home: Home, names: readonly string[] | undefined): ConditionContext {
-  if (names === undefined || names.length === 0) return {};
-  return {
-    'ecs:capacity-provider': names.map((name) =>
-      name.startsWith('arn:') ? name : arns.capacityProvider(home.region, home.account, name),
-    ),
-  };
-}
-
-/** The same for those that name them in a strategy. */
-export const ofStrategy = (
-  home: Home,
-  strategy: readonly CapacityProviderStrategyItem[] | undefined,
-): ConditionContext =>
-  ofProviders(
-    home,
-    strategy?.map(({ capacityProvider = '' }) => capacityProvider),
-  );

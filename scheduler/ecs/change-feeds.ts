@@ -30,15 +30,15 @@ const retryAfter = 1000;
 interface Feed {
   readonly ears: Set<() => void>;
   readonly stop: AbortController;
-  readonly following: Promise<void>;
 }
 
 /** Tells that something of a cluster has changed, not what. A cluster is followed once in a process, while somebody listens. */
 export class ChangeFeeds {
   readonly #ports: FeedPorts;
   readonly #feeds = new Map<string, Feed>();
-  /** Those that end. */
-  readonly #ending = new Set<Promise<void>>();
+  /** Those that go on, and those that end. */
+  readonly #following = new Set<Promise<void>>();
+  #closed = false;
 
   constructor(ports: FeedPorts) {
     this.#ports = ports;
@@ -46,7 +46,7 @@ export class ChangeFeeds {
 
   /**
    * Calls back after commits to a cluster, which may exist or not, and whenever some may have been missed; until the returned function is
-   * called. What calls back does little, and does not throw.
+   * called, or all is closed. What calls back does little, and does not throw.
    */
   listen(ref: ClusterRef, hear: () => void): () => void {
     const partition = clusterPartition(ref.account, ref.cluster);
@@ -59,16 +59,14 @@ export class ChangeFeeds {
       if (feed.ears.size > 0 || this.#feeds.get(partition) !== feed) return;
       this.#feeds.delete(partition);
       feed.stop.abort();
-      const ended = feed.following.then(() => {
-        this.#ending.delete(ended);
-      });
-      this.#ending.add(ended);
     };
   }
 
-  /** Resolves when nothing is followed any more; whoever listened has stopped before. */
-  async ended(): Promise<void> {
-    await Promise.all(this.#ending);
+  /** Follows nothing any more, whoever listens or comes to; resolves when all that was followed has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { stop } of this.#feeds.values()) stop.abort();
+    await Promise.all(this.#following);
   }
 
   #follow(partition: string, { cluster }: ClusterRef): Feed {
@@ -78,6 +76,7 @@ export class ChangeFeeds {
       for (const ear of ears) ear();
     };
     const stop = new AbortController();
+    if (this.#closed) stop.abort();
     const following = project(
       records,
       partition,
@@ -90,8 +89,11 @@ export class ChangeFeeds {
         retryAfter,
       },
       { clock, signal: stop.signal },
-    );
-    const feed: Feed = { ears, stop, following };
+    ).finally(() => {
+      this.#following.delete(following);
+    });
+    this.#following.add(following);
+    const feed: Feed = { ears, stop };
     this.#feeds.set(partition, feed);
     return feed;
   }

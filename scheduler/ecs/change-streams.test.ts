@@ -16,6 +16,9 @@ const log = { info: silent, warn: silent, error: silent };
 vi.setConfig({ testTimeout: 120_000 });
 
 let records: ReturnType<typeof memoryRecords>;
+/** The partitions that were followed, and how many are. */
+let followed: string[];
+let following: number;
 let clock: SteppedClock;
 let streams: ChangeStreams;
 let session: Principal | undefined;
@@ -26,6 +29,18 @@ const clusters = ['default', 'other', ...Array.from({ length: 10 }, (_, i) => `c
 
 beforeEach(async () => {
   records = memoryRecords(systemClock);
+  followed = [];
+  following = 0;
+  const follow = records.follow.bind(records);
+  vi.spyOn(records, 'follow').mockImplementation(async function* (partition, options) {
+    followed.push(partition);
+    following++;
+    try {
+      yield* follow(partition, options);
+    } finally {
+      following--;
+    }
+  });
   clock = new SteppedClock();
   session = principal('AIDAONE');
   mayDescribe = () => true;
@@ -154,12 +169,17 @@ test.each([
   expect(streams.open).toBe(0);
 });
 
-test('a server that closes ends its streams and takes no more', async () => {
+test('a server that closes ends its streams, follows nothing any more and takes no more', async () => {
   const { body } = await ask('cluster=default');
+  const unread = await ask('cluster=other');
   const all = body.toArray();
+  await vi.waitFor(() => expect(following).toBe(1), { timeout: 60_000 });
   await streams.close();
+  expect(following).toBe(0);
   await meanwhile(all);
+  await meanwhile(unread.body.toArray());
   expect(streams.open).toBe(0);
+  expect(followed).toEqual([clusterPartition(account, 'default')]);
   await expect(ask('cluster=default')).rejects.toMatchObject({ kind: 'unavailable' });
 });
 
@@ -208,24 +228,7 @@ test('a cluster that is not there is not followed, whatever its name: a store ma
 });
 
 test('a cluster is followed once while somebody listens; leases and tokens are nobody’s business', async () => {
-  const followed: string[] = [];
-  let following = 0;
-  const feeds = new ChangeFeeds({
-    records: {
-      version: (partition) => records.version(partition),
-      async *follow(partition, options) {
-        followed.push(partition);
-        following++;
-        try {
-          yield* records.follow(partition, options);
-        } finally {
-          following--;
-        }
-      },
-    },
-    clock: systemClock,
-    log,
-  });
+  const feeds = new ChangeFeeds({ records, clock: systemClock, log });
   const ref = { account, cluster: 'default' };
   const heard = [0, 0];
   const deafs = heard.map((_, i) => feeds.listen(ref, () => (heard[i] = (heard[i] ?? 0) + 1)));
@@ -240,6 +243,7 @@ test('a cluster is followed once while somebody listens; leases and tokens are n
   await write('default', clusterKeys.service('web'));
   await vi.waitFor(() => expect(heard).toEqual([2, 3]), { timeout: 60_000 });
   deafs[1]?.();
-  await feeds.ended();
-  expect([followed, following]).toEqual([[clusterPartition(account, 'default')], 0]);
+  await vi.waitFor(() => expect(following).toBe(0), { timeout: 60_000 });
+  await feeds.close();
+  expect(followed).toEqual([clusterPartition(account, 'default')]);
 });

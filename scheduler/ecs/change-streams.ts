@@ -16,7 +16,7 @@ import { ChangeFeeds, type FeedPorts } from './change-feeds.ts';
 
 type Caller = NonNullable<WebRoute['caller']>;
 
-export interface ChangeStreamPorts extends FeedPorts {
+interface ChangeStreamPorts extends FeedPorts {
   readonly records: EcsPorts['records'];
   readonly region: string;
   readonly authorizer: Authorizer;
@@ -30,9 +30,9 @@ const mostClusters = 10;
 /** Streams of one principal, and of everybody, in one process. */
 export const mostStreams = { each: 8, all: 256 };
 /** Milliseconds between looks at whether the session lasts and the right holds; each time, the client hears that it is not forgotten. */
-export const checkEvery = 5000;
+const checkEvery = 5000;
 /** Milliseconds between two messages: a cluster that changes all the time is told of no more often. */
-export const pace = 1000;
+const pace = 1000;
 
 /** A stream that was let in. */
 interface Opened {
@@ -88,7 +88,7 @@ export class ChangeStreams {
   async close(): Promise<void> {
     this.#closed = true;
     for (const over of this.#open) over.abort();
-    await this.#feeds.ended();
+    await this.#feeds.close();
   }
 
   #route(query: URLSearchParams): WebRoute {

@@ -8,6 +8,7 @@ import {
   findCluster,
   invalidParameter,
   ecsTags,
+  ofProviders,
   parseProviders,
   parseStrategy,
   refuseMembers,
@@ -17,7 +18,6 @@ import { insightsOf, insightsValues } from '../signals/usage/index.ts';
 import { accountKeys, accountPartition, arns, type ClusterRecord } from '../state/index.ts';
 import { checkList, clusterResource, requestTags, tagOnCreate } from './access.ts';
 import { effectiveSetting } from './account-settings.ts';
-import { ofProviders } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const refusals = { serviceConnectDefaults: 'There is no Service Connect; remove the member.' } as const;

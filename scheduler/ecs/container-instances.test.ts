@@ -1,5 +1,4 @@
 import {
-  CreateClusterCommand,
   CreateServiceCommand,
   DeleteAttributesCommand,
   DeregisterContainerInstanceCommand,
@@ -20,16 +19,10 @@ vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
-
-async function newCluster(): Promise<void> {
-  cluster = `instances-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
 
 const list = async (input: object = {}) =>
   (await api.ecs.send(new ListContainerInstancesCommand({ cluster, ...input }))).containerInstanceArns ?? [];
@@ -40,7 +33,7 @@ const described = async (arn: string) =>
 
 describe('container instances', () => {
   test('an instance shows what it registered, what remains, and how many tasks it has', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const arn = await api.addInstance({
       cluster,
       cpu: 2048,
@@ -86,7 +79,7 @@ describe('container instances', () => {
   });
 
   test('filters of the cluster query language choose instances; one that does not parse is refused', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const a = await api.addInstance({ cluster, attributes: { stack: 'prod' } });
     const b = await api.addInstance({ cluster, attributes: { stack: 'test' } });
     const { taskDefinitionArn } = await api.define();
@@ -106,7 +99,7 @@ describe('container instances', () => {
   });
 
   test('pages join to the whole list', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const all = new Set([
       await api.addInstance({ cluster }),
       await api.addInstance({ cluster }),
@@ -121,7 +114,7 @@ describe('container instances', () => {
   });
 
   test('a draining instance takes no task, and one that is ACTIVE again does', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const arn = await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const put = (status: 'ACTIVE' | 'DRAINING') =>
@@ -140,7 +133,7 @@ describe('container instances', () => {
   });
 
   test('an instance with tasks is deregistered only by force; its tasks end then', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const arn = await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const { tasks } = await api.ecs.send(new RunTaskCommand({ cluster, taskDefinition: taskDefinitionArn }));
@@ -162,7 +155,7 @@ describe('container instances', () => {
   });
 
   test('a forced deregistration makes a service start its tasks elsewhere', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const a = await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     await api.ecs.send(
@@ -178,7 +171,7 @@ describe('container instances', () => {
 
 describe('attributes', () => {
   test('custom attributes are put, listed, replaced and deleted', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const arn = await api.addInstance({ cluster });
     const id = arn.split('/').at(-1);
     const put = (value: string) =>
@@ -208,7 +201,7 @@ describe('attributes', () => {
     ['a bad value', { name: 'a', value: ' x' }, 'InvalidParameterException'],
     ['an unknown target', { name: 'a', value: 'x', targetId: '0'.repeat(32) }, 'TargetNotFoundException'],
   ])('PutAttributes refuses %s', async (_what, attribute, name) => {
-    await newCluster();
+    cluster = await api.newCluster();
     const arn = await api.addInstance({ cluster });
     await expect(
       api.ecs.send(new PutAttributesCommand({ cluster, attributes: [{ targetId: arn, ...attribute }] })),
@@ -216,7 +209,7 @@ describe('attributes', () => {
   });
 
   test('an instance has at most ten custom attributes', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const targetId = await api.addInstance({ cluster });
     const attributes = Array.from({ length: 10 }, (_, n) => ({ name: `a${n}`, targetId }));
     await api.ecs.send(new PutAttributesCommand({ cluster, attributes }));

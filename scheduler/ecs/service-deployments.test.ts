@@ -1,10 +1,8 @@
 import {
   ContinueServiceDeploymentCommand,
-  CreateClusterCommand,
-  CreateServiceCommand,
+  type CreateServiceCommandInput,
   DescribeServiceDeploymentsCommand,
   DescribeServiceRevisionsCommand,
-  DescribeServicesCommand,
   ListServiceDeploymentsCommand,
   type ListServiceDeploymentsCommandInput,
   StopServiceDeploymentCommand,
@@ -14,22 +12,19 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
+import { createService, describeService } from './testing/services.ts';
 
 // Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
 vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-async function newCluster(): Promise<void> {
-  cluster = `history-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
+const create = (input: Partial<CreateServiceCommandInput>) => createService(api, { cluster, ...input });
 
 const list = async (input: Partial<ListServiceDeploymentsCommandInput> = {}) =>
   (await api.ecs.send(new ListServiceDeploymentsCommand({ cluster, service: 'web', ...input }))).serviceDeployments ??
@@ -43,18 +38,11 @@ const update = (input: object) => api.ecs.send(new UpdateServiceCommand({ cluste
 
 describe('service deployments', () => {
   test('Terraform finds the deployment of an update by the number of its revision, and sees it succeed', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const first = await api.define();
     const second = await api.define();
-    await api.ecs.send(
-      new CreateServiceCommand({
-        cluster,
-        serviceName: 'web',
-        taskDefinition: first.taskDefinitionArn,
-        desiredCount: 1,
-      }),
-    );
+    await create({ taskDefinition: first.taskDefinitionArn, desiredCount: 1 });
     using _ = playAgent(api, cluster, 'web');
     await expect.poll(async () => (await list())[0]?.status, { timeout: 60_000 }).toBe('SUCCESSFUL');
 
@@ -84,41 +72,30 @@ describe('service deployments', () => {
   });
 
   test('a deployment that is superseded has STOPPED', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const first = await api.define();
     const second = await api.define();
-    await api.ecs.send(
-      new CreateServiceCommand({
-        cluster,
-        serviceName: 'web',
-        taskDefinition: first.taskDefinitionArn,
-        desiredCount: 1,
-      }),
-    );
+    await create({ taskDefinition: first.taskDefinitionArn, desiredCount: 1 });
     await update({ taskDefinition: second.taskDefinitionArn });
     expect((await list()).map(({ status }) => status)).toEqual(['IN_PROGRESS', 'STOPPED']);
   });
 
   test('a deployment that trips the circuit breaker ends as ROLLBACK_SUCCESSFUL', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const good = await api.define();
     const bad = await api.define();
-    await api.ecs.send(
-      new CreateServiceCommand({
-        cluster,
-        serviceName: 'web',
-        taskDefinition: good.taskDefinitionArn,
-        desiredCount: 1,
-        deploymentConfiguration: {
-          deploymentCircuitBreaker: {
-            enable: true,
-            rollback: true,
-            thresholdConfiguration: { type: 'COUNT', value: 1 },
-          },
+    await create({
+      taskDefinition: good.taskDefinitionArn,
+      desiredCount: 1,
+      deploymentConfiguration: {
+        deploymentCircuitBreaker: {
+          enable: true,
+          rollback: true,
+          thresholdConfiguration: { type: 'COUNT', value: 1 },
         },
-      }),
-    );
+      },
+    });
     let breaks = false;
     using _ = playAgent(api, cluster, 'web', () => breaks);
     await expect.poll(async () => (await list())[0]?.status, { timeout: 60_000 }).toBe('SUCCESSFUL');
@@ -137,8 +114,7 @@ describe('service deployments', () => {
       deploymentCircuitBreaker: { status: 'TRIGGERED', threshold: 1, failureCount: 1 },
       statusReason: expect.stringContaining('1 of 1 failed tasks') as string,
     });
-    const { services } = await api.ecs.send(new DescribeServicesCommand({ cluster, services: ['web'] }));
-    expect(services?.[0]?.taskDefinition).toBe(good.taskDefinitionArn);
+    expect((await describeService(api, cluster)).taskDefinition).toBe(good.taskDefinitionArn);
 
     // It stays so when the service has moved on and forgotten both.
     await update({ forceNewDeployment: true });
@@ -151,19 +127,15 @@ describe('service deployments', () => {
     ['ROLLBACK', 'ROLLBACK_SUCCESSFUL'],
     ['ABORT', 'STOPPED'],
   ] as const)('a rolling deployment is stopped with %s, and ends as %s', async (stopType, end) => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const good = await api.define();
     const next = await api.define();
-    await api.ecs.send(
-      new CreateServiceCommand({
-        cluster,
-        serviceName: 'web',
-        taskDefinition: good.taskDefinitionArn,
-        desiredCount: 1,
-        deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
-      }),
-    );
+    await create({
+      taskDefinition: good.taskDefinitionArn,
+      desiredCount: 1,
+      deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
+    });
     using agent = playAgent(api, cluster, 'web', () => false);
     await expect.poll(async () => (await list())[0]?.status, { timeout: 60_000 }).toBe('SUCCESSFUL');
     // From here on no task gets to run: the deployment stays under way until it is stopped.
@@ -179,16 +151,13 @@ describe('service deployments', () => {
     });
     expect(await list({ status: [end] })).toMatchObject([{ serviceDeploymentArn, status: end }]);
     await expect(stop()).rejects.toMatchObject({ name: 'ConflictException' });
-    const { services } = await api.ecs.send(new DescribeServicesCommand({ cluster, services: ['web'] }));
-    expect(services?.[0]).toMatchObject({ taskDefinition: good.taskDefinitionArn });
+    expect(await describeService(api, cluster)).toMatchObject({ taskDefinition: good.taskDefinitionArn });
   });
 
   test('pages join to the whole list, newest first', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
-    await api.ecs.send(
-      new CreateServiceCommand({ cluster, serviceName: 'web', taskDefinition: taskDefinitionArn, desiredCount: 0 }),
-    );
+    await create({ taskDefinition: taskDefinitionArn });
     for (let n = 0; n < 3; n++) await update({ forceNewDeployment: true });
     const whole = (await list()).map(({ serviceDeploymentArn }) => serviceDeploymentArn);
     expect(whole).toHaveLength(4);
@@ -210,11 +179,9 @@ describe('service deployments', () => {
   });
 
   test('nothing is stopped that is not there, nor continued that is rolling', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
-    const { service } = await api.ecs.send(
-      new CreateServiceCommand({ cluster, serviceName: 'web', taskDefinition: taskDefinitionArn, desiredCount: 1 }),
-    );
+    const { service } = await create({ taskDefinition: taskDefinitionArn, desiredCount: 1 });
     const serviceDeploymentArn = service?.currentServiceDeployment ?? '';
     const stop = (arn: string, stopType?: 'ROLLBACK') =>
       api.ecs.send(new StopServiceDeploymentCommand({ serviceDeploymentArn: arn, ...(stopType && { stopType }) }));
@@ -245,7 +212,7 @@ describe('service deployments', () => {
   });
 
   test('unknown services, deployments and malformed ARNs are told apart', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await expect(list()).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
     const missing = `arn:aws:ecs:us-east-1:000000000000:service-deployment/${cluster}/web/nothing`;
     const { serviceDeployments, failures } = await api.ecs.send(

@@ -1,40 +1,19 @@
-import {
-  CreateClusterCommand,
-  CreateServiceCommand,
-  type CreateServiceCommandInput,
-  DescribeServicesCommand,
-  type Service,
-  TagResourceCommand,
-  UntagResourceCommand,
-} from '@aws-sdk/client-ecs';
+import { type CreateServiceCommandInput, TagResourceCommand, UntagResourceCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { findService, setFollow } from '../services/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
+import { createService, describeService } from './testing/services.ts';
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-async function newCluster(): Promise<void> {
-  cluster = `services-follow-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
-
-const create = (input: Partial<CreateServiceCommandInput>) =>
-  api.ecs.send(new CreateServiceCommand({ cluster, serviceName: 'web', desiredCount: 0, ...input }));
-
-async function described(service = 'web'): Promise<Service> {
-  const { services } = await api.ecs.send(
-    new DescribeServicesCommand({ cluster, services: [service], include: ['TAGS'] }),
-  );
-  if (services?.[0] === undefined) throw new Error(`service ${service} is missing`);
-  return services[0];
-}
+const create = (input: Partial<CreateServiceCommandInput>) => createService(api, { cluster, ...input });
+const described = () => describeService(api, cluster);
 
 describe('the tag slipway:follow', () => {
   const ref = () => ({ account, cluster, service: 'web' });
@@ -48,14 +27,14 @@ describe('the tag slipway:follow', () => {
     ['semver:>=1.2 <2 || 3.x', { mode: 'semver', range: '>=1.2 <2 || 3.x' }],
     ['false', undefined],
   ])('%s at creation', async (value, expected) => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'slipway:follow', value }] });
     expect(await rule()).toEqual(expected);
   });
 
   test('TagResource sets it, UntagResource clears it, and a bad value changes nothing', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
     const tag = (value: string) =>
@@ -72,7 +51,7 @@ describe('the tag slipway:follow', () => {
   });
 
   test('setting it needs what an UpdateService to the running revision needs, removing it what one without a revision does', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const role = `arn:aws:iam::${account}:role/web-task`;
     const { taskDefinitionArn } = await api.define({ taskRoleArn: role });
     const rights = async (work: () => Promise<unknown>): Promise<string[]> => {
@@ -112,7 +91,7 @@ describe('the tag slipway:follow', () => {
   });
 
   test('setFollow shows as a tag', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn });
     const setter = { type: 'user', account, arn: `arn:aws:iam::${account}:user/setter`, id: 'AIDASETTER' } as const;
@@ -120,5 +99,99 @@ describe('the tag slipway:follow', () => {
     expect((await described()).tags).toEqual([{ key: 'slipway:follow', value: 'pattern:v*' }]);
     await setFollow(api.ports, ref(), undefined, setter);
     expect((await described()).tags).toEqual([]);
+  });
+});
+
+describe('the tag slipway:judge', () => {
+  const ref = () => ({ account, cluster, service: 'web' });
+  const arn = () => `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
+  const rule = async () => (await findService(api.ports, ref()))?.judge;
+  const tag = (value: string) =>
+    api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'slipway:judge', value }] }));
+  const usual = { failed: 1, slow: 5, alpha: 1, beta: 5, within: 60, otherwise: 'rollback' };
+  const open = async (value?: string): Promise<void> => {
+    cluster = await api.newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({
+      taskDefinition: taskDefinitionArn,
+      ...(value === undefined ? {} : { tags: [{ key: 'slipway:judge', value }] }),
+    });
+  };
+
+  test('stands for a rule, in full or in parts, at creation and later, and is cleared', async () => {
+    await open('true');
+    expect(await rule()).toEqual(usual);
+    const { slow: _, ...failedOnly } = usual;
+    for (const [value, expected] of [
+      ['failed:0.5  slow:off', { ...failedOnly, failed: 0.5 }],
+      [
+        'slow:10 alpha:0.1 beta:20 within:5 else:continue',
+        { ...usual, slow: 10, alpha: 0.1, beta: 20, within: 5, otherwise: 'continue' },
+      ],
+      ['failed:off else:wait', { slow: 5, alpha: 1, beta: 5, within: 60, otherwise: 'wait' }],
+      ['false', undefined],
+      ['failed:2', { ...usual, failed: 2 }],
+    ] as const) {
+      await tag(value);
+      expect(await rule()).toEqual(expected);
+    }
+    await api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: ['slipway:judge'] }));
+    expect(await rule()).toBeUndefined();
+  });
+
+  test.each([
+    ['yes', "'yes' is not a member"],
+    ['', 'it is empty'],
+    ['failed:off slow:off', 'nothing is left to judge by'],
+    ['failed:1 failed:2', 'is there twice'],
+    ['failed:0', 'not a number from 0.1 to 50'],
+    ['failed:1e1', 'not a number from'],
+    ['alpha:off', 'not a number from'],
+    ['within:1441', 'not a number from 1 to 1440'],
+    ['else:stop', 'else:rollback, else:continue and else:wait'],
+    ['toString:1', 'is not a member'],
+    ['constructor:1', 'is not a member'],
+    [`failed:${'9'.repeat(200)}`, 'not a number from'],
+  ])('%s is refused, and changes nothing', async (value, why) => {
+    await open('failed:3');
+    await expect(tag(value)).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+      message: expect.stringContaining(why) as string,
+    });
+    expect(await rule()).toEqual({ ...usual, failed: 3 });
+    const { taskDefinitionArn } = await api.define();
+    const tags = [{ key: 'slipway:judge', value }];
+    await expect(create({ serviceName: 'other', taskDefinition: taskDefinitionArn, tags })).rejects.toMatchObject({
+      name: 'InvalidParameterException',
+    });
+  });
+
+  test('setting and removing it needs the right to update the service', async () => {
+    await open('true');
+    const update = `ecs:UpdateService service/${cluster}/web`;
+    const rights = async (work: () => Promise<unknown>): Promise<string[]> => {
+      api.asked.length = 0;
+      await work();
+      return api.asked.map(({ action, resources }) => `${action} ${resources[0]?.arn.split(':').at(-1)}`);
+    };
+    const untag = () => api.ecs.send(new UntagResourceCommand({ resourceArn: arn(), tagKeys: ['slipway:judge'] }));
+    expect(await rights(() => tag('true'))).toEqual([`ecs:TagResource service/${cluster}/web`, update]);
+    expect(await rights(untag)).toEqual([`ecs:UntagResource service/${cluster}/web`, update]);
+    api.denied.add('ecs:UpdateService');
+    await expect(tag('true')).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    await expect(untag()).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    const { taskDefinitionArn } = await api.define();
+    const tags = [{ key: 'slipway:judge', value: 'true' }];
+    await expect(create({ serviceName: 'new', taskDefinition: taskDefinitionArn, tags })).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+    });
+    api.denied.clear();
+    expect(await rule()).toBeUndefined();
+  });
+
+  test('a service whose task sets are made by somebody else is judged by nobody here', async () => {
+    cluster = await api.newCluster();
+    await create({ deploymentController: { type: 'EXTERNAL' } });
+    await expect(tag('true')).rejects.toMatchObject({ message: expect.stringContaining('EXTERNAL') as string });
   });
 });

@@ -1,6 +1,4 @@
 import {
-  CreateClusterCommand,
-  CreateServiceCommand,
   type CreateServiceCommandInput,
   DeleteServiceCommand,
   DeregisterTaskDefinitionCommand,
@@ -10,22 +8,16 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openApi, type TestApi } from './testing/open-api.ts';
+import { createService } from './testing/services.ts';
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-async function newCluster(): Promise<void> {
-  cluster = `services-refused-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
-
-const create = (input: Partial<CreateServiceCommandInput>) =>
-  api.ecs.send(new CreateServiceCommand({ cluster, serviceName: 'web', desiredCount: 0, ...input }));
+const create = (input: Partial<CreateServiceCommandInput>) => createService(api, { cluster, ...input });
 
 describe('CreateService refuses', () => {
   test.each<[string, Partial<CreateServiceCommandInput>, string, RegExp]>([
@@ -139,7 +131,7 @@ describe('CreateService refuses', () => {
       /50/,
     ],
   ])('%s', async (_what, input, name, message) => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     const refusal = create({ taskDefinition: taskDefinitionArn, ...input });
     await expect(refusal).rejects.toThrow(message);
@@ -148,7 +140,7 @@ describe('CreateService refuses', () => {
   });
 
   test('an inactive definition', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: taskDefinitionArn }));
     await expect(create({ taskDefinition: taskDefinitionArn })).rejects.toMatchObject({ name: 'ClientException' });
@@ -157,7 +149,7 @@ describe('CreateService refuses', () => {
 
 describe('UpdateService and DeleteService refuse', () => {
   test('unknown services and members that nothing acts on', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const update = (input: object) => api.ecs.send(new UpdateServiceCommand({ cluster, service: 'web', ...input }));
     await expect(update({})).rejects.toMatchObject({ name: 'ServiceNotFoundException' });
     await expect(api.ecs.send(new DeleteServiceCommand({ cluster, service: 'web' }))).rejects.toMatchObject({

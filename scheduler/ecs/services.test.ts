@@ -1,5 +1,4 @@
 import {
-  CreateClusterCommand,
   CreateServiceCommand,
   type CreateServiceCommandInput,
   DeleteServiceCommand,
@@ -8,7 +7,6 @@ import {
   ListServicesCommand,
   ListTagsForResourceCommand,
   ListTasksCommand,
-  type Service,
   UpdateServiceCommand,
   UpdateTaskProtectionCommand,
   waitUntilServicesInactive,
@@ -20,33 +18,20 @@ import { changeInstance } from '../cluster/index.ts';
 import { idOf } from '../state/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
+import { createService, describeService } from './testing/services.ts';
 
 // Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
 vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi({ replaceLostAfter: 500 });
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-async function newCluster(): Promise<void> {
-  cluster = `services-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
-
-const create = (input: Partial<CreateServiceCommandInput>) =>
-  api.ecs.send(new CreateServiceCommand({ cluster, serviceName: 'web', desiredCount: 0, ...input }));
-
-async function described(service = 'web'): Promise<Service> {
-  const { services } = await api.ecs.send(
-    new DescribeServicesCommand({ cluster, services: [service], include: ['TAGS'] }),
-  );
-  if (services?.[0] === undefined) throw new Error(`service ${service} is missing`);
-  return services[0];
-}
+const create = (input: Partial<CreateServiceCommandInput>) => createService(api, { cluster, ...input });
+const described = (service?: string) => describeService(api, cluster, service);
 
 const tasksOf = async (desiredStatus: 'RUNNING' | 'STOPPED' = 'RUNNING'): Promise<string[]> =>
   (await api.ecs.send(new ListTasksCommand({ cluster, serviceName: 'web', desiredStatus }))).taskArns ?? [];
@@ -55,7 +40,7 @@ const waiter = () => ({ client: api.ecs, maxWaitTime: 20, minDelay: 1, maxDelay:
 
 describe('services', () => {
   test('a service reads back as it was created, with the defaults of ECS', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     const { service } = await create({ taskDefinition: taskDefinitionArn });
     expect(service).toEqual({
@@ -120,7 +105,7 @@ describe('services', () => {
   });
 
   test('zones are evened out where that is possible, and where that is asked for; an update that rules it out ends it', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     const zones = async (name: string): Promise<string | undefined> =>
       (await described(name)).availabilityZoneRebalancing;
@@ -144,7 +129,7 @@ describe('services', () => {
   });
 
   test("what was given reads back the same, placement in ECS's own spelling", async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({
       taskDefinition: taskDefinitionArn,
@@ -187,7 +172,7 @@ describe('services', () => {
   });
 
   test('the waiter services-stable returns after a host died for good, and the host says what to do', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const dead = await api.addInstance({ cluster });
     await api.define({ family: 'survivor' });
     await create({ taskDefinition: 'survivor', desiredCount: 1 });
@@ -217,7 +202,7 @@ describe('services', () => {
   });
 
   test('the waiter services-stable waits for the roll-out of a first and of a second revision', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const first = await api.define({ family: 'rolled' });
     await create({
@@ -260,7 +245,7 @@ describe('services', () => {
   });
 
   test('a deployment starts for another definition or by force, and for nothing else', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const first = await api.define();
     const second = await api.define();
     await create({ taskDefinition: first.taskDefinitionArn });
@@ -290,7 +275,7 @@ describe('services', () => {
   });
 
   test('a service is given a revision with roles only by whoever may pass them', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const role = 'arn:aws:iam::000000000000:role/app';
     const plain = await api.define();
     const withRole = await api.define({ taskRoleArn: role });
@@ -311,7 +296,7 @@ describe('services', () => {
   });
 
   test('creating the same service twice is one service; another one under its name is refused', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     const first = await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'a', value: '1' }] });
     const second = await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'a', value: '1' }] });
@@ -323,7 +308,7 @@ describe('services', () => {
   });
 
   test('a client token makes a retry return the service, even after it was changed', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     const request = { taskDefinition: taskDefinitionArn, clientToken: 'token' };
     await create(request);
@@ -335,7 +320,7 @@ describe('services', () => {
   });
 
   test('a service is deleted when nothing is wanted of it, or by force, and its name can be used again', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await create({ taskDefinition: taskDefinitionArn, desiredCount: 1 });
     const remove = (force?: boolean) =>
@@ -351,7 +336,7 @@ describe('services', () => {
   });
 
   test('services are listed by cluster, strategy and launch type; unknown ones are MISSING', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     for (const serviceName of ['a', 'b']) await create({ serviceName, taskDefinition: taskDefinitionArn });
     await api.ecs.send(

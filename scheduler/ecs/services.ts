@@ -6,6 +6,7 @@ import {
   type ClusterRef,
   invalidParameter,
   launchTypeOf,
+  ofStrategy,
   parseMember,
   parseStrategy,
   scan,
@@ -21,6 +22,7 @@ import {
   deleteService,
   findService,
   followTag,
+  judgeTag,
   networkView,
   parseHooks,
   parseCreate,
@@ -56,7 +58,6 @@ import {
   rolesOf,
 } from '../tasks/index.ts';
 import { checkList, enablesExec, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
-import { ofStrategy } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 const mostServices = 10;
@@ -177,6 +178,9 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
             : passRoles(rolesOf(definition))),
+          ...(input.tags?.some(({ key }) => key === judgeTag) === true
+            ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, undefined)
+            : []),
         ];
       },
       handle: async (input, call) => {

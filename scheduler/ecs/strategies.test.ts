@@ -6,6 +6,7 @@ import {
   DescribeServicesCommand,
   type LoadBalancer,
   type Service,
+  TagResourceCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -493,6 +494,23 @@ describe('deployment strategies', () => {
   test('a listener of a Network Load Balancer is a rule without conditions', async () => {
     const given = [balancer({ productionListenerRule: elb('listener/net/web/1/2') })];
     expect((await create(blueGreen, { loadBalancers: given })).loadBalancers).toEqual(given);
+  });
+
+  test('a test listener is refused beside steps that are judged, whichever comes first', async () => {
+    const tags = [{ key: 'slipway:judge', value: 'true' }];
+    const tested = [balancer({ testListenerRule: rule('test') })];
+    const refused = {
+      name: 'InvalidParameterException',
+      message: expect.stringContaining('leave testListenerRule out') as string,
+    };
+    await expect(create(blueGreen, { loadBalancers: tested, tags })).rejects.toMatchObject(refused);
+    const { serviceArn } = await create(blueGreen, { loadBalancers: tested });
+    await expect(api.ecs.send(new TagResourceCommand({ resourceArn: serviceArn, tags }))).rejects.toMatchObject(
+      refused,
+    );
+    const { serviceName = '' } = await create({ strategy: 'CANARY' }, { loadBalancers: [balancer()], tags });
+    await finish(serviceName);
+    await expect(update(serviceName, { loadBalancers: tested })).rejects.toMatchObject(refused);
   });
 
   test('rules of load balancers are refused with ROLLING, and strategies of daemons', async () => {

@@ -20,6 +20,7 @@ import {
   delegateOf,
   findService,
   followTag,
+  judgeTag,
   parseTaskSetId,
   primaryOf,
   type ServiceRef,
@@ -46,6 +47,8 @@ interface Tagged {
   change(change: (tags: Tags) => Tags, by: Delegate | undefined): Promise<void>;
   /** What setting or removing `slipway:follow` needs beside the right to tag: it says what the service runs. */
   readonly followAccess?: (sets: boolean) => Promise<AccessList>;
+  /** The same of `slipway:judge`, which says when a deployment fails. */
+  readonly judgeAccess?: () => Promise<AccessList>;
 }
 
 /** TagResource, UntagResource and ListTagsForResource. */
@@ -61,8 +64,10 @@ export function tagOperations(options: EcsOptions): EcsOperations {
     }
     return found;
   };
-  const follows = async (arn: string | undefined, call: Call, keys: readonly string[] | undefined, sets: boolean) =>
-    keys?.includes(followTag) === true ? ((await tagged(options, arn ?? '', call).followAccess?.(sets)) ?? []) : [];
+  const follows = async (arn: string | undefined, call: Call, keys: readonly string[] | undefined, sets: boolean) => {
+    if (keys?.includes(followTag) === true) return (await tagged(options, arn ?? '', call).followAccess?.(sets)) ?? [];
+    return keys?.includes(judgeTag) === true ? ((await tagged(options, arn ?? '', call).judgeAccess?.()) ?? []) : [];
+  };
   return {
     TagResource: {
       access: async (input, call) => [
@@ -172,6 +177,10 @@ const serviceTags = (options: EcsOptions, ref: ClusterRef, service: string): Tag
         ? undefined
         : await findDefinition(options, ref.account, parseDefinition(revision, { ...ref, region: options.region }));
     return updateAccess(options, { ...ref, service }, found, definition);
+  },
+  judgeAccess: async () => {
+    const place = { ...ref, service };
+    return updateAccess(options, place, await findService(options, place), undefined);
   },
 });
 

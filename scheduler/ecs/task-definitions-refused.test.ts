@@ -1,12 +1,11 @@
 import {
-  type ContainerDefinition,
   DescribeTaskDefinitionCommand,
   ListTaskDefinitionsCommand,
-  RegisterTaskDefinitionCommand,
   type RegisterTaskDefinitionCommandInput,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { container } from './testing/definitions.ts';
 import { openApi, type TestApi } from './testing/open-api.ts';
 
 let api: TestApi;
@@ -14,20 +13,6 @@ beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
-
-const register = (input: Partial<RegisterTaskDefinitionCommandInput>) =>
-  api.ecs.send(
-    new RegisterTaskDefinitionCommand({
-      family: 'refused',
-      containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64 }],
-      ...input,
-    }),
-  );
-
-/** A definition of one container with these members. */
-const container = (members: Partial<ContainerDefinition>): Partial<RegisterTaskDefinitionCommandInput> => ({
-  containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64, ...members }],
-});
 
 const fargate = {
   networkMode: 'awsvpc' as const,
@@ -475,7 +460,7 @@ describe('task definitions', () => {
     ],
     ['more than 64 KiB', container({ environment: [{ name: 'a', value: 'x'.repeat(70_000) }] }), /65536 bytes/],
   ])('RegisterTaskDefinition refuses %s', async (_what, input, message) => {
-    const refusal = register(input);
+    const refusal = api.define({ family: 'refused', ...input });
     await expect(refusal).rejects.toThrow(message);
     await expect(refusal).rejects.toMatchObject({
       name: expect.stringMatching(/^(Client|InvalidParameter)Exception$/) as string,

@@ -1,15 +1,14 @@
 import {
-  type ContainerDefinition,
   DeleteTaskDefinitionsCommand,
   DeregisterTaskDefinitionCommand,
   DescribeTaskDefinitionCommand,
   ListTaskDefinitionFamiliesCommand,
   ListTaskDefinitionsCommand,
-  RegisterTaskDefinitionCommand,
   type RegisterTaskDefinitionCommandInput,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { container } from './testing/definitions.ts';
 import { openApi, type TestApi } from './testing/open-api.ts';
 
 let api: TestApi;
@@ -18,23 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-const register = (input: Partial<RegisterTaskDefinitionCommandInput>) =>
-  api.ecs.send(
-    new RegisterTaskDefinitionCommand({
-      family: 'refused',
-      containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64 }],
-      ...input,
-    }),
-  );
-
-/** A definition of one container with these members. */
-const container = (members: Partial<ContainerDefinition>): Partial<RegisterTaskDefinitionCommandInput> => ({
-  containerDefinitions: [{ name: 'main', image: 'busybox', memory: 64, ...members }],
-});
-
 describe('task definitions', () => {
   test('a definition reads back with the defaults that ECS fills in', async () => {
-    await register({
+    await api.define({
       family: 'web',
       containerDefinitions: [
         {
@@ -91,19 +76,19 @@ describe('task definitions', () => {
   });
 
   test('with host networking the host port is the container port', async () => {
-    const { taskDefinition } = await register({
+    const taskDefinition = await api.define({
       family: 'on-host',
       networkMode: 'host',
       ...container({ portMappings: [{ containerPort: 8080 }] }),
     });
-    expect(taskDefinition?.containerDefinitions?.[0]?.portMappings).toEqual([
+    expect(taskDefinition.containerDefinitions?.[0]?.portMappings).toEqual([
       { containerPort: 8080, hostPort: 8080, protocol: 'tcp' },
     ]);
   });
 
   test('a bare family is its newest ACTIVE revision; revisions are never reused', async () => {
     const revision = async (): Promise<string> =>
-      (await register({ family: 'counted' })).taskDefinition?.taskDefinitionArn?.split('/')[1] ?? '';
+      (await api.define({ family: 'counted' })).taskDefinitionArn?.split('/')[1] ?? '';
     const describe = (taskDefinition: string) => api.ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
     const deregister = (taskDefinition: string) =>
       api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition }));
@@ -122,14 +107,14 @@ describe('task definitions', () => {
   });
 
   test('revisions registered at the same time all get their own number', async () => {
-    const all = await Promise.all(Array.from({ length: 12 }, () => register({ family: 'rush' })));
-    const numbers = all.map(({ taskDefinition }) => taskDefinition?.revision ?? 0);
+    const all = await Promise.all(Array.from({ length: 12 }, () => api.define({ family: 'rush' })));
+    const numbers = all.map(({ revision }) => revision ?? 0);
     expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
   });
 
   test('revisions and families are listed by status, in both directions, page by page', async () => {
-    for (let n = 0; n < 3; n++) await register({ family: 'listed' });
-    await register({ family: 'listed-too' });
+    for (let n = 0; n < 3; n++) await api.define({ family: 'listed' });
+    await api.define({ family: 'listed-too' });
     await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: 'listed-too:1' }));
     const list = async (input: ConstructorParameters<typeof ListTaskDefinitionsCommand>[0]): Promise<string[]> => {
       const names: string[] = [];
@@ -159,8 +144,8 @@ describe('task definitions', () => {
   });
 
   test('only INACTIVE revisions are deleted; the others are failures', async () => {
-    await register({ family: 'doomed' });
-    await register({ family: 'doomed' });
+    await api.define({ family: 'doomed' });
+    await api.define({ family: 'doomed' });
     await api.ecs.send(new DeregisterTaskDefinitionCommand({ taskDefinition: 'doomed:1' }));
     const { taskDefinitions, failures } = await api.ecs.send(
       new DeleteTaskDefinitionsCommand({ taskDefinitions: ['doomed:1', 'doomed:2', 'doomed:9'] }),
@@ -171,7 +156,7 @@ describe('task definitions', () => {
 
   test('a role can be named shortly, and is kept and passed by its ARN', async () => {
     api.asked.length = 0;
-    const { taskDefinition } = await register({
+    const taskDefinition = await api.define({
       family: 'short-role',
       taskRoleArn: 'myTaskRole',
       executionRoleArn: 'exec',
@@ -192,18 +177,18 @@ describe('task definitions', () => {
       { containerPort: 80, hostPort: 8081, protocol: 'tcp' as const },
       { containerPort: 80, hostPort: 0, protocol: 'tcp' as const },
     ];
-    const { taskDefinition } = await register({ family: 'ports', ...container({ portMappings }) });
-    expect(taskDefinition?.containerDefinitions?.[0]?.portMappings).toEqual(portMappings);
-    const both = await register({
+    const taskDefinition = await api.define({ family: 'ports', ...container({ portMappings }) });
+    expect(taskDefinition.containerDefinitions?.[0]?.portMappings).toEqual(portMappings);
+    const both = await api.define({
       family: 'dns',
       networkMode: 'host',
       ...container({ portMappings: [{ containerPort: 53 }, { containerPort: 53, protocol: 'udp' }] }),
     });
-    expect(both.taskDefinition?.revision).toBe(1);
+    expect(both.revision).toBe(1);
   });
 
   test('limits may be equal: soft and hard, and what containers reserve and their task has', async () => {
-    const { taskDefinition } = await register({
+    const taskDefinition = await api.define({
       family: 'equal',
       cpu: '256',
       memory: '128',
@@ -216,7 +201,7 @@ describe('task definitions', () => {
   });
 
   test('limits may be unlimited, and a name may stand for the container instance', async () => {
-    const { taskDefinition } = await register({
+    const taskDefinition = await api.define({
       family: 'unlimited',
       ...container({
         ulimits: [
@@ -226,20 +211,20 @@ describe('task definitions', () => {
         extraHosts: [{ hostname: 'host', ipAddress: 'host-gateway' }],
       }),
     });
-    expect(taskDefinition?.revision).toBe(1);
+    expect(taskDefinition.revision).toBe(1);
   });
 
   test("a task's own volume may say autoprovision, which is only used with scope shared", async () => {
     const volumes = [{ name: 'v', dockerVolumeConfiguration: { scope: 'task' as const, autoprovision: true } }];
-    const { taskDefinition } = await register({ family: 'own-volume', volumes });
-    expect(taskDefinition?.volumes).toEqual(volumes);
+    const taskDefinition = await api.define({ family: 'own-volume', volumes });
+    expect(taskDefinition.volumes).toEqual(volumes);
   });
 
   test('what containers share of a task needs an agent that can', async () => {
     const required = async (task: object): Promise<(string | undefined)[] | undefined> => {
-      const { taskDefinition } = await register({ family: 'sharing', ...task });
+      const taskDefinition = await api.define({ family: 'sharing', ...task });
       expect(taskDefinition).toMatchObject(task);
-      return taskDefinition?.requiresAttributes?.map(({ name }) => name);
+      return taskDefinition.requiresAttributes?.map(({ name }) => name);
     };
     for (const task of [{ pidMode: 'task' }, { ipcMode: 'task' }, { pidMode: 'host', ipcMode: 'none' }])
       expect(await required(task)).toContain('ecs.capability.pid-ipc-namespace-sharing');
@@ -255,7 +240,7 @@ describe('task definitions', () => {
 
   test('an empty text of an optional member counts as left out, where it is no value of its own', async () => {
     api.asked.length = 0;
-    const { taskDefinition } = await register({
+    const taskDefinition = await api.define({
       family: 'empty-texts',
       taskRoleArn: '',
       executionRoleArn: '',
@@ -277,10 +262,10 @@ describe('task definitions', () => {
       }),
     });
     expect(api.asked.map(({ action }) => action)).not.toContain('iam:PassRole');
-    const { taskRoleArn, executionRoleArn, networkMode, pidMode, ipcMode, cpu, memory } = taskDefinition ?? {};
+    const { taskRoleArn, executionRoleArn, networkMode, pidMode, ipcMode, cpu, memory } = taskDefinition;
     expect({ taskRoleArn, executionRoleArn, networkMode, pidMode, ipcMode, cpu, memory }).toEqual({});
-    expect(taskDefinition?.volumes).toEqual([{ name: 'data', host: {} }]);
-    const main = taskDefinition?.containerDefinitions?.[0];
+    expect(taskDefinition.volumes).toEqual([{ name: 'data', host: {} }]);
+    const main = taskDefinition.containerDefinitions?.[0];
     expect(main).toMatchObject({
       portMappings: [{ containerPort: 80, hostPort: 0, protocol: 'tcp' }],
       environment: [{ name: 'EMPTY', value: '' }],
@@ -297,7 +282,7 @@ describe('task definitions', () => {
   test('handing over roles needs iam:PassRole on each', async () => {
     api.asked.length = 0;
     const role = 'arn:aws:iam::000000000000:role/task';
-    await register({ family: 'with-role', taskRoleArn: role, executionRoleArn: role });
+    await api.define({ family: 'with-role', taskRoleArn: role, executionRoleArn: role });
     const passed = api.asked.filter(({ action }) => action === 'iam:PassRole');
     expect(passed).toEqual([
       {
@@ -307,7 +292,7 @@ describe('task definitions', () => {
       },
     ]);
     api.denied.add('iam:PassRole');
-    await expect(register({ family: 'not-mine', taskRoleArn: role })).rejects.toMatchObject({
+    await expect(api.define({ family: 'not-mine', taskRoleArn: role })).rejects.toMatchObject({
       name: 'AccessDeniedException',
     });
     api.denied.clear();

@@ -5,6 +5,7 @@ import {
   activeCluster,
   invalidParameter,
   launchTypeOf,
+  ofStrategy,
   parseMember,
   serviceNotActive,
   serviceNotFound,
@@ -30,7 +31,6 @@ import {
 import { arns, type ServiceRecord } from '../state/index.ts';
 import { activeDefinition, checkLaunch, parseLaunchType, passRoles, requestDigest, rolesOf } from '../tasks/index.ts';
 import { checkList, inCluster, requestTags, serviceResource, tagOnCreate } from './access.ts';
-import { ofStrategy } from './capacity-providers.ts';
 import { clusterOf, type EcsApi, type EcsOperations, homeOf } from './options.ts';
 
 /** Ids that one DescribeTaskSets may name: more sets no service has. */

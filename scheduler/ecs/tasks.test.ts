@@ -1,5 +1,4 @@
 import {
-  CreateClusterCommand,
   DescribeContainerInstancesCommand,
   DescribeTasksCommand,
   GetTaskProtectionCommand,
@@ -22,17 +21,10 @@ vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;
-let clusters = 0;
 beforeAll(async () => {
   api = await openApi();
 });
 afterAll(() => api[Symbol.asyncDispose]());
-
-/** A cluster of its own for a test. */
-async function newCluster(): Promise<void> {
-  cluster = `tasks-${++clusters}`;
-  await api.ecs.send(new CreateClusterCommand({ clusterName: cluster }));
-}
 
 const run = (input: Partial<RunTaskCommandInput> & { taskDefinition: string | undefined }) =>
   api.ecs.send(new RunTaskCommand({ cluster, ...input }));
@@ -42,7 +34,7 @@ const describeTask = async (task: string | undefined) =>
 
 describe('RunTask', () => {
   test('a task is placed, runs, stops, and says so in all its times and statuses', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const instance = await api.addInstance({ cluster, attributes: { 'ecs.cpu-architecture': 'x86_64' } });
     const definition = await api.define({
       containerDefinitions: [{ name: 'main', image: 'busybox:1', cpu: 10, memory: 64 }],
@@ -119,7 +111,7 @@ describe('RunTask', () => {
   });
 
   test('without any instance it is refused as on ECS', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const { taskDefinitionArn } = await api.define();
     await expect(run({ taskDefinition: taskDefinitionArn })).rejects.toMatchObject({
       name: 'InvalidParameterException',
@@ -128,7 +120,7 @@ describe('RunTask', () => {
   });
 
   test('tasks that fit are placed, the others are failures with their reason', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster, memory: 128 });
     const { taskDefinitionArn } = await api.define();
     const { tasks, failures } = await run({ taskDefinition: taskDefinitionArn, count: 3 });
@@ -143,7 +135,7 @@ describe('RunTask', () => {
   });
 
   test('two tasks with one static host port do not share an instance', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const instance = await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define({
       containerDefinitions: [
@@ -164,7 +156,7 @@ describe('RunTask', () => {
   });
 
   test('constraints of the request and of the definition both hold', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const a = await api.addInstance({ cluster, attributes: { zone: 'a', disk: 'ssd' } });
     await api.addInstance({ cluster, attributes: { zone: 'a' } });
     await api.addInstance({ cluster, attributes: { zone: 'b', disk: 'ssd' } });
@@ -181,7 +173,7 @@ describe('RunTask', () => {
   });
 
   test('a retry with the same token starts nothing new, even when its tasks are over', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const request = { taskDefinition: taskDefinitionArn, count: 2, clientToken: 'once' };
@@ -200,7 +192,7 @@ describe('RunTask', () => {
   });
 
   test('retries at the same time start one set of tasks', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const all = await Promise.all(
@@ -210,7 +202,7 @@ describe('RunTask', () => {
   });
 
   test('overrides change what is reserved and are read back', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const { tasks } = await run({
@@ -233,7 +225,7 @@ describe('RunTask', () => {
   });
 
   test('sizes of overrides are held against those of the task; a soft limit may be the hard one', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster, attributes: { 'ecs.capability.task-cpu-mem-limit': '' } });
     const { taskDefinitionArn: taskDefinition } = await api.define({ memory: '128' });
     const main = (members: object) => ({ containerOverrides: [{ name: 'main', ...members }] });
@@ -247,7 +239,7 @@ describe('RunTask', () => {
   });
 
   test('empty texts of optional members ask for nothing', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn: taskDefinition } = await api.define();
     const { tasks } = await run({
@@ -265,7 +257,7 @@ describe('RunTask', () => {
   });
 
   test('propagated tags come from the definition, and its own tags win', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define({
       tags: [
@@ -285,7 +277,7 @@ describe('RunTask', () => {
   });
 
   test('the resource is the resolved revision, the cluster a condition, and roles need iam:PassRole', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const role = 'arn:aws:iam::000000000000:role/task';
     const other = 'arn:aws:iam::000000000000:role/other';
@@ -362,7 +354,7 @@ describe('RunTask', () => {
     ],
     ['a token of 65 characters', { clientToken: 'x'.repeat(65) }, 'InvalidParameterException', /clientToken/],
   ])('refuses %s', async (_what, input, name, message) => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const refusal = run({ taskDefinition: taskDefinitionArn, ...input });
@@ -374,7 +366,7 @@ describe('RunTask', () => {
 
 describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
   test('StartTask puts one task on each instance that is named, and reports those that are not there', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const a = await api.addInstance({ cluster });
     const b = await api.addInstance({ cluster, memory: 32 });
     const { taskDefinitionArn } = await api.define();
@@ -390,7 +382,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
   });
 
   test('tasks are listed by what is asked for, stopping ones only when asked', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const instance = await api.addInstance({ cluster });
     const [a, b] = [await api.define(), await api.define()];
     const first = await run({ taskDefinition: a.taskDefinitionArn, startedBy: 'x' });
@@ -414,7 +406,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
   });
 
   test('pages of ListTasks join to the whole list', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     await run({ taskDefinition: taskDefinitionArn, count: 7 });
@@ -431,7 +423,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
   });
 
   test('unknown tasks are MISSING; malformed ones, other clusters and empty lists are refused', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     const describeTasks = (tasks: string[]) => api.ecs.send(new DescribeTasksCommand({ cluster, tasks }));
     const { tasks, failures } = await describeTasks(['0'.repeat(32)]);
     expect(tasks).toEqual([]);
@@ -447,7 +439,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
   });
 
   test('StopTask of an unknown task is refused; stopping twice keeps the first reason', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     await expect(api.ecs.send(new StopTaskCommand({ cluster, task: '0'.repeat(32) }))).rejects.toMatchObject({
       name: 'InvalidParameterException',
@@ -461,7 +453,7 @@ describe('StartTask, StopTask, ListTasks, DescribeTasks', () => {
   });
 
   test('only tasks of services can be protected', async () => {
-    await newCluster();
+    cluster = await api.newCluster();
     await api.addInstance({ cluster });
     const { taskDefinitionArn } = await api.define();
     const { tasks } = await run({ taskDefinition: taskDefinitionArn });

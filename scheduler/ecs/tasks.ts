@@ -4,12 +4,13 @@ import type { AccessRequest, Call } from '@slipway/auth/contract';
 import {
   activeCluster,
   type ClusterRef,
+  ecsTags,
   findInstance,
   groupOf,
   invalidParameter,
   launchTypeOf,
+  ofStrategy,
   parseMember,
-  ecsTags,
   refuseMembers,
   strategyOf,
 } from '../cluster/index.ts';
@@ -59,7 +60,6 @@ import {
   tagOnCreate,
   taskResources,
 } from './access.ts';
-import { ofStrategy } from './capacity-providers.ts';
 import { failureReason } from './failures.ts';
 import { clusterOf, type EcsOperations, type EcsOptions, homeOf } from './options.ts';
 

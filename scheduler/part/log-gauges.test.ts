@@ -26,6 +26,9 @@ test('what logs take is said by whoever looks after them, for a minute; lines of
     slipway_logs_stored_bytes: [expect.stringMatching(/^[1-9]\d+$/)],
     slipway_logs_limit_bytes: ['1000000'],
     slipway_task_log_lines_total: ['stored 5', 'dropped 1', 'left-out 3', 'gap 2'],
+    slipway_log_subscription_events_total: ['delivered 0', 'dropped 0'],
+    slipway_log_subscription_failures_total: ['0'],
+    slipway_log_subscriptions_failing: ['0'],
   });
   await store.close();
 });

@@ -17,14 +17,28 @@ import { Networks } from '../network/records/index.ts';
 import { TaskInterfaces, taskNetworks } from '../network/tasks/index.ts';
 import { builtInExtensions } from '../placement/index.ts';
 import { createFileReader, createObjects, reclaim } from '../objects/index.ts';
+import { createKms, Keys } from '../settings/keys/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
-import { createLogs, LogQueries, StoredLogs, TaskLogs } from '../signals/logs/index.ts';
+import {
+  createLogs,
+  createSubscriptionAdministration,
+  LogQueries,
+  StoredLogs,
+  TaskLogs,
+} from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
-import { createMachineJoin, GroupKeeper, Groups, machineOf, nextMachines } from '../scaling/groups/index.ts';
+import {
+  createGroupAdministration,
+  createMachineJoin,
+  GroupKeeper,
+  Groups,
+  machineOf,
+  nextMachines,
+} from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
 import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
@@ -115,12 +129,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     log,
     networks,
     profileRole: ports.profileRole,
+    outbound: ports.outbound,
+    sealer: ports.sealer,
   });
   const interfaces = new TaskInterfaces({ records, clock, log, networks, quarantine: addressQuarantine });
   const { taskCredentials, revokeTaskCredentials, credentialIdKey } = ports;
   const { replaceLostAfter } = timing;
   const usage = new UsageCollector(base);
-  const logs = new StoredLogs({ ...base, blobs, leases, log, metrics }, ports.logs);
+  const logs = new StoredLogs({ ...base, blobs, leases, log, metrics, outbound, sealer }, ports.logs);
   const queries = new LogQueries({ ...base, logs, blobs, log });
   const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
   const taskLogs = new TaskLogs({ ...base, logs, authorizer });
@@ -172,8 +188,9 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     tasks: balancedTasks(records, control),
     shifts: trafficShifts(records, control),
   });
-  const secrets = new Secrets({ ...base, sealer });
-  const parameters = new Parameters({ ...base, sealer });
+  const keys = new Keys({ ...base, sealer });
+  const secrets = new Secrets({ ...base, keys, sealer });
+  const parameters = new Parameters({ ...base, keys, sealer });
   const objects = { ...base, blobs, authorizer, principals: ports.principals };
   const files = createFileReader(objects);
   const taskSecrets = createTaskSecrets({ ...base, secrets, parameters, authorizer, files });
@@ -221,13 +238,15 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         networks,
         profileRole: ports.profileRole,
         providers: ports.machines.providers.map(({ name }) => name),
+        checkUrl: ports.outbound.check,
       }),
       createAcm({ ...base, balancers, sealer }),
       createElb(elb),
       createElbv2(elb),
-      createLogs({ ...base, logs, queries }),
+      createKms({ keys, region, authorizer, principals: ports.principals }),
+      createLogs({ ...base, logs, queries, outbound, sealer }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
-      createParameterStore({ ...base, parameters, secrets }),
+      createParameterStore({ ...base, parameters, secrets, authorizer }),
       createEfs({
         ...base,
         fileSystems,
@@ -255,6 +274,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createWebhookAdministration(webhooks),
       createHookAdministration(hooks),
       createAlarmAdministration({ ...base, sealer }),
+      createGroupAdministration({ ...base, sealer }),
+      createSubscriptionAdministration({ ...base, logs, sealer }),
       createHostAdministration(base),
       createMachineJoin({ ...base, ...ports.machines }),
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
@@ -284,6 +305,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         run: async (signal) => {
           const { blobs: removed, uploads } = await reclaim(objects, signal);
           return removed + uploads === 0 ? undefined : { removed, uploads };
+        },
+      },
+      {
+        name: 'keys-sweep',
+        every: 3_600_000,
+        run: async () => {
+          const { destroyed, rotated } = await keys.sweep();
+          return destroyed + rotated === 0 ? undefined : { destroyed, rotated };
         },
       },
       {

@@ -3,7 +3,14 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 import { expect, test } from 'vitest';
 
 import type { ControlPlane } from '../control/index.ts';
-import { clusterKeys, clusterPartition, type ShiftLiveRecord, type ShiftRecord, toJson } from '../state/index.ts';
+import {
+  clusterKeys,
+  clusterPartition,
+  type MeasuredRecord,
+  type ShiftLiveRecord,
+  type ShiftRecord,
+  toJson,
+} from '../state/index.ts';
 
 import { trafficShifts } from './traffic-shifts.ts';
 
@@ -48,7 +55,13 @@ test('what services want is read where a deployment shifts traffic, with what ca
   for (const name of ['web', 'plain']) await want(name, 3);
   await shifts.note(account, 'default', live(3));
   expect(await shifts.read(account)).toEqual([
-    { cluster: 'default', wanted: { service: 'web', sequence: 3, rules: [] }, live: live(3) },
+    {
+      cluster: 'default',
+      wanted: { service: 'web', sequence: 3, rules: [] },
+      live: live(3),
+      isMeasured: false,
+      measured: undefined,
+    },
   ]);
 });
 
@@ -71,4 +84,30 @@ test('nothing is noted for a sequence that is not wanted any more, or over what 
   expect(await note(live(2, { epoch: 2 }))).toEqual(live(2, { epoch: 2 }));
   await records.commit(partition, { remove: [clusterKeys.shift('web')] });
   expect(await note(live(2, { epoch: 3 }))).toEqual(live(2, { epoch: 2 }));
+});
+
+test('what engines have counted is written in the same way, and read with the rest', async () => {
+  const { records, shifts, want } = openShifts({ web: true });
+  const counted = (sequence: number, epoch = 1): MeasuredRecord => ({
+    service: 'web',
+    epoch,
+    sequence,
+    engines: {},
+    sums: {},
+    before: {},
+    bounds: [1],
+    at: 1_000,
+  });
+  const tell = async (record: MeasuredRecord): Promise<unknown> => {
+    await shifts.tell(account, 'default', record);
+    return (await records.get<MeasuredRecord>(partition, clusterKeys.measured('web')))?.value;
+  };
+  expect(await tell(counted(1))).toBeUndefined();
+  await want('web', 1);
+  expect(await tell(counted(1, 2))).toEqual(counted(1, 2));
+  expect(await tell({ ...counted(1), at: 2_000 })).toEqual(counted(1, 2));
+  await want('web', 2);
+  expect(await tell(counted(1, 3))).toEqual(counted(1, 2));
+  expect(await tell(counted(2, 3))).toEqual(counted(2, 3));
+  expect(await shifts.read(account)).toMatchObject([{ measured: { sequence: 2, epoch: 3 } }]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { refuseRouted, refuseRouter } from './index.ts';
+import { firelensBuffer, refuseRouted, refuseRouter } from './index.ts';
 
 describe('a log router', () => {
   test.each([
@@ -40,7 +40,7 @@ describe('what is written into the configuration of a router', () => {
     ['fluentbit', { Name: 'datadog', 'tls.verify': 'on', Match: '*', dd_tags: 'a:b,c:d # not a comment' }, ['apikey']],
     ['fluentbit', { Name: 'cloudwatch', log_key: '$log', uri: '${URI}' }, []],
     ['fluentbit', { 'include-pattern': '^[45]\\d\\d', 'exclude-pattern': '[INFO]' }, []],
-    ['fluentbit', { Name: 'stdout', 'log-driver-buffer-limit': '65536' }, []],
+    ['fluentbit', { Name: 'stdout', 'log-driver-buffer-limit': '536870911' }, []],
     ['fluentd', { '@type': 'kinesis', '@log_level': 'warn', format: '{"a": [1]}', list: '["a"]' }, ['secret_key']],
   ])('%s %o %o', (type, options, secrets) => {
     expect(refuseRouted(type, options as unknown as Record<string, string>, secrets)).toBeUndefined();
@@ -77,10 +77,19 @@ describe('what is written into the configuration of a router', () => {
     ['fluentbit', { Name: 'x' }, ['include-pattern'], /cannot be one of 'secretOptions'/],
     ['fluentbit', { Name: 'x' }, ['api key'], /in 'secretOptions' is no name/],
     ['fluentbit', { Name: 'x' }, ['key=1'], /in 'secretOptions' is no name/],
-    ['fluentbit', { Name: 'x', 'log-driver-buffer-limit': '0' }, [], /from 1 to 65536/],
-    ['fluentbit', { Name: 'x', 'log-driver-buffer-limit': '536870912' }, [], /from 1 to 65536/],
-    ['fluentbit', { Name: 'x', 'log-driver-buffer-limit': '1e3' }, [], /from 1 to 65536/],
+    ['fluentbit', { Name: 'x', 'log-driver-buffer-limit': '-1' }, [], /from 0 to 536870911/],
+    ['fluentbit', { Name: 'x', 'log-driver-buffer-limit': '536870912' }, [], /from 0 to 536870911/],
+    ['fluentbit', { Name: 'x', 'log-driver-buffer-limit': '1e3' }, [], /from 0 to 536870911/],
   ] as const)('%s %o %o is refused', (type, options, secrets, why) => {
     expect(refuseRouted(type, options as unknown as Record<string, string>, secrets)).toMatch(why);
   });
+});
+
+test.each([
+  [{}, '4096'],
+  [{ 'log-driver-buffer-limit': '0' }, '0'],
+  [{ 'log-driver-buffer-limit': '8192' }, '8192'],
+  [{ 'log-driver-buffer-limit': '2097152' }, '65536'],
+])('of %o lines that wait for a router, an engine holds %s', (options, held) => {
+  expect(firelensBuffer(options)).toBe(held);
 });

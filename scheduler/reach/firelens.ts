@@ -14,8 +14,18 @@ export const firelensOwnOptions: ReadonlySet<string> = new Set([
   'log-driver-buffer-limit',
 ]);
 
-/** Lines that Docker's driver may keep for a router that does not take them: each may have 16 KiB. */
-export const firelensBuffer = { usual: 4_096, most: 65_536 } as const;
+/** Lines that Docker's driver keeps for a router that does not take them: each may have 16 KiB, in the memory of the engine. */
+const buffer = { usual: 4_096, most: 65_536 } as const;
+/** Fewer lines than these may be asked for (ECS developer guide, "Configuring Amazon ECS logs for high throughput"). */
+const bufferBound = 536_870_912;
+
+/**
+ * How many lines wait for a router, as an option of Docker's driver; 0 is the driver's own usual number. More than an engine should have to
+ * hold are not kept, whatever was asked for: public definitions ask for millions.
+ */
+export function firelensBuffer({ 'log-driver-buffer-limit': asked }: Options): string {
+  return String(asked === undefined ? buffer.usual : Math.min(Number(asked), buffer.most));
+}
 
 /** An object of S3. */
 const objectArn = /^arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/[^\p{Cc}]{1,1024}$/u;
@@ -70,8 +80,8 @@ export function refuseRouted(type: string, options: Options, secrets: readonly s
       return `The log option ${JSON.stringify(name)} in 'secretOptions' is no name of an option of ${type}.`;
   }
   const limit = options['log-driver-buffer-limit'];
-  if (limit !== undefined && !(/^[1-9]\d{0,8}$/.test(limit) && Number(limit) <= firelensBuffer.most))
-    return `The log option 'log-driver-buffer-limit' is a number of lines from 1 to ${firelensBuffer.most}, not '${limit}'.`;
+  if (limit !== undefined && !(/^\d{1,9}$/.test(limit) && Number(limit) < bufferBound))
+    return `The log option 'log-driver-buffer-limit' is a number of lines from 0 to ${bufferBound - 1}, not '${limit}'.`;
   const forOutput = [...Object.keys(options).filter((name) => !firelensOwnOptions.has(name)), ...secrets];
   if (forOutput.length > 0 && options[router.output] === undefined)
     return `The log option '${router.output}' is missing: it names the output of a router of type ${type}.`;

@@ -3,6 +3,7 @@ import semver from 'semver';
 import { invalidParameter } from '../cluster/index.ts';
 import { hasTaskSets } from '../deployments/index.ts';
 import type { Delegate, FollowRule, ServiceRecord, Tags } from '../state/index.ts';
+import { judgedAsTagged } from './judge.ts';
 
 /** The tag on a service that says which pushes roll it, so that every client of the API can set it. */
 export const followTag = 'slipway:follow';
@@ -41,9 +42,9 @@ export function formatFollow(rule: FollowRule): string {
 }
 
 /**
- * The service with other tags, and what it follows as they say.
+ * The service with other tags, and what it follows and how it is judged as they say.
  * @param by who set or removed `slipway:follow`, and whose rights the rule has from now on; undefined when the change is not about it
- * @throws InvalidParameterException when `slipway:follow` has no valid value, or its task sets are made by somebody else
+ * @throws InvalidParameterException when `slipway:follow` or `slipway:judge` has no valid value, or its task sets are made by somebody else
  */
 export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | undefined): ServiceRecord {
   const value = tags[followTag];
@@ -58,10 +59,10 @@ export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | unde
     );
   const { follow: _, followedBy: before, ...rest } = service;
   const followedBy = by ?? before;
-  return {
+  return judgedAsTagged({
     ...rest,
     tags,
     ...(follow === undefined ? {} : { follow, ...(followedBy === undefined ? {} : { followedBy }) }),
     version: service.version + 1,
-  };
+  });
 }

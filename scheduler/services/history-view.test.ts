@@ -1,4 +1,5 @@
 import type { EcsPorts } from '../cluster/index.ts';
+import { breaker } from '../deployments/testing/world.ts';
 import { describe, expect, test } from 'vitest';
 
 import type { DeploymentRecord, HookRun, ServiceRecord, Shifting } from '../state/index.ts';
@@ -217,6 +218,17 @@ describe('a deployment that shifts traffic', () => {
     expect(statusOf(of)).toBe(status);
     const view = serviceDeploymentView(ports, ref, of, counts as never);
     expect(view.finishedAt === undefined).toBe(/_REQUESTED$|IN_PROGRESS$/.test(status));
+  });
+
+  test.each([
+    ['TRIGGERED', {}],
+    ['MONITORING_COMPLETE', stop('ROLLBACK')],
+    ['MONITORING_COMPLETE', stop('ABORT')],
+  ] as const)('that went back says %s of its circuit breaker, which no person trips', (status, of) => {
+    const { row, service } = historic(restored('COMPLETED', of), []);
+    const watched = { ...row, configuration: { ...configuration, circuitBreaker: breaker(true) } };
+    const view = serviceDeploymentView(ports, ref, { service, row: watched }, counts as never);
+    expect(view.deploymentCircuitBreaker?.status).toBe(status);
   });
 
   test('tells where it goes back to, since when and why, while it does and afterwards', () => {

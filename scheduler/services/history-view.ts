@@ -126,7 +126,7 @@ export function serviceDeploymentView(
 ): ServiceDeployment {
   const { targetServiceRevisionArn: _, ...brief } = briefView(ports, ref, historic);
   const { deployment, configuration, desiredCount, rollback } = refreshed(historic);
-  const { shifting, replaces = [] } = deployment;
+  const { shifting, stop = shifting?.stop, replaces = [] } = deployment;
   const weights = weightsOf(deployment);
   const revision = (id: string, requested: number, weight: (typeof weights)['target']): ServiceRevisionSummary => ({
     arn: revisionArn(ports, ref, id),
@@ -161,7 +161,7 @@ export function serviceDeploymentView(
           ? 'DISABLED'
           : (deployment.rolloutState === 'FAILED' || rollback !== undefined) &&
               deployment.alarms?.triggered === undefined &&
-              deployment.stop === undefined
+              stop === undefined
             ? 'TRIGGERED'
             : status === 'IN_PROGRESS'
               ? 'MONITORING'

@@ -17,6 +17,7 @@ export {
   serviceDeploymentView,
   statusOf,
 } from './history-view.ts';
+export { judgeTag, parseJudge } from './judge.ts';
 export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
 export { checkRules, type TrafficRule } from './traffic-rules.ts';
 export { checkHookDefinition, checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';

@@ -25,6 +25,7 @@ import { checkDeployed } from './code-deploy-rules.ts';
 import { checkExternal, checkExternalUpdate, readController } from './controller.ts';
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
+import { judgeTag, parseJudge } from './judge.ts';
 import type { HookPlace } from './hooks.ts';
 import { rebalancingOf } from './rebalancing.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
@@ -89,6 +90,8 @@ export function parseCreate(
   const tags = ecsTags.parse(input.tags);
   const follow = tags[followTag];
   if (follow !== undefined) parseFollow(follow);
+  const judge = tags[judgeTag];
+  if (judge !== undefined) parseJudge(judge);
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
   const draft: Omit<ServiceDraft, 'availabilityZoneRebalancing'> = {
     schedulingStrategy,

@@ -27,6 +27,7 @@ import { checkChange } from './code-deploy-rules.ts';
 import { newDeployment, primaryOf, startDeployment } from './deployment.ts';
 import { followTag, formatFollow, withTags } from './follow.ts';
 import { writeHistory } from './history.ts';
+import { checkJudged } from './judge.ts';
 import { rescaled } from './rescale.ts';
 import { checkShift } from './traffic-rules.ts';
 
@@ -44,6 +45,7 @@ export type ServiceDraft = Omit<
   | 'deployments'
   | 'createdAt'
   | 'follow'
+  | 'judge'
   | 'steady'
   | 'version'
   | 'said'
@@ -175,6 +177,7 @@ export async function updateService(
       return rescaled({ ...updated, desiredCount: service.desiredCount }, updated.desiredCount, ports.clock.now());
     checkChange(service, updated, { force: options.force === true, taskDefinition });
     if (service.controller !== 'CODE_DEPLOY') checkShift(updated, service);
+    checkJudged(updated);
     // Tasks that run keep the interfaces, the platform and the target groups that they have: others need other tasks.
     const moved = stableJson(placeOf(updated)) !== stableJson(placeOf(service));
     if (options.force !== true && !moved && taskDefinition === primaryOf(service)?.taskDefinition) return updated;

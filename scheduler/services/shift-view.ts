@@ -1,5 +1,6 @@
 import type { DeploymentLifecycleHookDetail, ServiceRevisionSummary } from '@aws-sdk/client-ecs';
 
+import { judgementText } from '../deployments/index.ts';
 import {
   type DeploymentRecord,
   hookName,
@@ -69,8 +70,10 @@ export function waitOf(shifting: Shifting): string {
   if (stage === 'CLEAN_UP') return `${at}: tasks of the old revision end.`;
   const acknowledged = engines(shifting);
   if (acknowledged !== undefined) return `${at}: waits until ${acknowledged}.`;
+  const judged = shifting.judged?.findLast(({ step }) => step === shifting.step);
+  const open = judged?.verdict === 'open' ? ` Judged by ${judgementText(judged)}.` : '';
   return wanted.production > 0 && wanted.production < 100
-    ? `${at}: stays there until ${time(live.since + stepBake(strategy) * minute)}.`
+    ? `${at}: stays there until ${time(live.since + stepBake(strategy) * minute)}${open === '' ? '' : ', and until there is a verdict'}.${open}`
     : `${at}: goes on.`;
 }
 

@@ -36,7 +36,6 @@ export type {
   DeploymentRecord,
   FailedDeployment,
   FollowRule,
-  Judgement,
   LaunchSettings,
   RejectedImage,
   SeenAlarms,
@@ -62,14 +61,22 @@ export type {
 } from './records/tasks.ts';
 export { lifecycleStages } from './shifts.ts';
 export type {
+  Compared,
   HookResultRecord,
   HookRun,
+  JudgeRule,
+  Judgement,
   LifecycleHook,
   LifecycleStage,
+  MeasuredRecord,
+  Share,
   ShiftLiveRecord,
   ShiftRecord,
   Shifting,
   ShiftStrategy,
+  StepJudgement,
+  Tallies,
+  Tally,
 } from './shifts.ts';
 export { groupAttribute } from './groups.ts';
 export { hookName } from './hook-name.ts';
@@ -86,3 +93,4 @@ export {
   isWanted,
   outgoingStatus,
 } from './status.ts';
+export { webhookSecret } from './webhook-secret.ts';

@@ -65,6 +65,9 @@ export const clusterKeys = {
   shifts: 'shift/',
   shiftLive: (service: string): string => `shifted/${service}`,
   shiftLives: 'shifted/',
+  /** What engines have counted of its two revisions while those shared its traffic. */
+  measured: (service: string): string => `measured/${service}`,
+  allMeasured: 'measured/',
   hookResult: (service: string, run: string): string => `hook/${service}/${run}`,
   hookResults: 'hook/',
   /** Sessions of ECS Exec that wait for their client or their host. */
@@ -102,6 +105,7 @@ export const stateRows: readonly OwnedRows[] = [
       clusterKeys.histories,
       clusterKeys.shifts,
       clusterKeys.shiftLives,
+      clusterKeys.allMeasured,
       clusterKeys.hookResults,
       clusterKeys.execs,
       clusterKeys.tokens,

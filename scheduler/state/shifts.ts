@@ -84,6 +84,9 @@ export interface HookResultRecord {
   readonly at: number;
 }
 
+/** What was found out about the revision of a deployment that was given up; `inconclusive`: nothing. */
+export type Judgement = 'failed' | 'unplaceable' | 'inconclusive';
+
 /** How far a deployment that shifts traffic is; written by the service's leader. */
 export interface Shifting {
   readonly strategy: ShiftStrategy;
@@ -100,6 +103,8 @@ export interface Shifting {
   /** Percent that engines have acknowledged, and since when. */
   readonly live: { readonly production: number; readonly test: number; readonly since: number };
   readonly runs: readonly HookRun[];
+  /** What was found out at each step by engines' numbers, in order, where the service asks for that (`JudgeRule`); the last may be open yet. */
+  readonly judged?: readonly StepJudgement[];
   /** What a person asked for (ECS: StopServiceDeployment). STAY, of CodeDeploy's: it ends, and tasks and traffic stay as they are. */
   readonly stop?: { readonly type: 'ROLLBACK' | 'ABORT' | 'STAY'; readonly at: number; readonly by?: string };
   /** Of a deployment that CodeDeploy began: what is CodeDeploy's own about it. */
@@ -121,11 +126,11 @@ export interface Shifting {
       readonly ignoreMissing: boolean;
     };
   };
-  /** Since it goes back: why, and what that says of its revision. `inconclusive`: nothing was found out about it. */
+  /** Since it goes back: why, and what that says of its revision. */
   readonly rollback?: {
     readonly reason: string;
     readonly at: number;
-    readonly verdict: 'failed' | 'unplaceable' | 'inconclusive';
+    readonly verdict: Judgement;
     /** Why it cannot go back: it is FAILED, and stands where it stood. */
     readonly impossible?: string;
   };
@@ -154,4 +159,84 @@ export interface ShiftLiveRecord {
   readonly at: number;
   /** Why the newest sequence cannot be had for now: a rule is gone, its action is not a forward, an engine refuses it. Gone when it can. */
   readonly problem?: { readonly sequence: number; readonly reason: string };
+}
+
+/** When the new revision counts as worse than the old one, by what engines count: the tag `slipway:judge` of a service. */
+export interface JudgeRule {
+  /** Percentage points of failed requests that it must not have more; absent: they are not judged. */
+  readonly failed?: number;
+  /** The same of requests slower than almost all of the old revision's were. One of the two is there. */
+  readonly slow?: number;
+  /** Percent of deployments of a revision that is no worse that are called worse, at the most. */
+  readonly alpha: number;
+  /** Percent of deployments of a revision that is worse by the margin that are called not worse, at the most. */
+  readonly beta: number;
+  /** Minutes, from when a step is live, within which a verdict is to be found. */
+  readonly within: number;
+  /** What becomes of a step without a verdict by then. */
+  readonly otherwise: 'rollback' | 'continue' | 'wait';
+}
+
+/** Requests of one revision: those that were answered, with those of them that failed. */
+export interface Share {
+  readonly requests: number;
+  readonly bad: number;
+}
+
+/** What was compared: one kind of bad requests of both revisions, over the same time and at the same weight. */
+export interface Compared {
+  readonly what: 'failed' | 'slow';
+  /** Of `slow`: seconds, above which a request is. */
+  readonly above?: number;
+  readonly own: Share;
+  readonly other: Share;
+  readonly verdict: 'worse' | 'not worse' | 'open';
+  /** Requests of the new revision that it takes for `not worse`, about, where it is like the old one; of one that is open. */
+  readonly needs?: number;
+}
+
+/** How a step of production traffic was judged. A verdict is given once. */
+export interface StepJudgement {
+  readonly step: number;
+  /** Percent of production traffic that the new revision had. */
+  readonly percent: number;
+  readonly verdict: 'worse' | 'not worse' | 'inconclusive' | 'open';
+  readonly compared: readonly Compared[];
+  readonly at: number;
+  /** Why nothing can be compared. */
+  readonly problem?: string;
+}
+
+/** What engines have counted for a target group. */
+export interface Tally {
+  /** Requests with an answer, and attempts without one. */
+  readonly requests: number;
+  /** Those answered with a code of 500 to 599, and attempts without an answer. */
+  readonly failed: number;
+  /** Answers by the classes of latency that all engines have. */
+  readonly classes: readonly number[];
+}
+
+/** By the last part of a target group's ARN. */
+export type Tallies = Readonly<Record<string, Tally>>;
+
+/**
+ * What engines have counted since a sequence of `ShiftRecord` was live: `clusterKeys.measured`. Written by whoever looks after targets, like
+ * `ShiftLiveRecord`; another one goes on with it.
+ */
+export interface MeasuredRecord {
+  readonly service: string;
+  readonly epoch: number;
+  readonly sequence: number;
+  /** By engine: what it said last, and by which version of its rows; those of before the sequence was live are left out of `sums`. */
+  readonly engines: Readonly<Record<string, { readonly version: number; readonly tallies?: Tallies }>>;
+  /** Of all engines together, while this sequence was live. */
+  readonly sums: Tallies;
+  /** What was counted before it: by that a request counts as slow. */
+  readonly before: Tallies;
+  /** Upper bounds of the classes of latency, in seconds; above the last is one class more. */
+  readonly bounds: readonly number[];
+  /** Why what is counted says nothing of the two revisions. */
+  readonly problem?: string;
+  readonly at: number;
 }

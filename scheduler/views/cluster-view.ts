@@ -9,6 +9,7 @@ import {
   type InstanceRecord,
   isOut,
   type ServiceRecord,
+  type MeasuredRecord,
   type ShiftLiveRecord,
   type ShiftRecord,
   type TaskRecord,
@@ -39,6 +40,7 @@ export class ClusterView {
   /** By service: what its deployment wants of the rules of its load balancers, and what engines have acknowledged of it. */
   readonly shifts = new Map<string, Stored<ShiftRecord>>();
   readonly shiftLives = new Map<string, Stored<ShiftLiveRecord>>();
+  readonly measured = new Map<string, Stored<MeasuredRecord>>();
   /** What hooks have answered, by `SERVICE/RUN`. */
   readonly hookResults = new Map<string, Stored<HookResultRecord>>();
   /** Sessions of ECS Exec that have not begun, by id. */
@@ -152,6 +154,11 @@ export class ClusterView {
         this.shiftLives.set(id, { key, value: value as unknown as ShiftLiveRecord, version });
         this.#touchService(id);
         return;
+      case 'measured':
+        if (!newer(this.measured, id, version)) return;
+        this.measured.set(id, { key, value: value as unknown as MeasuredRecord, version });
+        this.#touchService(id);
+        return;
       case 'hook':
         if (newer(this.hookResults, id, version))
           this.#putHookResult(id, value as unknown as HookResultRecord, version);
@@ -189,6 +196,9 @@ export class ClusterView {
         return;
       case 'shifted':
         if (newer(this.shiftLives, id, version) && this.shiftLives.delete(id)) this.#touchService(id);
+        return;
+      case 'measured':
+        if (newer(this.measured, id, version)) this.measured.delete(id);
         return;
       case 'hook':
         if (newer(this.hookResults, id, version)) this.#removeHookResult(id);
@@ -231,8 +241,9 @@ export class ClusterView {
   }
 
   *#stored(): Generator<{ readonly key: string; readonly version: number; readonly value?: unknown }> {
-    const { instances, tasks, services, shifts, shiftLives, hookResults, execs } = this;
-    for (const rows of [instances, tasks, services, shifts, shiftLives, hookResults, execs]) yield* rows.values();
+    const { instances, tasks, services, shifts, shiftLives, measured, hookResults, execs } = this;
+    for (const rows of [instances, tasks, services, shifts, shiftLives, measured, hookResults, execs])
+      yield* rows.values();
     for (const [id, version] of this.loads) yield { key: clusterKeys.load(id), version };
   }
 

@@ -9,7 +9,8 @@ interface Kept {
   readonly file: FileHandle;
   /** Bytes that are in the file. */
   readonly size: number;
-  readonly used: AbortController;
+  /** On the monotonic clock. */
+  readonly until: number;
 }
 
 /** How long a segment stays open for the call that follows, in milliseconds, and how many do at most. */
@@ -25,6 +26,8 @@ export class StagingFiles {
   readonly #clock: Clock;
   readonly #kept = new Map<string, Kept>();
   readonly #closing = new Set<Promise<void>>();
+  readonly #closed = new AbortController();
+  #sweeping = false;
   /** Segments after a failed sync that could not even be removed. */
   readonly #distrusted = new Set<string>();
 
@@ -62,13 +65,11 @@ export class StagingFiles {
 
   /** Leaves a segment open for the call that is likely to follow; `segment.size` is what was written. */
   keep(segment: Segment, file: FileHandle): void {
-    const used = new AbortController();
-    this.#kept.set(segment.file, { file, size: segment.size, used });
+    if (this.#closed.signal.aborted) return this.release(file);
+    this.#kept.set(segment.file, { file, size: segment.size, until: this.#clock.monotonic() + keptFor });
     if (this.#kept.size > keptMost) this.#dropKept(this.#kept.keys().next().value!);
-    this.#clock.sleep(keptFor, used.signal).then(
-      () => this.#dropKept(segment.file),
-      () => {},
-    );
+    // Rejected once it is closed, and nothing is kept.
+    if (!this.#sweeping) this.#sweep().catch(() => undefined);
   }
 
   /** Closes a file without waiting for it; what had to be durable was synced before. */
@@ -93,6 +94,7 @@ export class StagingFiles {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     for (const name of this.#kept.keys()) this.#dropKept(name);
     await Promise.all(this.#closing);
   }
@@ -109,8 +111,21 @@ export class StagingFiles {
   #takeKept(name: string): Kept | undefined {
     const kept = this.#kept.get(name);
     this.#kept.delete(name);
-    kept?.used.abort();
     return kept;
+  }
+
+  /** Closes what nobody came for, by one timer for all: the oldest is the first. */
+  async #sweep(): Promise<void> {
+    this.#sweeping = true;
+    try {
+      for (let [oldest] = this.#kept.values(); oldest !== undefined; [oldest] = this.#kept.values()) {
+        await this.#clock.sleep(Math.max(0, oldest.until - this.#clock.monotonic()), this.#closed.signal);
+        const due = Math.max(oldest.until, this.#clock.monotonic());
+        for (const [name, { until }] of this.#kept) if (until <= due) this.#dropKept(name);
+      }
+    } finally {
+      this.#sweeping = false;
+    }
   }
 
   #dropKept(name: string): void {

@@ -46,6 +46,33 @@ export class Bell {
   }
 }
 
+/** Bells by name, of which only those are remembered that somebody waits for. */
+export class Bells {
+  readonly #bells = new Map<string, Bell>();
+
+  /** Resolves when the name is rung for, or all are. */
+  next(name: string): Promise<void> {
+    let bell = this.#bells.get(name);
+    if (bell === undefined) this.#bells.set(name, (bell = new Bell()));
+    return bell.next();
+  }
+
+  /** Whether anybody may be waiting. */
+  get awaited(): boolean {
+    return this.#bells.size > 0;
+  }
+
+  ring(name: string): void {
+    this.#bells.get(name)?.ring();
+    this.#bells.delete(name);
+  }
+
+  ringAll(): void {
+    for (const bell of this.#bells.values()) bell.ring();
+    this.#bells.clear();
+  }
+}
+
 /** Resolves when `promise` does or when the signal aborts, whichever comes first. */
 export function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -19,14 +19,14 @@ const groupSize = 512;
  */
 export class GroupCommitter {
   readonly #options: WriterOptions;
-  /** Called after each group that changed anything, before its callers go on. */
-  readonly #committed: () => void;
+  /** Called with each batch that changed anything, before the callers of its group go on. */
+  readonly #committed: (batch: EncodedBatch) => void;
   #worker: Worker | undefined;
   #waiting: Waiting[] = [];
   #inFlight: readonly Waiting[] = [];
   #closed: Promise<void> | undefined;
 
-  private constructor(options: WriterOptions, committed: () => void) {
+  private constructor(options: WriterOptions, committed: (batch: EncodedBatch) => void) {
     this.#options = options;
     this.#committed = committed;
   }
@@ -35,7 +35,7 @@ export class GroupCommitter {
    * @throws StoreUnavailable when the file cannot be opened for writing
    * @throws FormatRefused when it is newer, or not ours
    */
-  static async open(options: WriterOptions, committed: () => void): Promise<GroupCommitter> {
+  static async open(options: WriterOptions, committed: (batch: EncodedBatch) => void): Promise<GroupCommitter> {
     const committer = new GroupCommitter(options, committed);
     await committer.#start().catch((error: StoreUnavailable) => {
       throw error.cause instanceof FormatRefused ? error.cause : error;
@@ -141,7 +141,7 @@ export class GroupCommitter {
     this.#inFlight = [];
     this.#worker?.unref();
     this.#send();
-    if (outcomes.some(({ kind }) => kind === 'committed')) this.#committed();
+    for (const [index, { batch }] of group.entries()) if (outcomes[index]!.kind === 'committed') this.#committed(batch);
     for (const [index, { batch, resolve, reject }] of group.entries()) {
       const outcome = outcomes[index]!;
       if (outcome.kind === 'committed') resolve({ version: outcome.version });

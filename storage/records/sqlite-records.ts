@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/index.ts';
 import type { AnnouncedEvent, AnnouncedStream, EventSource } from './announced.ts';
-import { Bell, settledOrAborted } from './bell.ts';
+import { Bells, settledOrAborted } from './bell.ts';
 import { encodeBatch, pageCharacters, pageLimit } from './encode.ts';
 import { GroupCommitter } from './group-committer.ts';
 import type {
@@ -36,32 +36,39 @@ export interface SqliteRecordsConfig {
  * @throws FormatRefused when it has a newer format, or is not one of ours
  */
 export async function openSqliteRecords(config: SqliteRecordsConfig, clock: Clock): Promise<RecordStore & EventSource> {
-  const bell = new Bell();
+  const bells = new Bells();
   const committer = await GroupCommitter.open(
     {
       file: config.file,
       busyTimeout: config.busyTimeout ?? 10_000,
       retention: { tombstones: config.keptTombstones ?? 10_000, events: config.keptEvents ?? 100_000 },
     },
-    () => bell.ring(),
+    (batch) => {
+      bells.ring(ofPartition(batch.partition));
+      for (const [topic] of batch.announce) bells.ring(ofTopic(topic));
+    },
   );
-  return new SqliteRecords(new SqliteReader(config.file), committer, bell, config.pollInterval ?? 20, clock);
+  return new SqliteRecords(new SqliteReader(config.file), committer, bells, config.pollInterval ?? 20, clock);
 }
+
+/** What who follows a partition, or the streams of a topic, waits for. */
+const ofPartition = (name: string): string => `partition ${name}`;
+const ofTopic = (name: string): string => `topic ${name}`;
 
 class SqliteRecords implements RecordStore, EventSource {
   readonly #reader: SqliteReader;
   readonly #committer: GroupCommitter;
-  readonly #bell: Bell;
+  readonly #bells: Bells;
   readonly #pollInterval: number;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
   #polling = false;
   declare readonly stamp?: () => number;
 
-  constructor(reader: SqliteReader, committer: GroupCommitter, bell: Bell, pollInterval: number, clock: Clock) {
+  constructor(reader: SqliteReader, committer: GroupCommitter, bells: Bells, pollInterval: number, clock: Clock) {
     this.#reader = reader;
     this.#committer = committer;
-    this.#bell = bell;
+    this.#bells = bells;
     this.#pollInterval = pollInterval;
     this.#clock = clock;
     if (reader.stamp !== undefined) this.stamp = reader.stamp;
@@ -105,7 +112,7 @@ class SqliteRecords implements RecordStore, EventSource {
     const signal = AbortSignal.any([options.signal, this.#closing.signal]);
     let after = options.after ?? this.#reader.version(partition);
     while (!signal.aborted) {
-      const news = this.#news();
+      const news = this.#news(ofPartition(partition));
       const changes = this.#reader.changes(partition, after);
       if (changes.length > 0) {
         after = changes.at(-1)!.version;
@@ -124,7 +131,7 @@ class SqliteRecords implements RecordStore, EventSource {
     const signal = AbortSignal.any([until, this.#closing.signal]);
     let mark = 0;
     while (!signal.aborted) {
-      const news = this.#news();
+      const news = this.#news(ofTopic(topic));
       const found = this.#reader.streams(topic, mark);
       mark = found.mark;
       if (found.streams.length > 0) yield found.streams;
@@ -139,27 +146,27 @@ class SqliteRecords implements RecordStore, EventSource {
     this.#reader.close();
   }
 
-  /** The next time something may have been committed, here or in another process. */
-  #news(): Promise<void> {
-    const news = this.#bell.next();
+  /** The next time something of that name was committed here, or something in another process. */
+  #news(name: string): Promise<void> {
+    const news = this.#bells.next(name);
     if (!this.#polling) void this.#poll();
     return news;
   }
 
-  /** Looks for commits of other processes while somebody waits. */
+  /** Looks for commits of other processes while somebody waits: what SQLite tells of them does not say of what they are. */
   async #poll(): Promise<void> {
     this.#polling = true;
     try {
       let seen = this.#reader.dataVersion();
-      while (this.#bell.awaited && !this.#closing.signal.aborted) {
+      while (this.#bells.awaited && !this.#closing.signal.aborted) {
         await this.#clock.sleep(this.#pollInterval, this.#closing.signal);
         const now = this.#reader.dataVersion();
-        if (now !== seen) this.#bell.ring();
+        if (now !== seen) this.#bells.ringAll();
         seen = now;
       }
     } catch {
       // Closed while waiting, or the file cannot be read now: let every waiter look for itself and get the error.
-      this.#bell.ring();
+      this.#bells.ringAll();
     } finally {
       this.#polling = false;
     }

@@ -129,8 +129,20 @@ const storage = await openStorage(
   systemClock,
 );
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+/** There are no subscription filters. */
+const noReceivers = {
+  outbound: { fetch: () => Promise.reject(new Error('nobody is called')) },
+  sealer: { seal: (text: string) => text, open: (text: string) => text },
+};
 const logs = new StoredLogs(
-  { ...storage, clock: systemClock, random: randomBytes, log, metrics: { put: () => Promise.resolve() } },
+  {
+    ...storage,
+    clock: systemClock,
+    random: randomBytes,
+    log,
+    metrics: { put: () => Promise.resolve() },
+    ...noReceivers,
+  },
   // Compaction is measured by itself, and the rate of a group is no part of it.
   { maxBytes: () => Infinity, groupRate: Number.MAX_SAFE_INTEGER, compaction: { settle: 0, age: 0, chunks: 0 } },
 );

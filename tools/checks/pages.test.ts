@@ -33,3 +33,20 @@ test('every link from a page to a file, a folder or a heading of this checkout l
   );
   expect(dead).toEqual([]);
 });
+
+test.each(['auth', 'registry', 'scheduler', 'storage', 'tools'])(
+  '%s/README.md is read in one sitting: three sentences, one diagram, ten words, one thing added; all else on pages beside',
+  (room) => {
+    const text = readFileSync(join(root, room, 'README.md'), 'utf8');
+    const [, beginning = ''] = /^# .*\n([^]*?)(?=^#|^```)/m.exec(text) ?? [];
+    const inProse = beginning.replaceAll(/`[^`]*`|\([^)]*\)/g, '');
+    const [, words = ''] = /^## Ten words\n([^]*?)(?=^## )/m.exec(text) ?? [];
+    expect({
+      sentences: inProse.match(/[.!?](?=\s|$)/g)?.length,
+      diagrams: text.match(/^```mermaid$/gm)?.length,
+      words: words.match(/^(?:- \*\*|\| (?!word |---))/gm)?.length,
+      examples: text.match(/^## (?:Adding |One more ).*/gm)?.length,
+      short: text.split('\n').length < 120,
+    }).toEqual({ sentences: 3, diagrams: 1, words: 10, examples: 1, short: true });
+  },
+);

@@ -40,7 +40,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'scaling/rules',
       'exec/protocol',
     ],
-    ['reach', 'balancing/engines', 'scaling/providers', 'signals/metrics'],
+    ['reach', 'balancing/engines', 'scaling/providers', 'signals/metrics', 'settings/keys'],
     [
       'cluster',
       'deployments',

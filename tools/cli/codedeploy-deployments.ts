@@ -24,7 +24,7 @@ import {
 } from './service-deployments.ts';
 
 /** A deployment with everything that tells how it goes. */
-export interface CodeDeployView {
+interface CodeDeployView {
   readonly deployment: CodeDeployment;
   /** Its way back, which has an id of its own. */
   readonly rollback?: CodeDeployment;
@@ -158,7 +158,7 @@ function shown(view: CodeDeployView): Shown {
 const green = ({ taskSetsInfo }: CodeDeployTarget) => taskSetsInfo.find(({ taskSetLabel }) => taskSetLabel === 'Green');
 
 /** Where a deployment of CodeDeploy is, how traffic and tasks are shared out, and what it waits for: one line. */
-export function codeDeployLine({ deployment, rollback, target, carrier }: CodeDeployView): string {
+function codeDeployLine({ deployment, rollback, target, carrier }: CodeDeployView): string {
   const { status, errorInformation } = deployment;
   const event = target.lifecycleEvents.find((one) => one.status === 'InProgress')?.lifecycleEventName;
   const fresh = green(target);

@@ -21,7 +21,7 @@ export interface CodeDeployment {
 }
 
 /** The old or the new tasks of a deployment. */
-export interface CodeDeploySet {
+interface CodeDeploySet {
   /** `ecs-svc/<number>`; the API spells it so. */
   readonly identifer: string;
   readonly taskSetLabel: 'Blue' | 'Green';

@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-ecs';
 
 /** What there is in a cluster: every page of a list, and all of it described, in as many calls as that takes. */
-export interface Contents<T> {
+interface Contents<T> {
   readonly found: readonly T[];
   /** How many there are beyond those that were to be described. */
   readonly left: number;

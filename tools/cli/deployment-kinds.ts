@@ -41,7 +41,7 @@ export interface Kind {
 }
 
 /** What a person decided, for programs and for people. */
-export interface Decided {
+interface Decided {
   readonly json: object;
   readonly words: string;
 }

@@ -107,17 +107,25 @@ test('a deployment is told in one line: where it is, who has the traffic and the
   expect(lineOf({ status: 'SUCCESSFUL', targetServiceRevision: counts })).toBe('SUCCESSFUL; tasks 2/2 new');
 });
 
-test('who watches is shown one line a change, whatever others wrote there, and told when there is nothing any more', async () => {
+test('who watches is shown one line a change, whatever others wrote there, over an outage, and told when there is nothing any more', async () => {
   const serviceDeploymentArn = 'arn:aws:ecs:us-east-1:000000000000:service-deployment/default/web/one';
-  const looks = [{ serviceDeploymentArn, status: 'IN_PROGRESS', statusReason: 'a\u001B[2Jb\nc' }];
+  const looks = [
+    () => [{ serviceDeploymentArn, status: 'IN_PROGRESS', statusReason: 'a\u001B[2Jb\nc' }],
+    () => {
+      throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+    },
+    () => [],
+  ];
   const answers: Readonly<Record<string, () => object>> = {
     DescribeServicesCommand: () => ({ services: [{ serviceName: 'web' }] }),
     ListServiceDeploymentsCommand: () => ({ serviceDeployments: [{ serviceDeploymentArn }] }),
-    DescribeServiceDeploymentsCommand: () => ({ serviceDeployments: looks.splice(0, 1) }),
+    DescribeServiceDeploymentsCommand: () => ({ serviceDeployments: looks.shift()?.() }),
   };
-  const send = ({ constructor: { name } }: { constructor: { name: string } }) => Promise.resolve(answers[name]?.());
+  const send = async ({ constructor: { name } }: { constructor: { name: string } }) => answers[name]?.();
   const printed: string[] = [];
+  const noted: string[] = [];
   const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => printed.push(String(text)) > 0);
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => noted.push(String(text)) > 0);
   try {
     await expect(watchOne({ send } as never, 'default/web', serviceDeploymentArn, 'text')).rejects.toMatchObject({
       message: 'one is not there any more',
@@ -125,6 +133,8 @@ test('who watches is shown one line a change, whatever others wrote there, and t
     });
   } finally {
     out.mockRestore();
+    err.mockRestore();
   }
   expect(printed).toEqual([expect.stringMatching(/^\S+Z {2}IN_PROGRESS; tasks 0\/0 new; ab c\n$/)]);
+  expect(noted).toEqual([expect.stringMatching(/^slipway: no server answers.* \(ECONNREFUSED\); trying again\n$/)]);
 });

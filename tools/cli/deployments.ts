@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ecsClient } from './aws-client.ts';
 import { deploymentsOf, type MeantDeployments, type Shown } from './deployment-kinds.ts';
 import { CliError } from './errors.ts';
+import { isFinal, Outages } from './outages.ts';
 import { harmless, note, type Output, parseOutput, print, printJson, table } from './output.ts';
 
 interface Options {
@@ -13,6 +14,8 @@ interface Options {
 export const notDeployed = 3;
 /** Milliseconds between looks at a deployment. */
 const pause = 1000;
+/** For how long a server may be away meanwhile: who waits in a script is told some time. Milliseconds. */
+const patience = 600_000;
 
 /** `slipway deployments list`: the deployments of a service that are remembered, newest first; of an EXTERNAL one its task sets. */
 export async function listDeployments(name: string, options: Options): Promise<void> {
@@ -27,7 +30,7 @@ export async function listDeployments(name: string, options: Options): Promise<v
 export async function showDeployment(name: string, id: string | undefined, options: Options): Promise<void> {
   const output = parseOutput(options.output);
   const meant = await deploymentsOf(ecsClient(), name, id);
-  const deployment = await found(meant);
+  const deployment = await deploymentMeant(meant);
   if (output === 'json') return printJson(deployment.json);
   print(inOneLine(`${meant.name}, deployment ${deployment.id}: ${deployment.line}`));
   for (const part of await deployment.details()) {
@@ -49,9 +52,9 @@ export async function watchOne(client: ECSClient, name: string, id: string, outp
 
 async function watch(meant: MeantDeployments, output: Output): Promise<void> {
   // Which one is the newest is asked once: a later one is another matter.
-  let deployment = await found(meant);
-  for (let said = ''; ; await sleep(pause)) {
-    if (said !== '') deployment = (await meant.kind.find(deployment.ref)) ?? isGone(deployment);
+  let deployment = await deploymentMeant(meant);
+  const outages = new Outages(patience);
+  for (let said = ''; ;) {
     const { line, json, end } = deployment;
     if (line !== said) {
       if (output === 'json') print(JSON.stringify(json));
@@ -60,6 +63,14 @@ async function watch(meant: MeantDeployments, output: Output): Promise<void> {
     }
     if (end?.isWell === true) return;
     if (end !== undefined) throw new CliError(`the deployment is ${end.words}`, notDeployed);
+    await sleep(pause);
+    try {
+      deployment = (await meant.kind.find(deployment.ref)) ?? isGone(deployment);
+      outages.over();
+    } catch (error) {
+      if (isFinal(error)) throw error;
+      outages.failed(error);
+    }
   }
 }
 
@@ -97,7 +108,11 @@ export async function stopDeployment(
 }
 
 /** The deployment that is meant. @throws CliError for none */
-async function found({ kind, name, id }: Pick<MeantDeployments, 'kind' | 'name' | 'id'>): Promise<Shown> {
+export async function deploymentMeant({
+  kind,
+  name,
+  id,
+}: Pick<MeantDeployments, 'kind' | 'name'> & { readonly id?: string | undefined }): Promise<Shown> {
   const one = await kind.find(id);
   if (one !== undefined) return one;
   throw new CliError(

@@ -35,6 +35,10 @@ test('lines of tasks that were lost are a warning', async () => {
   expect(await lostLines(endpoint)).toMatchObject([
     { state: 'warning', detail: expect.stringMatching(/^12 lines of tasks were dropped and 1 times/) },
   ]);
+  metrics = 'slipway_log_subscriptions_failing 1\nslipway_log_subscription_events_total{outcome="dropped"} 8\n';
+  expect(await lostLines(endpoint)).toMatchObject([
+    { detail: expect.stringMatching(/^the receivers of 1 subscription filters .* 8 events were given up/) },
+  ]);
   await new Promise((closed) => server.close(closed));
   expect(await lostLines(endpoint)).toEqual([]);
 });

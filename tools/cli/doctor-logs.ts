@@ -26,23 +26,33 @@ export async function logFindings(
   ];
 }
 
-/** Lines of tasks that never got into their log groups, as the server's metrics count them since it started. */
+/** What of logs never got to where it should be, as the server's metrics count it since it started. */
 export async function lostLines(endpoint: string): Promise<Finding[]> {
   // A server that does not answer has a finding of its own.
   const metrics = await fetch(`${endpoint}/metrics`, { signal: AbortSignal.timeout(5000) })
     .then((answer) => (answer.ok ? answer.text() : ''))
     .catch(() => '');
-  const [dropped, gaps] = ['dropped', 'gap'].map((outcome) => {
-    const found = new RegExp(`^slipway_task_log_lines_total\\{[^}]*outcome="${outcome}"[^}]*\\} (\\d+)`, 'm').exec(
-      metrics,
+  const valueOf = (name: string, outcome?: string): number => {
+    const labels = outcome === undefined ? '(?:\\{[^}]*\\})?' : `\\{[^}]*outcome="${outcome}"[^}]*\\}`;
+    return Number(new RegExp(`^${name}${labels} (\\d+)`, 'm').exec(metrics)?.[1] ?? 0);
+  };
+  const [dropped = 0, gaps = 0] = ['dropped', 'gap'].map((outcome) => valueOf('slipway_task_log_lines_total', outcome));
+  const undelivered = valueOf('slipway_log_subscription_events_total', 'dropped');
+  const failing = valueOf('slipway_log_subscriptions_failing');
+  const findings: Finding[] = [];
+  if (dropped > 0 || gaps > 0)
+    findings.push(
+      warning(
+        'logs',
+        `${dropped} lines of tasks were dropped and ${gaps} times a host had removed some before they were sent, since the server started; its log names the containers ("lines of a container were lost")`,
+      ),
     );
-    return Number(found?.[1] ?? 0);
-  });
-  if (dropped === 0 && gaps === 0) return [];
-  return [
-    warning(
-      'logs',
-      `${dropped} lines of tasks were dropped and ${gaps} times a host had removed some before they were sent, since the server started; its log names the containers ("lines of a container were lost")`,
-    ),
-  ];
+  if (failing > 0 || undelivered > 0)
+    findings.push(
+      warning(
+        'logs',
+        `the receivers of ${failing} subscription filters do not take what they are told, and ${undelivered} events were given up since the server started; slipway subscriptions show GROUP FILTER says why`,
+      ),
+    );
+  return findings;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ImageDetail } from '@aws-sdk/client-ecr';
 import type { ContainerInstance, Service, ServiceDeploymentBrief, Task } from '@aws-sdk/client-ecs';
+import { hostDetail, taskDetail, type ToldStatus } from './event-details.ts';
 import { reasonOf } from './explain.ts';
 
 /** An event in the form that EventBridge has for those of ECS and ECR. */
@@ -20,10 +21,16 @@ export interface EventShape {
 export interface Told {
   readonly event: EventShape;
   readonly level: 'INFO' | 'WARN' | 'ERROR';
+  /** Milliseconds since the epoch: EventBridge says seconds. */
+  readonly at: number;
   /** What it is about: a service, a task, a host, an image. */
   readonly subject: string;
   readonly words: string;
 }
+
+/** Without members that are not known. */
+const withoutGaps = (detail: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(detail).filter(([, value]) => value !== undefined));
 
 const lastOf = (arn: string | undefined): string => arn?.split('/').at(-1) ?? '';
 
@@ -34,7 +41,7 @@ function told(
   time: Date,
   detail: Readonly<Record<string, unknown>>,
   said: Pick<Told, 'level' | 'subject' | 'words'>,
-  key = '',
+  { key = '', resources = [arn] }: { readonly key?: string | undefined; readonly resources?: readonly string[] } = {},
 ): Told {
   const [, , service = 'ecs', region = '', account = ''] = arn.split(':');
   const hash = createHash('sha256').update(`${type}\n${arn}\n${time.getTime()}\n${said.words}\n${key}`).digest('hex');
@@ -47,18 +54,17 @@ function told(
     'detail-type': type,
     source: service === 'ecr' ? 'aws.ecr' : 'aws.ecs',
     account,
-    time: time.toISOString(),
+    time: time.toISOString().replace(/\.\d{3}Z$/, 'Z'),
     region,
-    resources: [arn],
-    detail,
+    resources,
+    detail: withoutGaps(detail),
   };
-  return { event, ...said };
+  return { event, at: time.getTime(), ...said };
 }
 
 /** Names that EventBridge has for what a service says, and how grave it is. */
 const actions: readonly (readonly [RegExp, string | undefined, Told['level']])[] = [
   [/has reached a steady state/, 'SERVICE_STEADY_STATE', 'INFO'],
-  [/has started \d+ tasks/, 'TASKS_STARTED', 'INFO'],
   [/has stopped \d+ running tasks/, 'TASKS_STOPPED', 'INFO'],
   [/unable to consistently start tasks/, 'SERVICE_TASK_START_IMPAIRED', 'WARN'],
   [/unable to place a task/, 'SERVICE_TASK_PLACEMENT_FAILURE', 'ERROR'],
@@ -71,22 +77,25 @@ export function eventsOfService(service: Service, deployments: readonly ServiceD
   const { serviceArn = '', serviceName = '', clusterArn, events = [] } = service;
   const said = events.flatMap(({ id, message = '', createdAt }) => {
     if (createdAt === undefined) return [];
+    const words = message.replace(`(service ${serviceName}) `, '');
     const [, eventName, level = 'INFO'] = actions.find(([pattern]) => pattern.test(message)) ?? [];
     const detail = {
       eventType: level,
       ...(eventName === undefined ? {} : { eventName }),
       clusterArn,
+      // The name says all where nothing is wrong (ECS developer guide, "Service action events").
+      ...(eventName !== undefined && level === 'INFO' ? {} : { reason: words }),
       createdAt: createdAt.toISOString(),
-      message,
     };
-    const words = message.replace(`(service ${serviceName}) `, '');
-    return [told('ECS Service Action', serviceArn, createdAt, detail, { level, subject: serviceName, words }, id)];
+    return [
+      told('ECS Service Action', serviceArn, createdAt, detail, { level, subject: serviceName, words }, { key: id }),
+    ];
   });
   return [...said, ...deployments.flatMap((one) => eventsOfDeployment(serviceArn, serviceName, one))];
 }
 
 function eventsOfDeployment(arn: string, subject: string, one: ServiceDeploymentBrief): readonly Told[] {
-  const deploymentId = lastOf(one.serviceDeploymentArn);
+  const deploymentId = `ecs-svc/${lastOf(one.targetServiceRevisionArn)}`;
   const of = (time: Date, eventName: string, level: Told['level'], reason: string): Told =>
     told(
       'ECS Deployment State Change',
@@ -120,7 +129,7 @@ export function eventsOfTask(task: Task): readonly Told[] {
   const subject = `${group.replace(/^(service|family):/, '')}/${lastOf(taskArn).slice(0, 12)}`;
   const of = (
     time: Date | undefined,
-    lastStatus: string,
+    lastStatus: ToldStatus,
     words: string,
     level: Told['level'] = 'INFO',
   ): readonly Told[] =>
@@ -135,23 +144,6 @@ export function eventsOfTask(task: Task): readonly Told[] {
     ...of(startedAt, 'RUNNING', `task is RUNNING on ${lastOf(task.containerInstanceArn).slice(0, 12)}`),
     ...of(stoppedAt, 'STOPPED', `task is STOPPED${reason === '' ? '' : `: ${reason}`}`, failed ? 'ERROR' : 'INFO'),
   ];
-}
-
-function taskDetail(task: Task, lastStatus: string, time: Date): Readonly<Record<string, unknown>> {
-  const { clusterArn, containerInstanceArn, taskDefinitionArn, group, launchType, stopCode, stoppedReason } = task;
-  const isNow = task.lastStatus === lastStatus;
-  return {
-    taskArn: task.taskArn,
-    clusterArn,
-    containerInstanceArn,
-    taskDefinitionArn,
-    group,
-    launchType,
-    lastStatus,
-    updatedAt: time.toISOString(),
-    ...(isNow ? { desiredStatus: task.desiredStatus, containers: task.containers } : {}),
-    ...(lastStatus === 'STOPPED' ? { stopCode, stoppedReason } : {}),
-  };
 }
 
 /** That an image was pushed, and what its last scan found. */
@@ -180,6 +172,7 @@ export function eventsOfImage(image: ImageDetail, region: string): readonly Told
               ...(imageTags[0] === undefined ? {} : { 'image-tag': imageTags[0] }),
             },
             { level: 'INFO', subject, words: `pushed ${imageDigest.slice(0, 19)}` },
+            { resources: [] },
           ),
         ]),
     ...(scanned === undefined
@@ -204,23 +197,15 @@ export function eventsOfImage(image: ImageDetail, region: string): readonly Told
 
 /** How a host stands: what it was before is not remembered anywhere, so that it is an event from when it is seen. */
 export function eventOfHost(host: ContainerInstance, time: Date): Told {
-  const { containerInstanceArn = '', status = '', agentConnected = false, versionInfo, statusReason } = host;
+  const { containerInstanceArn = '', status = '', agentConnected = false, statusReason } = host;
   const words = `host is ${status}, its agent ${agentConnected ? 'connected' : 'away'}${statusReason === undefined ? '' : `: ${statusReason}`}`;
-  return told(
-    'ECS Container Instance State Change',
-    containerInstanceArn,
-    time,
-    { containerInstanceArn, status, agentConnected, versionInfo, updatedAt: time.toISOString() },
-    {
-      level: status === 'ACTIVE' && agentConnected ? 'INFO' : 'WARN',
-      subject: lastOf(containerInstanceArn).slice(0, 12),
-      words,
-    },
-  );
+  return told('ECS Container Instance State Change', containerInstanceArn, time, hostDetail(host, time), {
+    level: status === 'ACTIVE' && agentConnected ? 'INFO' : 'WARN',
+    subject: lastOf(containerInstanceArn).slice(0, 12),
+    words,
+  });
 }
 
 /** Oldest first; of one moment, in the order of what they are about. */
 export const inOrder = (events: readonly Told[]): readonly Told[] =>
-  events.toSorted((a, b) =>
-    a.event.time === b.event.time ? (a.subject < b.subject ? -1 : 1) : a.event.time < b.event.time ? -1 : 1,
-  );
+  events.toSorted((a, b) => a.at - b.at || (a.subject < b.subject ? -1 : a.subject > b.subject ? 1 : 0));

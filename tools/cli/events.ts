@@ -5,10 +5,12 @@ import { type ECSClient, type Service, type ServiceDeploymentBrief } from '@aws-
 import { activeService, clientSettings, ecsClient, parseService } from './aws-client.ts';
 import { instancesIn, servicesIn, tasksIn } from './contents.ts';
 import { remembered } from './service-deployments.ts';
-import { CliError, explained } from './errors.ts';
+import { CliError } from './errors.ts';
 import { eventOfHost, eventsOfImage, eventsOfService, eventsOfTask, inOrder, type Told } from './event-shapes.ts';
 import { parseSince } from './logs.ts';
+import { Outages } from './outages.ts';
 import { harmless, note, parseOutput, print } from './output.ts';
+import { ServerClock } from './server-clock.ts';
 
 export interface EventsOptions {
   readonly cluster: string;
@@ -25,48 +27,50 @@ const pace = 2000;
 /** `slipway events`: what happened to services, tasks, hosts and images of a cluster, or to one service, in the order of time. */
 export async function events(name: string | undefined, options: EventsOptions): Promise<void> {
   const output = parseOutput(options.output);
-  const since = parseSince(options.since, Date.now());
+  parseSince(options.since, Date.now());
   const named = name === undefined ? undefined : parseService(name);
   const watch = new Watch(named?.cluster ?? options.cluster, named?.service);
-  const follow = new Follow(since);
+  const first = await watch.look();
+  const follow = new Follow(parseSince(options.since, watch.clock.now()));
+  const tell = (seen: readonly Told[]): void => {
+    for (const told of follow.news(seen)) print(output === 'json' ? JSON.stringify(told.event) : line(told));
+  };
+  tell(first);
+  if (!options.follow) return;
+  const outages = new Outages();
   for (;;) {
-    const seen = await watch.look().catch((error: unknown) => {
-      if (!options.follow || !follow.began) throw error;
-      note(harmless(explained(error).told));
-      return undefined;
-    });
-    for (const told of follow.news(seen ?? [])) print(output === 'json' ? JSON.stringify(told.event) : line(told));
-    if (!options.follow) return;
     await sleep(pace);
+    try {
+      tell(await watch.look());
+      outages.over();
+    } catch (error) {
+      // Whatever it is: what was removed between two calls is an error of this look alone.
+      outages.failed(error);
+    }
   }
 }
 
 /** Tells each event once. */
 export class Follow {
   readonly #since: number;
-  #seen: ReadonlySet<string> | undefined;
+  #seen: ReadonlySet<string> = new Set();
 
   /** @param since milliseconds since the epoch */
   constructor(since: number) {
     this.#since = since;
   }
 
-  get began(): boolean {
-    return this.#seen !== undefined;
-  }
-
-  /** What of all that is there was not told yet. @param events all; none when nobody could look, which forgets nothing */
+  /** What of all that is there was not told yet. */
   news(events: readonly Told[]): readonly Told[] {
-    if (events.length === 0) return [];
-    const found = events.filter(({ event }) => Date.parse(event.time) >= this.#since);
-    const fresh = found.filter(({ event }) => this.#seen?.has(event.id) !== true);
+    const found = events.filter(({ at }) => at >= this.#since);
+    const fresh = found.filter(({ event }) => !this.#seen.has(event.id));
     this.#seen = new Set(found.map(({ event }) => event.id));
     return inOrder(fresh);
   }
 }
 
-function line({ event, level, subject, words }: Told): string {
-  const head = `${event.time}  ${level.padEnd(5)}  ${harmless(subject)}`;
+function line({ at, level, subject, words }: Told): string {
+  const head = `${new Date(at).toISOString()}  ${level.padEnd(5)}  ${harmless(subject)}`;
   const shown = level === 'INFO' ? head : styleText(level === 'ERROR' ? 'red' : 'yellow', head);
   return `${shown}  ${harmless(words).replaceAll('\n', ' ')}`;
 }
@@ -76,6 +80,7 @@ class Watch {
   readonly #cluster: string;
   readonly #service: string | undefined;
   readonly #ecs = ecsClient();
+  readonly clock = new ServerClock(this.#ecs);
   readonly #settings = clientSettings();
   readonly #ecr = new ECRClient(this.#settings);
   readonly #refused = new Set<string>();

@@ -45,6 +45,8 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'alarms show': ['slipway alarms show web-errors'],
   'alarms history': ['slipway alarms history web-errors'],
   'alarms secret': ['slipway alarms secret web-errors --renew'],
+  'subscriptions show': ['slipway subscriptions show web to-search'],
+  'subscriptions secret': ['slipway subscriptions secret web to-search'],
   scale: ['slipway scale web 5', 'slipway scale web --min 2 --max 10 --cpu 60', 'slipway scale default/web'],
   logs: [
     'slipway logs web --follow',
@@ -101,7 +103,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'webhook create': ['slipway webhook create web'],
   'webhook list': ['slipway webhook list web'],
   'webhook delete': ['slipway webhook delete web 0123456789abcdef'],
-  'hook secret': ['slipway hook secret web --renew'],
+  'hook secret': ['slipway hook secret web --renew', 'slipway hook secret lab-hosts --group'],
   simulate: ['slipway simulate --workload workload.json'],
   'simulate snapshot': ['slipway simulate snapshot > cluster.json'],
   'placement explain': ['slipway placement explain --service web', 'slipway placement explain --cpu 512 --memory 1024'],

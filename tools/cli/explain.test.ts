@@ -1,5 +1,6 @@
+import { ECSClient } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
-import { followStopped, reasonOf, waitsFor } from './explain.ts';
+import { followStopped, reasonOf, tasksOf, waitsFor } from './explain.ts';
 
 const said = '(service web) does not follow web: arn:aws:iam::000000000000:user/dev may not do this any more.';
 const service = {
@@ -74,4 +75,19 @@ test('what a task and its containers both say is said once', () => {
   ).toBe(
     'Essential container in task exited; web: OutOfMemoryError: Container killed due to memory usage; side: exit 0',
   );
+});
+
+test('the newest task of a service is the first, wherever it is in the list', async () => {
+  const send = async ({ input }: { input: { nextToken?: string; tasks?: readonly string[] } }) => {
+    if (input.tasks !== undefined)
+      return { tasks: input.tasks.map((taskArn) => ({ taskArn, createdAt: new Date(Number(taskArn)) })) };
+    const from = Number(input.nextToken ?? '0');
+    return {
+      taskArns: Array.from({ length: 100 }, (_, i) => String(from + i)),
+      ...(from < 200 ? { nextToken: String(from + 100) } : {}),
+    };
+  };
+  const client = Object.assign(new ECSClient({ region: 'us-east-1' }), { send });
+  const found = await tasksOf(client, 'default', 'web', 'STOPPED');
+  expect([found.length, found[0]?.taskArn, found[299]?.taskArn]).toEqual([300, '299', '0']);
 });

@@ -3,22 +3,22 @@ import {
   type ContainerDefinition,
   DescribeServicesCommand,
   DescribeTaskDefinitionCommand,
-  DescribeTasksCommand,
   type ECSClient,
-  ListTasksCommand,
   type Service,
   type Task,
 } from '@aws-sdk/client-ecs';
 import { clientSettings, ecsClient } from './aws-client.ts';
+import { tasksIn } from './contents.ts';
 import { kindOf, type Shown } from './deployment-kinds.ts';
 import { meant } from './deployment-names.ts';
+import { deploymentMeant } from './deployments.ts';
 import { CliError } from './errors.ts';
 import { hostsAway } from './hosts-away.ts';
 import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
 import { harmless, parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 import { isScaled, type Scaled, scalingOf, shown } from './scaling.ts';
-import { lineOf, shiftOf } from './service-deployments.ts';
+import { idOf, lineOf, shiftOf } from './service-deployments.ts';
 import { setsTable } from './task-sets.ts';
 import { verdict } from './verdict.ts';
 
@@ -80,7 +80,7 @@ export async function explain(name: string, options: { readonly output: string }
           `${deployment.runningCount ?? 0}/${deployment.desiredCount ?? 0}`,
           String(deployment.pendingCount ?? 0),
           String(deployment.failedTasks ?? 0),
-          shortArn(deployment.taskDefinition),
+          idOf(deployment.taskDefinition),
         ]),
       ),
     );
@@ -110,14 +110,9 @@ async function deploymentIn(
 ): Promise<Shown | undefined> {
   if (id === undefined && service.deploymentController?.type !== 'CODE_DEPLOY') return undefined;
   const { serviceName = '' } = service;
-  const found = kindOf(client, cluster, serviceName, service).find(id);
-  if (id === undefined) return found.catch(() => undefined);
-  const deployment = await found;
-  if (deployment === undefined)
-    throw new CliError(
-      `${cluster}/${serviceName} has no deployment ${id}: slipway deployments list ${cluster}/${serviceName} shows them`,
-    );
-  return deployment;
+  const kind = kindOf(client, cluster, serviceName, service);
+  const found = deploymentMeant({ kind, name: `${cluster}/${serviceName}`, id });
+  return id === undefined ? found.catch(() => undefined) : found;
 }
 
 /** Why the count is what it is: what scales the service, and the last it did; undefined for nothing, or when the caller may not see it. */
@@ -175,11 +170,15 @@ interface TaskLine {
   readonly reason: string;
 }
 
+/** Tasks in a table for people; a service may have thousands. */
+const most = 100;
+
 function printTasks(title: string, tasks: readonly TaskLine[]): void {
   if (tasks.length === 0) return;
   print(title);
-  const rows = tasks.map((task) => [task.id, task.revision, task.status, task.health, task.reason]);
+  const rows = tasks.slice(0, most).map((task) => [task.id, task.revision, task.status, task.health, task.reason]);
   print(table(['TASK', 'REVISION', 'STATUS', 'HEALTH', 'REASON'], rows).replaceAll(/^/gm, '  '));
+  if (tasks.length > most) print(`  and ${tasks.length - most} older ones: slipway ps shows them`);
   print();
 }
 
@@ -217,13 +216,11 @@ function summary(service: Service): object {
 export async function tasksOf(
   client: ECSClient,
   cluster: string,
-  serviceName: string,
+  service: string,
   desiredStatus: 'RUNNING' | 'STOPPED',
-): Promise<Task[]> {
-  const { taskArns = [] } = await client.send(new ListTasksCommand({ cluster, serviceName, desiredStatus }));
-  if (taskArns.length === 0) return [];
-  const { tasks = [] } = await client.send(new DescribeTasksCommand({ cluster, tasks: taskArns }));
-  return tasks.sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
+): Promise<readonly Task[]> {
+  const { found } = await tasksIn(client, cluster, { service, of: [desiredStatus] });
+  return found.toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
 }
 
 /** The containers' definitions of tasks that have not started whole, by revision; those that may not be read are left out. */
@@ -299,14 +296,10 @@ export function reasonOf(task: Task, definitions?: readonly ContainerDefinition[
 
 function taskLine(task: Task, definitions?: readonly ContainerDefinition[]): TaskLine {
   return {
-    id: shortArn(task.taskArn),
-    revision: shortArn(task.taskDefinitionArn),
+    id: idOf(task.taskArn),
+    revision: idOf(task.taskDefinitionArn),
     status: task.lastStatus ?? '',
     health: task.healthStatus ?? '',
     reason: reasonOf(task, definitions),
   };
-}
-
-function shortArn(arn: string | undefined): string {
-  return arn?.split('/').at(-1) ?? '';
 }

@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
-import { CliError } from './errors.ts';
-import { isFinal, parseSince, quoted } from './logs.ts';
+import { parseSince, quoted } from './logs.ts';
 import { harmless } from './output.ts';
-import { ApiError } from './query-api.ts';
 
 test('since is a time, or how long ago', () => {
   const now = Date.parse('2026-11-29T12:00:00Z');
@@ -20,26 +18,4 @@ test('a text is searched as it stands', () => {
 
 test('a container does nothing to a terminal', () => {
   expect(harmless('\u001b[31mred\u001b[0m\ttab\nline\u0007\u009b2J\u001b]0;title\u0007')).toBe('red\ttab\nline\ufffd');
-});
-
-test('who follows waits for a server that is away, and ends with what one says no to', () => {
-  const ofEcs = (name: string, httpStatusCode?: number): Error =>
-    Object.assign(new Error('no'), { name, $metadata: { attempts: 3, httpStatusCode } });
-  const ends = [
-    new CliError('there is no service web'),
-    new ApiError('AccessDeniedException', 'no'),
-    ofEcs('AccessDeniedException', 400),
-    ofEcs('ClusterNotFoundException', 400),
-  ];
-  const waits = [
-    new ApiError('ThrottlingException', 'slowly'),
-    new ApiError('503', 'the server answers 503'),
-    new TypeError('fetch failed'),
-    ofEcs('ThrottlingException', 400),
-    ofEcs('SyntaxError', 429),
-    ofEcs('ServerException', 500),
-    ofEcs('SyntaxError', 200),
-    ofEcs('TimeoutError'),
-  ];
-  expect([ends.filter((error) => !isFinal(error)), waits.filter(isFinal)]).toEqual([[], []]);
 });

@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import type { ECSClient } from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
-import { CliError, explained } from './errors.ts';
+import { CliError } from './errors.ts';
 import { type Line, linesOf, type Look } from './logs-lines.ts';
 import { findSources, Others, taskOf, type Wanted } from './logs-sources.ts';
 import { FollowedGroups } from './logs-window.ts';
+import { isFinal, Outages } from './outages.ts';
 import { harmless, note, parseOutput, print } from './output.ts';
 import { ApiError } from './query-api.ts';
+import { ServerClock } from './server-clock.ts';
 
 export interface LogsOptions {
   readonly follow?: true;
@@ -24,19 +26,22 @@ const revisionPace = 10_000;
 /** `slipway logs`: what the containers of a service or a task wrote, in the order of time, as the caller may read it. */
 export async function logs(name: string, options: LogsOptions): Promise<void> {
   const json = parseOutput(options.output) === 'json';
-  const since = parseSince(options.since, Date.now());
+  parseSince(options.since, Date.now());
   if (options.grep !== undefined && options.filter !== undefined)
     throw new CliError('give --grep or --filter, not both', 2);
   const pattern = options.grep === undefined ? options.filter : quoted(options.grep);
   // What reads our lines may have seen enough (slipway logs web | head).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   const client = ecsClient();
+  const clock = new ServerClock(client);
   const wanted = await findSources(client, name);
+  // Lines have the times of servers and hosts: what was ten minutes ago, a server says.
+  const since = parseSince(options.since, clock.now());
   const look: Look = { pattern, others: new Others(client, wanted) };
   const show = (line: Line): void => print(json ? asJson(line) : asText(line, wanted));
-  if (options.follow) return follow(client, name, wanted, since, look, show);
   let any = false;
   try {
+    if (options.follow) await follow({ client, clock, name, since, look, show }, wanted);
     for await (const line of linesOf(wanted.sources, () => since, look)) {
       any = true;
       show(line);
@@ -48,48 +53,39 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
     note(`no lines of ${wanted.name} since ${new Date(since).toISOString()}: --since goes back further`);
 }
 
+interface Following {
+  readonly client: ECSClient;
+  readonly clock: ServerClock;
+  readonly name: string;
+  readonly since: number;
+  readonly look: Look;
+  readonly show: (line: Line) => void;
+}
+
 /** Shows what comes, too, each line once, over outages and revisions. Ends with what a server says no to. */
-async function follow(
-  client: ECSClient,
-  name: string,
-  first: Wanted,
-  since: number,
-  look: Look,
-  show: (line: Line) => void,
-): Promise<never> {
+async function follow({ client, clock, name, since, look, show }: Following, first: Wanted): Promise<never> {
   const groups = new FollowedGroups(since);
   const waitingFor = new Set<string>();
-  for (let wanted = first, sought = performance.now(), trouble = ''; ; await sleep(pace)) {
-    const began = Date.now();
+  const outages = new Outages();
+  for (let wanted = first, sought = performance.now(); ; await sleep(pace)) {
+    const began = clock.now();
     const names = wanted.sources.map(({ group }) => group);
     const from = groups.begin(names, began);
     try {
       for await (const line of linesOf(wanted.sources, (group) => from.get(group) ?? since, { ...look, waitingFor }))
         if (groups.isNew(line)) show(line);
-      if (trouble !== '' || performance.now() - sought >= revisionPace) {
+      if (outages.isOn || performance.now() - sought >= revisionPace) {
         wanted = await findSources(client, name);
         sought = performance.now();
       }
       groups.done(began, waitingFor);
-      trouble = '';
+      outages.over();
     } catch (error) {
-      if (isFinal(error)) throw inWords(error);
+      if (isFinal(error)) throw error;
+      outages.failed(error);
       groups.failed();
-      const { told } = explained(error);
-      if (told !== trouble) note(harmless(`slipway: ${told}; trying again`));
-      trouble = told;
     }
   }
-}
-
-/** A server that is away comes again; what it said no to it would say no to again: by our own clients, or by that of ECS. */
-export function isFinal(error: unknown): boolean {
-  if (error instanceof CliError && !(error instanceof ApiError)) return true;
-  const { name, $metadata } = error as Error & { readonly $metadata?: { readonly httpStatusCode?: number } };
-  const status = $metadata?.httpStatusCode ?? 0;
-  const code =
-    error instanceof ApiError ? error.code : status >= 400 && status < 500 && status !== 429 ? name : undefined;
-  return code !== undefined && !/Throttling|TooManyRequests|Unavailable|Internal|Timeout|^(5|429)/.test(code);
 }
 
 function inWords(error: unknown): unknown {

@@ -62,7 +62,7 @@ function shown(set: TaskSet, lastWord: string): Shown {
 }
 
 /** How a task set stands: one line. @param lastWord the newest event of its service, which says what stands in its way */
-export function taskSetLine(set: TaskSet, lastWord: string): string {
+function taskSetLine(set: TaskSet, lastWord: string): string {
   return [
     `${set.status ?? ''} ${set.stabilityStatus ?? ''}`,
     `scale ${set.scale?.value ?? 0} %`,

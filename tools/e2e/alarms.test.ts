@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import {
   CreateServiceCommand,
   DescribeServiceDeploymentsCommand,
@@ -19,7 +20,7 @@ import { missingDocker, webCommand } from '../testbed/docker.ts';
 import { LocalStage } from '../testbed/local-stage.ts';
 import type { ServerProcess } from '../testbed/server-process.ts';
 
-/** Alarms on real parts: the AWS CLI, a receiver of webhooks behind TLS, and deployments on a Docker engine. */
+/** Alarms, and subscription filters of logs, on real parts: the AWS CLI, a receiver of webhooks behind TLS, and deployments on a Docker engine. */
 const missing = (await missingAwsCli()) ?? (await missingDocker());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
@@ -65,7 +66,7 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 240_000 }, () => {
   }, 240_000);
 
   afterAll(async () => {
-    if (passed < 2) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
+    if (passed < 3) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
     await stage[Symbol.asyncDispose]();
     await hook[Symbol.asyncDispose]();
@@ -134,6 +135,59 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 240_000 }, () => {
     expect(await slipway('alarms', 'history', 'errors')).toContain('Successfully executed action');
     await cloudwatch('delete-alarms', '--alarm-names', 'errors', 'bad');
     expect(await states()).toEqual([]);
+    passed++;
+  });
+
+  test('a subscription filter tells its webhook what comes, over a killed server, signed', async () => {
+    const logs = (...args: string[]): Promise<unknown> => aws.json(['logs', ...args]);
+    const of = ['--log-group-name', 'web'];
+    await logs('create-log-group', ...of);
+    await logs('create-log-stream', ...of, '--log-stream-name', 'one');
+    const secret = (await slipway('subscriptions', 'secret', 'web', 'to-search')).trim();
+    const before = hook.heard.length;
+    await logs(
+      'put-subscription-filter',
+      ...of,
+      '--filter-name',
+      'to-search',
+      '--filter-pattern',
+      'line',
+      '--destination-arn',
+      webhook(),
+    );
+    const put = async (message: string): Promise<void> => {
+      const event = JSON.stringify([{ timestamp: Date.now(), message }]);
+      await logs('put-log-events', ...of, '--log-stream-name', 'one', '--log-events', event);
+    };
+    const told = () =>
+      hook.heard.slice(before).map(({ headers, body }) => {
+        const id = String(headers['slipway-delivery']);
+        expect(
+          verifyDelivery(String(headers['slipway-signature']), { secret, id, body, now: Date.now() }),
+        ).toBeDefined();
+        const { awslogs } = JSON.parse(body.toString()) as { readonly awslogs: { readonly data: string } };
+        return JSON.parse(gunzipSync(Buffer.from(awslogs.data, 'base64')).toString()) as {
+          readonly messageType: string;
+          readonly logEvents: readonly { readonly message: string }[];
+        };
+      });
+    expect(told().map(({ messageType }) => messageType)).toEqual(['CONTROL_MESSAGE']);
+    await put('line 1');
+    await put('another');
+    await server.stop('SIGKILL');
+    await server.start();
+    await put('line 2');
+    const lines = (): string[] =>
+      told()
+        .slice(1)
+        .flatMap(({ logEvents }) => logEvents.map(({ message }) => message));
+    await until('both lines', 60_000, () => Promise.resolve(lines().includes('line 2') && lines().includes('line 1')));
+    // One that was under way when the server was killed may come twice.
+    expect([...new Set(lines())]).toEqual(['line 1', 'line 2']);
+    await until('the record of it', 60_000, async () =>
+      (await slipway('subscriptions', 'show', 'web', 'to-search')).includes('told:    2 events'),
+    );
+    await logs('delete-subscription-filter', ...of, '--filter-name', 'to-search');
     passed++;
   });
 

@@ -65,6 +65,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'elasticfilesystem',
         'elasticloadbalancing',
         'iam',
+        'kms',
         'logs',
         'monitoring',
         'autoscaling',
@@ -82,6 +83,8 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'webhook-administration',
         'hook-administration',
         'alarm-administration',
+        'group-administration',
+        'subscription-administration',
         'host-administration',
         'machine-join',
         'load-balancers',
@@ -115,12 +118,15 @@ describe('A10: the authorization matrix of a whole installation', () => {
       /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|GET|Head|HEAD)/;
     // Tokens for others, half-done uploads and what hosts are given look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload', 'agent-program:GET agent program']);
-    // What is a secret is not for who may read everything else.
-    const secretValues = new Set(
-      ['GetSecretValue', 'BatchGetSecretValue', 'GetRandomPassword', 'ValidateResourcePolicy'].map(
+    // What is a secret, or is encrypted, is not for who may read everything else.
+    const secretValues = new Set([
+      ...['GetSecretValue', 'BatchGetSecretValue', 'GetRandomPassword', 'ValidateResourcePolicy'].map(
         (name) => `secretsmanager:${name}`,
       ),
-    );
+      ...['DataKey', 'DataKeyWithoutPlaintext', 'DataKeyPair', 'DataKeyPairWithoutPlaintext', 'Mac', 'Random'].map(
+        (name) => `kms:Generate${name}`,
+      ),
+    ]);
     expect(
       await wrong('reader', (route) =>
         route.access === 'policy' && !not.has(label(route)) && route.kind !== 'upgrade'

@@ -1,15 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { dockerProvider, whatLacks } from '@slipway/scheduler/scaling/providers';
-import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { check, type CommandResult, run, until } from '../testbed/command.ts';
-import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { makeImage, missingDocker, webImage } from '../testbed/docker.ts';
+import { LocalStage } from '../testbed/local-stage.ts';
 import { shellBlocks } from '../testbed/readme.ts';
-import { ServerProcess } from '../testbed/server-process.ts';
+import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** The README's hosts that come and go, typed: machines of this computer, for the tasks of its first service. */
 const missing = (await missingAwsCli()) ?? (await missingDocker()) ?? (await whatLacks());
@@ -17,57 +15,37 @@ if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on t
 
 vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 200_000 });
 
-const root = join(import.meta.dirname, '..', '..');
-const folder = mkdtempSync(join(tmpdir(), 'slipway-docker-machines-'));
-const machines = join(folder, 'data', 'machines');
-const image = `slipway-machines-${randomUUID()}`;
-const docker = new DockerCli();
+const stage = new LocalStage('machines');
+const machines = join(stage.folder, 'data', 'machines');
 let server: ServerProcess;
 let aws: AwsCli;
 
 beforeAll(async () => {
   if (missing !== undefined) return;
-  server = new ServerProcess(await freePort(), join(folder, 'data'), {
+  server = await stage.serve({
     SLIPWAY_AGENT: 'off',
     SLIPWAY_WORKERS: '1',
     SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
     SLIPWAY_INSTANCE_PROVIDERS: 'here=docker range=198.19.202.0/28 most=2',
   });
-  await server.start();
   aws = new AwsCli(server.aws());
-  await makeImage(docker, webImage(`${image}:latest`, 'hello'));
+  await makeImage(stage.docker, webImage(`${stage.image}:latest`, 'hello'));
 });
 
 afterAll(async () => {
-  if (missing === undefined) {
-    await server.stop();
-    // Of a test that failed.
-    const range = { base: 0, length: 32 };
-    const left = dockerProvider({ name: 'here', folder: machines, range, most: 1, agent: [], env: {} });
-    for (const id of made()) await left.terminate(id, '', new AbortController().signal);
-    await docker.run(['rmi', '--force', `${image}:latest`]);
-    await docker.forget(server.registry);
-  }
-  docker.dispose();
-  rmSync(folder, { recursive: true, force: true });
+  if (missing !== undefined) return;
+  await server.stop();
+  // Of a test that failed.
+  const range = { base: 0, length: 32 };
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const left = dockerProvider({ name: 'here', folder: machines, range, most: 1, agent: [], env: {}, log });
+  for (const id of made()) await left.terminate(id, '', new AbortController().signal);
+  await stage[Symbol.asyncDispose]();
 });
 
 const made = (): string[] => (existsSync(machines) ? readdirSync(machines).toSorted() : []);
 
-/** Types into a shell, in the checkout, with this server's address and image in place of the usual ones. */
-const type = (text: string): Promise<CommandResult> =>
-  run('sh', ['-euc', text.replaceAll('127.0.0.1:7500', server.registry).replaceAll('my-web-image', image)], {
-    cwd: root,
-    env: {
-      PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
-      SLIPWAY_DATA: server.data,
-      DOCKER_CONFIG: join(folder, 'docker'),
-      AWS_PAGER: '',
-      AWS_CONFIG_FILE: '/dev/null',
-      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-    },
-    timeout: 500_000,
-  });
+const type = (block: string): Promise<CommandResult> => stage.type(block, 500_000);
 
 interface Group {
   readonly Instances: readonly { readonly InstanceId: string; readonly LifecycleState: string }[];

@@ -1,24 +1,29 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CreateServiceCommand,
   DescribeTasksCommand,
   type ECSClient,
+  ExecuteCommandCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
   UpdateClusterCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
+import { builtClient } from '../testbed/clients/programs.ts';
 import { type CommandResult, run, until } from '../testbed/command.ts';
 import { makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { LocalStage } from '../testbed/local-stage.ts';
 import type { ServerProcess } from '../testbed/server-process.ts';
+import { Terminal } from '../testbed/terminal.ts';
 
 /** ECS Exec as people have it: the AWS command line, and the slipway command. */
 const missing = (await missingDocker()) ?? (await missingAwsCli());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+/** The unmodified plug-in of the AWS command line. */
+const plugin = await builtClient('session-manager-plugin');
 
 const longest = 120_000;
 const main = join(import.meta.dirname, '../cli/main.ts');
@@ -60,10 +65,7 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
       const agent = tasks?.[0]?.containers?.[0]?.managedAgents?.[0];
       return agent?.lastStatus === 'RUNNING' ? taskArns[0] : undefined;
     });
-    const plugin = join(folder, 'session-manager-plugin');
-    const program = join(import.meta.dirname, '../testbed/session-manager-plugin.ts');
-    writeFileSync(plugin, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`);
-    chmodSync(plugin, 0o755);
+    if (plugin.missing === undefined) symlinkSync(plugin.command(folder)[0], join(folder, 'session-manager-plugin'));
   }, 180_000);
 
   afterAll(() => stage[Symbol.asyncDispose](), 120_000);
@@ -71,21 +73,66 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
   const slipway = (args: readonly string[], input?: string | Buffer): Promise<CommandResult> =>
     run(process.execPath, [main, ...args], { env: server.aws(), ...(input === undefined ? {} : { input }) });
 
-  test('the AWS command line runs a command, and shows what it ended with', async () => {
-    const cli = new AwsCli(server.aws());
+  describe.skipIf(plugin.missing !== undefined)('the AWS command line with session-manager-plugin', () => {
     const path = { PATH: `${folder}:${process.env['PATH'] ?? ''}` };
-    const args = ['ecs', 'execute-command', '--cluster', 'default', '--task', task, '--interactive', '--command'];
-    const result = await cli.run(
-      [...args, `sh -c '${untilSize('100 300')}; busybox stty size; echo "a  b"; exit 5'`],
-      path,
-    );
-    expect(result.code).toBe(0);
-    expect(result.stdout).toMatch(/100 300\r\na {2}b\r\n\r\nexit status 5\r\n/);
-    expect(result.stderr).toMatch(
-      new RegExp(`^us-east-1 StartSession ecs:default_${task.split('/').at(-1)}_[0-9a-f]{64} http`, 'm'),
-    );
-    const denied = await cli.run([...args.slice(0, 5), '0'.repeat(32), ...args.slice(6), 'sh'], path);
-    expect([denied.code === 0, denied.stderr]).toEqual([false, expect.stringMatching(/task was not found/)]);
+    /** On a terminal: the plug-in takes the end of its input for a mistake. */
+    const onTerminal = (...words: readonly string[]): Terminal => {
+      const quoted = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
+      return new Terminal(`exec ${quoted.join(' ')}`, { AWS_PAGER: '', ...server.aws(), ...path });
+    };
+    const asked = (words: string, how = '--interactive'): string[] => [
+      ...['aws', 'ecs', 'execute-command', '--cluster', 'default', '--task', task, how, '--command', words],
+    ];
+
+    test('has a terminal: its size and the next one, what is typed, ctrl-C, its end', async () => {
+      using shell = onTerminal(...asked('sh'));
+      await shell.shows(/Starting session/);
+      shell.type(`${untilSize('24 80')}; echo si""zed\n`);
+      await shell.shows(/sized/);
+      await shell.resize(91, 33);
+      shell.type(`${untilSize('33 91')}; echo si""zed again\n`);
+      await shell.shows(/sized again/);
+      shell.type('echo sl""eeps; busybox sleep 3600\n');
+      await shell.shows(/sleeps/);
+      shell.type('\x03');
+      // The plug-in sends what is typed and what signals say side by side.
+      await shell.shows(/\^C/);
+      shell.type('echo wo""ken; exit 3\n');
+      await shell.shows(/woken\s[\s\S]*exit status 3\s+Exiting session with sessionId: ecs-execute-command-/);
+      expect(await shell.ended()).toBe(0);
+    });
+
+    test('shows what a command without a terminal wrote, and why one does not run', async () => {
+      using apart = onTerminal(...asked(`sh -c 'echo out; echo err >&2; test -t 0 || exit 6'`, '--non-interactive'));
+      await apart.shows(/exit status 6/);
+      expect([/^out\r/m.test(apart.shown), /^err\r/m.test(apart.shown), await apart.ended()]).toEqual([true, true, 0]);
+      using none = onTerminal(...asked('no-such-program'));
+      await none.shows(/no-such-program/);
+      expect(await none.ended()).toBe(0);
+      using denied = onTerminal(...asked('sh').map((word) => (word === task ? '0'.repeat(32) : word)));
+      await denied.shows(/task was not found/);
+      expect(await denied.ended()).not.toBe(0);
+    });
+
+    test('is told that a token was used, and ends', async () => {
+      const { session } = await ecs.send(
+        new ExecuteCommandCommand({ task, command: 'sh -c "echo on""ce"', interactive: true }),
+      );
+      const { sessionId: SessionId, streamUrl: StreamUrl, tokenValue: TokenValue } = session ?? {};
+      const given = [
+        JSON.stringify({ SessionId, StreamUrl, TokenValue }),
+        'us-east-1',
+        'StartSession',
+        '',
+        '{"Target":"ecs"}',
+      ];
+      using first = onTerminal('session-manager-plugin', ...given, server.endpoint);
+      await first.shows(/once\s+Exiting session/);
+      expect(await first.ended()).toBe(0);
+      using again = onTerminal('session-manager-plugin', ...given, server.endpoint);
+      await again.shows(/The token is not good, not any more, or was used/);
+      expect(await again.ended()).toBe(0);
+    });
   });
 
   test('slipway exec: streams, input, exit codes, a terminal', async () => {

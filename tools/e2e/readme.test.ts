@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '@slipway/storage/testing';
@@ -48,31 +48,16 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     await stage[Symbol.asyncDispose]();
   });
 
-  /** With this server's address and image, and a port that is free, in place of the usual ones. */
-  const typed = (block: string): string =>
-    block
-      .replaceAll('127.0.0.1:7500', server.registry)
-      .replaceAll('my-web-image', image)
-      .replaceAll(/--(port|listen) 80\b/g, `--$1 ${port}`)
-      // Which goes on until somebody ends it.
-      .replaceAll('logs web --follow', 'logs web');
-
   const slip = (...args: string[]): Promise<CommandResult> => run(slipway, args, { env: { ...server.aws() } });
 
-  /** Types a block into a shell of its own, in the checkout. */
+  /** Types a block, with a port that is free in place of the usual one. */
   const type = (block: string): Promise<CommandResult> =>
-    run('sh', ['-euc', typed(block)], {
-      cwd: root,
-      env: {
-        PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
-        SLIPWAY_DATA: server.data,
-        DOCKER_CONFIG: join(folder, 'docker'),
-        AWS_PAGER: '',
-        AWS_CONFIG_FILE: '/dev/null',
-        AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-      },
-      timeout: 200_000,
-    });
+    stage.type(
+      block
+        .replaceAll(/--(port|listen) 80\b/g, `--$1 ${port}`)
+        // Which goes on until somebody ends it.
+        .replaceAll('logs web --follow', 'logs web'),
+    );
 
   test('leads from an image to a URL that answers, and back to nothing', { timeout: 240_000 }, async () => {
     const done = await type(hello);

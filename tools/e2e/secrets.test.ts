@@ -19,7 +19,12 @@ const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 describe.skipIf(lacking !== undefined)(`secrets${lacking === undefined ? '' : ` (${lacking})`}`, () => {
   const stage = new LocalStage('secrets');
   const { folder } = stage;
-  const planted = { password: 'canary-pass-91e2', parameter: 'canary-param-5d0f', secure: 'canary-secure-33ab' };
+  const planted = {
+    password: 'canary-pass-91e2',
+    parameter: 'canary-param-5d0f',
+    secure: 'canary-secure-33ab',
+    keyed: 'canary-keyed-70c4',
+  };
   let server: ServerProcess;
   let aws: AwsCli;
   let image: string;
@@ -66,6 +71,26 @@ try:
 except sm.exceptions.InvalidRequestException as error:
     assert 'marked for deletion' in str(error)
 sm.restore_secret(SecretId='bytes')
+kms = boto3.client('kms')
+key = kms.create_key(Description='of the test')['KeyMetadata']['Arn']
+kms.create_alias(AliasName='alias/test', TargetKeyId=key)
+blob = kms.encrypt(KeyId='alias/test', Plaintext=b'${planted.keyed}', EncryptionContext={'app': 'web'})['CiphertextBlob']
+assert kms.decrypt(CiphertextBlob=blob, EncryptionContext={'app': 'web'})['Plaintext'] == b'${planted.keyed}'
+try:
+    kms.decrypt(CiphertextBlob=blob)
+    raise SystemExit('opened without its context')
+except kms.exceptions.InvalidCiphertextException:
+    pass
+sm.create_secret(Name='keyed', SecretString='${planted.keyed}', KmsKeyId='alias/test')
+kms.rotate_key_on_demand(KeyId=key)
+assert sm.get_secret_value(SecretId='keyed')['SecretString'] == '${planted.keyed}'
+kms.disable_key(KeyId=key)
+try:
+    sm.get_secret_value(SecretId='keyed')
+    raise SystemExit('read without its key')
+except sm.exceptions.DecryptionFailure:
+    pass
+kms.enable_key(KeyId=key)
 print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     expect((await check(python, ['-c', script], { env: server.aws() })).trim()).toBe('20');
 
@@ -132,6 +157,7 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     await server.stop('SIGKILL');
     await server.start();
     expect((await command('get', arn)).stdout).toContain(planted.password);
+    expect((await command('get', 'keyed')).stdout).toBe(planted.keyed);
     const removed = await command('rm', 'prod/db', '--now');
     expect([removed.code, (await command('get', 'prod/db')).code]).toEqual([0, 1]);
     await aws.json(['ecs', 'delete-service', '--service', 'web', '--force']);

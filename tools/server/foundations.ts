@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditFiles } from '@slipway/auth/audit';
@@ -14,6 +13,7 @@ import type { ServerConfig } from './config.ts';
 import { openDataFolder } from './data-folder.ts';
 import type { Role } from './installation.ts';
 import { identityKey, openKeyFile } from './key-file.ts';
+import { pooledRandom } from './pooled-random.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { storageConfig } from './storage-config.ts';
 import { traceOutbound } from './trace-outbound.ts';
@@ -47,7 +47,7 @@ export async function openFoundations(
   opened: AsyncDisposableStack,
 ): Promise<Foundations> {
   const clock = systemClock;
-  const random = (size: number): Uint8Array => randomBytes(size);
+  const random = pooledRandom();
   await openDataFolder(config.data);
   const engines = storageConfig(config);
   const untraced = opened.adopt(await openStorage(engines, clock), (it) => it.close());
@@ -79,7 +79,8 @@ export async function openFoundations(
   registerProcessMetrics(role.metrics, version);
   const rates = role.rates ?? new LocalRates(rateTable(config.rates), clock);
   // The processes of a server count together already: one of them tells the other servers.
-  const shared = rates instanceof LocalRates ? { source: rates, server: randomBytes(8).toString('hex') } : role.usage;
+  const shared =
+    rates instanceof LocalRates ? { source: rates, server: Buffer.from(random(8)).toString('hex') } : role.usage;
   if (config.records.type === 'redis' && shared !== undefined) {
     const usage = new SharedUsage({
       rates: shared.source,

@@ -10,7 +10,7 @@ type Configured = Pick<
 >;
 
 /** What makes the machines of Auto Scaling groups. Programs find the server's environment, without what is the server's own. */
-export function instanceProviders(config: Configured): readonly InstanceProvider[] {
+export function instanceProviders(config: Configured, log: Log): readonly InstanceProvider[] {
   const env = Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
       value === undefined || name.startsWith('SLIPWAY_') ? [] : [[name, value] as const],
@@ -24,6 +24,7 @@ export function instanceProviders(config: Configured): readonly InstanceProvider
           ...one.docker,
           agent: agentCommand(config),
           env: Object.fromEntries(Object.entries(env).filter(([name]) => handedOn.has(name.toUpperCase()))),
+          log,
         })
       : commandProvider({ name: one.name, command: one.command, env }),
   );

@@ -20,6 +20,7 @@ import { objectRows } from '@slipway/scheduler/objects/store';
 import { groupRows } from '@slipway/scheduler/scaling/groups';
 import { scalingRows } from '@slipway/scheduler/scaling/targets';
 import { logRows } from '@slipway/scheduler/signals/logs/store';
+import { keyRows } from '@slipway/scheduler/settings/keys';
 import { parameterRows } from '@slipway/scheduler/settings/parameters';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
 import { telemetryRows } from '@slipway/scheduler/signals/usage';
@@ -57,6 +58,7 @@ export const layout: readonly OwnedRows[] = [
   ...objectRows,
   groupRows,
   scalingRows,
+  keyRows,
   secretRows,
   telemetryRows,
   alarmRows,

@@ -121,7 +121,7 @@ export async function openParts(
     ...taskCredentials(identity),
     credentialIdKey: subkey(masterKey, 'task-credential-ids'),
     machines: {
-      providers: instanceProviders(config),
+      providers: instanceProviders(config, log),
       joinKey: subkey(masterKey, 'machines-that-join'),
       machineCredentials: (roleOf, machine) =>
         identity.issueSession({ roleArn: roleOf, sessionName: machine, service: 'ec2.amazonaws.com' }),

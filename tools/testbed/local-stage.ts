@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { ListContainerInstancesCommand } from '@aws-sdk/client-ecs';
 import { AttachRolePolicyCommand, CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { freePort } from '@slipway/storage/testing';
 import { trafficEngines } from '../server/traffic-engines.ts';
 import { ecsClient, sdkOptions } from './aws-clients.ts';
-import { until } from './command.ts';
+import { type CommandResult, run, until } from './command.ts';
 import { DockerCli, makeImage, type TestImage } from './docker.ts';
 import { ServerProcess } from './server-process.ts';
+
+const root = join(import.meta.dirname, '..', '..');
 
 const document = (statement: object): string =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] });
@@ -87,6 +89,28 @@ export class LocalStage implements AsyncDisposable {
     const PolicyDocument = document({ Action, Resource });
     await iam.send(new PutRolePolicyCommand({ RoleName: 'execution', PolicyName: 'more', PolicyDocument }));
     iam.destroy();
+  }
+
+  /**
+   * Types what a page tells its readers to type into a shell of its own, in the checkout, with this server's address and image in place of
+   * the usual ones.
+   * @param timeout milliseconds
+   */
+  type(block: string, timeout = 200_000): Promise<CommandResult> {
+    const { registry, data } = this.server;
+    const typed = block.replaceAll('127.0.0.1:7500', registry).replaceAll('my-web-image', this.image);
+    return run('sh', ['-euc', typed], {
+      cwd: root,
+      env: {
+        PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
+        SLIPWAY_DATA: data,
+        DOCKER_CONFIG: join(this.folder, 'docker'),
+        AWS_PAGER: '',
+        AWS_CONFIG_FILE: '/dev/null',
+        AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+      },
+      timeout,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

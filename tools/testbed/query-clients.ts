@@ -3,6 +3,7 @@ import { acmSchemas } from '@slipway/scheduler/balancing/acm';
 import { elbSchemas } from '@slipway/scheduler/balancing/elb';
 import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
+import { kmsSchemas } from '@slipway/scheduler/settings/keys';
 import { parametersSchemas } from '@slipway/scheduler/settings/parameters';
 import { secretsSchemas } from '@slipway/scheduler/settings/secrets';
 import { autoScalingSchemas } from '@slipway/scheduler/scaling/autoscaling';
@@ -43,6 +44,7 @@ const spoken = {
     isEc2: false,
     target: 'secretsmanager',
   },
+  kms: { service: 'kms', version: '2014-11-01', schemas: kmsSchemas, isEc2: false, target: 'TrentService' },
   ssm: { service: 'ssm', version: '2014-11-06', schemas: parametersSchemas, isEc2: false, target: 'AmazonSSM' },
   cloudWatch: {
     service: 'monitoring',
@@ -169,6 +171,12 @@ export class SecretsClient extends QueryClient {
   }
 }
 
+export class KmsClient extends QueryClient {
+  constructor(options: Options) {
+    super(spoken.kms, options);
+  }
+}
+
 export class SsmClient extends QueryClient {
   constructor(options: Options) {
     super(spoken.ssm, options);
@@ -218,6 +226,7 @@ export const acmModule: Schemas = moduleOf(spoken.acm);
 export const classicModule: Schemas = moduleOf(spoken.classic);
 export const logsModule: Schemas = moduleOf(spoken.logs);
 export const secretsModule: Schemas = moduleOf(spoken.secrets);
+export const kmsModule: Schemas = moduleOf(spoken.kms);
 export const ssmModule: Schemas = moduleOf(spoken.ssm);
 export const cloudWatchModule: Schemas = moduleOf(spoken.cloudWatch);
 export const scalingModule: Schemas = moduleOf(spoken.scaling);

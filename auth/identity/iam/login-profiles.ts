@@ -4,7 +4,7 @@ import { keys } from '../keys.ts';
 import { accessDenied, alreadyExists, noSuchEntity, validationError } from '../errors.ts';
 import { checkPassword, isPassword, openHashes, sealHashes, wasPassword, withPassword } from '../passwords/index.ts';
 import { need, resourceOf, userNameOf } from './access.ts';
-import { userIn } from './change.ts';
+import { put, userIn } from './change.ts';
 import { findHolder } from './holders.ts';
 import type { Iam, IamOperations } from './iam.ts';
 import { openToItself } from './password-policy.ts';
@@ -52,10 +52,16 @@ export function loginProfileOperations(iam: Iam): IamOperations {
       tx.put(keys.loginProfile(user.id), asJson({ ...now, ...after }));
     });
 
-  /** When a password is set that takes the place of another: sessions end by it, whatever the clocks of two servers say. */
-  const later = ({ changed }: LoginProfileEntity): number => Math.max(iam.now(), changed + 1);
+  /**
+   * When a password is set that comes after another: sessions end by it, whatever the clocks of two servers say.
+   * @param before when the other one was set
+   */
+  const later = (before: number): number => Math.max(iam.now(), before + 1);
 
-  const show = (user: UserEntity, { created, resetRequired }: LoginProfileEntity) => ({
+  const show = (
+    user: UserEntity,
+    { created, resetRequired }: Pick<LoginProfileEntity, 'created' | 'resetRequired'>,
+  ) => ({
     LoginProfile: { UserName: user.name, CreateDate: new Date(created), PasswordResetRequired: resetRequired },
   });
 
@@ -67,20 +73,19 @@ export function loginProfileOperations(iam: Iam): IamOperations {
         if (input.Password === undefined) throw validationError('A login profile of a user needs a Password.');
         const exists = () => alreadyExists(`Login Profile for User ${user.name} already exists.`);
         if ((await iam.find(call.account, keys.loginProfile(user.id))) !== undefined) throw exists();
-        const profile: LoginProfileEntity = {
+        const profile = {
           kind: 'login-profile',
           userId: user.id,
           created: iam.now(),
-          changed: iam.now(),
           resetRequired: input.PasswordResetRequired ?? false,
           sealed: await sealedPassword(call.account, user, input.Password),
-        };
+        } as const;
         await iam.transact(call.account, async (tx) => {
-          const key = keys.loginProfile((await userIn(tx, user.name)).id);
+          const { id, passwordGone = 0 } = await userIn(tx, user.name);
+          const key = keys.loginProfile(id);
           if ((await tx.get(key)) !== undefined) throw exists();
-          if (key !== keys.loginProfile(user.id))
-            throw noSuchEntity(`The user with name ${user.name} cannot be found.`);
-          tx.put(key, asJson(profile));
+          if (id !== user.id) throw noSuchEntity(`The user with name ${user.name} cannot be found.`);
+          tx.put(key, asJson({ ...profile, changed: later(passwordGone) }));
         });
         return show(user, profile);
       },
@@ -107,7 +112,7 @@ export function loginProfileOperations(iam: Iam): IamOperations {
           ...(PasswordResetRequired === undefined ? {} : { resetRequired: PasswordResetRequired }),
           ...(Password === undefined
             ? {}
-            : { sealed: await sealedPassword(call.account, user, Password, before), changed: later(before) }),
+            : { sealed: await sealedPassword(call.account, user, Password, before), changed: later(before.changed) }),
         });
         return {};
       },
@@ -118,9 +123,12 @@ export function loginProfileOperations(iam: Iam): IamOperations {
       async handle(input, call) {
         const user = await subject(call, input.UserName);
         await iam.transact(call.account, async (tx) => {
-          const key = keys.loginProfile((await userIn(tx, user.name)).id);
-          if ((await tx.get(key)) === undefined) throw unknown(user.name);
+          const holder = await userIn(tx, user.name);
+          const key = keys.loginProfile(holder.id);
+          const profile = await tx.get<LoginProfileEntity>(key);
+          if (profile === undefined) throw unknown(user.name);
           tx.remove(key);
+          put(tx, { ...holder, passwordGone: profile.changed });
         });
         await iam.attempts.succeeded(call.account, user.id);
         return {};
@@ -144,7 +152,7 @@ export function loginProfileOperations(iam: Iam): IamOperations {
           throw accessDenied('The old password was incorrect.');
         await iam.attempts.succeeded(call.account, user.id);
         const sealed = await sealedPassword(call.account, user, input.NewPassword ?? '', before);
-        await replace(call, user, before, { sealed, changed: later(before), resetRequired: false });
+        await replace(call, user, before, { sealed, changed: later(before.changed), resetRequired: false });
         return {};
       },
     },

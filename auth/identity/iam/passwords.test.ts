@@ -95,6 +95,25 @@ test('an alias is one of an account, of one account only, and names it for sign-
   expect(await signIn('aliased', good, { account: 'bluer-team' })).toEqual({ outcome: 'refused' });
 });
 
+test('a password made again is a later one, though the clock went back: sessions of the one before stay ended', async () => {
+  const iam = installation.iam();
+  const { clock } = installation;
+  await userWith('Again');
+  const passwordSet = async (): Promise<number> => {
+    const verdict = await signIn('Again', good);
+    return (verdict.outcome === 'accepted' ? verdict.principal.console?.passwordSet : undefined) ?? Number.NaN;
+  };
+  const before = await passwordSet();
+  await iam.send(new DeleteLoginProfileCommand({ UserName: 'Again' }));
+  clock.offset -= 200_000;
+  try {
+    await iam.send(new CreateLoginProfileCommand({ UserName: 'Again', Password: good }));
+    expect(await passwordSet()).toBeGreaterThan(before);
+  } finally {
+    clock.offset += 200_000;
+  }
+});
+
 test('a login profile is made, read, changed and deleted; a user goes only without one', async () => {
   const iam = installation.iam();
   await userWith('Paula');

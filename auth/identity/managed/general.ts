@@ -13,6 +13,7 @@ const readOnlyServices = [
   'logs',
   'events',
   'ssm',
+  'kms',
   'elasticfilesystem',
   's3',
 ];

@@ -216,6 +216,7 @@ export class Generator {
       action,
       resource,
       trust,
+      policyDecides: trust || this.#chance(1 / 6),
       open: this.#chance(1 / 20),
       resourceAccount: /^arn:[^:]*:[^:]*:[^:]*:(\d{12}):/.exec(resource)?.[1] ?? this.#pick(accounts),
       identity: policies(0, 3),

@@ -24,6 +24,8 @@ export interface ReferenceInput {
   readonly resourcePolicy: string | undefined;
   readonly restrictions: readonly string[];
   readonly trust: boolean;
+  /** The resource's policy must allow it, as a key's. */
+  readonly policyDecides: boolean;
   readonly open: boolean;
   readonly context: Readonly<Record<string, string | readonly string[]>>;
 }
@@ -308,10 +310,10 @@ export function referenceDecision(input: ReferenceInput): Outcome {
   if (caller.account === '') return byResource.length > 0 ? 'allowed' : 'implicitDeny';
   if (sameAccount && byResource.includes('self')) return 'allowed';
   if (!sameAccount && byResource.length === 0) return 'implicitDeny';
-  if (input.trust && byResource.length === 0) return 'implicitDeny';
+  if ((input.trust || input.policyDecides) && byResource.length === 0) return 'implicitDeny';
   if (caller.type === 'root') {
     if (byResource.length > 0) return 'allowed';
-    return sameAccount && !input.trust ? 'allowed' : 'implicitDeny';
+    return sameAccount && !input.trust && !input.policyDecides ? 'allowed' : 'implicitDeny';
   }
   const byIdentity = input.identity.some(allows);
   if (!byIdentity && !(sameAccount && byResource.includes('issuer'))) return 'implicitDeny';

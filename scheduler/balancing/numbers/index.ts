@@ -3,4 +3,5 @@ export { balancingMetrics } from './metrics.ts';
 export { type BalancerNumbers, type GroupNumbers, type NumbersOptions, TrafficNumbers } from './numbers.ts';
 export { NumbersRecorder } from './recorder.ts';
 export { TrafficTeller } from './teller.ts';
-export { numbersPartition, numbersRows } from './keys.ts';
+export { numbersKeys, numbersPartition, numbersRows } from './keys.ts';
+export type { GroupSample } from './records.ts';

@@ -1,4 +1,4 @@
-import type { ShiftLiveRecord, ShiftRecord } from '../../state/index.ts';
+import type { MeasuredRecord, ShiftLiveRecord, ShiftRecord } from '../../state/index.ts';
 import type { TrafficShifts, WantedShift } from '../traffic/index.ts';
 
 import type { FakeTasks } from './fake-tasks.ts';
@@ -7,6 +7,8 @@ import type { FakeTasks } from './fake-tasks.ts';
 export class FakeShifts implements TrafficShifts {
   readonly wanted = new Map<string, ShiftRecord>();
   readonly live = new Map<string, ShiftLiveRecord>();
+  /** What was told of services that are measured; those that are not have no place here. */
+  readonly measured = new Map<string, MeasuredRecord | undefined>();
   /** Everything that was ever written. */
   readonly notes: ShiftLiveRecord[] = [];
   readonly #tasks: FakeTasks;
@@ -27,6 +29,8 @@ export class FakeShifts implements TrafficShifts {
         cluster: 'default',
         wanted,
         live: this.live.get(wanted.service),
+        isMeasured: this.measured.has(wanted.service),
+        measured: this.measured.get(wanted.service),
       })),
     );
   }
@@ -36,6 +40,12 @@ export class FakeShifts implements TrafficShifts {
       this.live.set(live.service, live);
       this.notes.push(live);
     }
+    return Promise.resolve();
+  }
+
+  tell(_account: string, _cluster: string, measured: MeasuredRecord): Promise<void> {
+    if (this.wanted.get(measured.service)?.sequence === measured.sequence)
+      this.measured.set(measured.service, measured);
     return Promise.resolve();
   }
 }

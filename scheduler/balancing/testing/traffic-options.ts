@@ -25,6 +25,6 @@ export const trafficOptions = (
   shifts: new FakeShifts(new FakeTasks()),
   probe: () => Promise.resolve({ kind: 'passed' }),
   certificate: () => Promise.resolve(undefined),
-  timing: { report: 50, gone: 60_000, patience: 60_000, drain: 5 },
+  timing: { report: 50, gone: 60_000, patience: 60_000, numbers: 50, drain: 5 },
   ...more,
 });

@@ -2,6 +2,7 @@ import { fenceKey } from '@slipway/storage/records';
 import { afterEach, expect, test, vi } from 'vitest';
 
 import type { ShiftRecord } from '../../state/index.ts';
+import { noCounts } from '../engines/index.ts';
 import { balancingKeys, balancingPartition, type EngineRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { FakeShifts } from '../testing/fake-shifts.ts';
@@ -12,6 +13,7 @@ import { trafficOptions } from '../testing/traffic-options.ts';
 import { EngineDriver } from './driver.ts';
 import { Keeper } from './keeper.ts';
 import { noEngine } from './reports.ts';
+import { unmeasurable } from './measure.ts';
 import { acknowledged, planShift } from './shifts.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -220,7 +222,8 @@ test('a service without tasks has nothing to lose', async () => {
 test('why weights cannot be had is said', async () => {
   const { balancers, blue, green, rule, listenerArn, wants, call, group, network } = await openShifts();
   const problem = async (wanted: ShiftRecord, claimed = new Map<string, string>()): Promise<string> => {
-    const plan = planShift(await balancers.read(account), { cluster: 'default', wanted, live: undefined }, claimed);
+    const shift = { cluster: 'default', wanted, live: undefined, isMeasured: false, measured: undefined };
+    const plan = planShift(await balancers.read(account), shift, claimed);
     if (!('problem' in plan)) throw new Error('it can be had');
     return plan.problem;
   };
@@ -255,6 +258,66 @@ test('why weights cannot be had is said', async () => {
   expect(await problem(wants(1, 0, [listenerArn]))).toBe(
     `the action of ${listenerArn} is of type fixed-response: weights are of actions of type forward`,
   );
+});
+
+test('what engines count of both groups is told of services that are measured, from when the weights are live', async () => {
+  const engine = new FakeEngine();
+  const { keep, fill, blue, green, shifts, tasks, wants, live } = await openShifts({ one: engine });
+  keep();
+  shifts.want(wants(1, 0));
+  await vi.waitFor(() => expect(live()?.sequence).toBe(1), until);
+  await fill(blue, green);
+  const [own = '', other = ''] = ['task-1', 'task-0'].map((task) => tasks.target(task).id);
+  const count = (id: string, good: number, failed: number): void => {
+    engine.inFlight.set(id, 0);
+    engine.counts.set(id, { ...noCounts, requests: good + failed, codes: [good, 0, 0, failed] });
+  };
+  count(other, 1000, 7);
+  shifts.want(wants(2, 10));
+  await vi.waitFor(() => expect(live()?.sequence).toBe(2), until);
+  expect(shifts.measured.size).toBe(0);
+  shifts.measured.set('web', undefined);
+  const sums = () => shifts.measured.get('web')?.sums;
+  // Each word of the engine is one more request: those after the first are told.
+  let turn = 0;
+  await vi.waitFor(() => {
+    count(other, 1000 + ++turn, 7);
+    count(own, turn, 0);
+    expect(sums()?.[idOf(green)]?.requests).toBeGreaterThan(0);
+  }, until);
+  const before = shifts.measured.get('web');
+  expect(before).toMatchObject({ service: 'web', sequence: 2, before: { [idOf(blue)]: { failed: 7 } } });
+  expect(sums()?.[idOf(blue)]?.requests).toBeLessThan(turn + 1);
+  count(own, turn, 5);
+  await vi.waitFor(() => expect(sums()?.[idOf(green)]?.failed).toBe(5), until);
+  // The engine's process began anew: what it has counted since is added, and nothing taken away.
+  const { requests = 0 } = sums()?.[idOf(green)] ?? {};
+  count(own, 1, 0);
+  await vi.waitFor(() => expect(sums()?.[idOf(green)]).toMatchObject({ requests: requests + 1, failed: 5 }), until);
+  shifts.want(wants(3, 20));
+  await vi.waitFor(() => expect(shifts.measured.get('web')).toMatchObject({ sequence: 3, sums: {} }), until);
+  expect(await shifts.read()).toMatchObject([{ isMeasured: true, measured: { sequence: 3 } }]);
+});
+
+test('what is not the traffic of the two revisions alone is not measured, and why', async () => {
+  const { balancers, call, wants, rule, listenerArn, blue, green, group, forward, other } = await openShifts();
+  const why = async (wanted: ShiftRecord): Promise<string | undefined> =>
+    unmeasurable(await balancers.read(account), wanted, idOf);
+  // The default action of the listener sends to the first group too.
+  expect(await why(wants(1, 10))).toContain('the target group web gets requests by another rule too');
+  expect(await why(wants(1, 10, [rule, listenerArn]))).toContain('requests of a test listener too');
+  await call('ModifyListener', { ListenerArn: listenerArn, DefaultActions: forward([other, 1]) });
+  expect(await why(wants(1, 10))).toBeUndefined();
+  await call('CreateRule', {
+    ListenerArn: listenerArn,
+    Priority: 2,
+    Conditions: [{ Field: 'path-pattern', Values: ['/b'] }],
+    Actions: forward([other, 1], [green, 0]),
+  });
+  expect(await why(wants(1, 10))).toBeUndefined();
+  const tcp = await group('tcp', { Protocol: 'TCP' });
+  const rules = [{ arn: rule, groups: [blue, tcp].map((targetGroupArn) => ({ targetGroupArn, weight: 50 })) }];
+  expect(await why({ service: 'web', sequence: 1, rules })).toContain('the target group tcp is of TCP');
 });
 
 test('engines that refuse, or are not there, are a problem until they take it', async () => {

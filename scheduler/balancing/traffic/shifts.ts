@@ -1,6 +1,7 @@
 import type { Fence } from '@slipway/storage/records';
 
-import type { ShiftLiveRecord, ShiftRecord } from '../../state/index.ts';
+import type { MeasuredRecord, ShiftLiveRecord, ShiftRecord } from '../../state/index.ts';
+import { type GroupSample, numbersKeys, numbersPartition } from '../numbers/index.ts';
 import {
   type ActionRecord,
   type Balancing,
@@ -17,6 +18,7 @@ import {
 import { answers } from './desired.ts';
 import type { Drains } from './drains.ts';
 import { defaultTiming, type TrafficOptions } from './ports.ts';
+import { measure, noTally, type Said, tallyOf, unmeasurable } from './measure.ts';
 import { noEngine } from './reports.ts';
 
 /** What a service wants of the rules of its load balancers, as its cluster has it, and what is known to have come of it. */
@@ -24,6 +26,9 @@ export interface WantedShift {
   readonly cluster: string;
   readonly wanted: ShiftRecord;
   readonly live: ShiftLiveRecord | undefined;
+  /** Whether what engines count of its two revisions is to be told, and what was told last. */
+  readonly isMeasured: boolean;
+  readonly measured: MeasuredRecord | undefined;
 }
 
 /** The clusters of an installation, as far as they want traffic shared out between revisions. */
@@ -32,6 +37,8 @@ export interface TrafficShifts {
   read(account: string): Promise<readonly WantedShift[]>;
   /** Writes what has come of it: not for a sequence that is not wanted any more, nor over what a later leader has written. */
   note(account: string, cluster: string, live: ShiftLiveRecord): Promise<void>;
+  /** Writes what engines have counted, in the same way. */
+  tell(account: string, cluster: string, measured: MeasuredRecord): Promise<void>;
 }
 
 type Forward = Extract<ActionRecord, { readonly type: 'forward' }>;
@@ -194,15 +201,15 @@ export function acknowledged(
  * changes such a weight by hand finds it set back: it is the service's for as long as it has the strategy.
  */
 export class Shifter {
-  readonly #options: Pick<TrafficOptions, 'account' | 'balancers' | 'clock' | 'log' | 'shifts'>;
+  readonly #options: Pick<TrafficOptions, 'account' | 'balancers' | 'clock' | 'log' | 'records' | 'shifts'>;
   /** Of each shift, since when its rules have been as they are, by this process's monotonic clock. */
   #since = new Map<string, { readonly version: number; readonly at: number }>();
 
-  constructor(options: Pick<TrafficOptions, 'account' | 'balancers' | 'clock' | 'log' | 'shifts'>) {
+  constructor(options: Pick<TrafficOptions, 'account' | 'balancers' | 'clock' | 'log' | 'records' | 'shifts'>) {
     this.#options = options;
   }
 
-  /** Takes the next step of every shift. @returns whether some are still waited for */
+  /** Takes the next step of every shift. @returns whether some are to be looked at again before anything changes */
   async step(given: Balancing, engines: readonly EngineRecord[], drains: Drains, fence: Fence): Promise<boolean> {
     const { account, shifts } = this.#options;
     const all = (await shifts.read(account)).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -217,7 +224,8 @@ export class Shifter {
           ? { isLive: false, problem: plan.problem }
           : acknowledged(balancing, shift.wanted, plan.version, engines, { silentFor, waited: waited(shift) });
       await this.#note(shift, answer, fence);
-      isWaiting ||= !answer.isLive;
+      if (shift.isMeasured) await this.#tell(shift, balancing, { engines, isLive: answer.isLive }, fence);
+      isWaiting ||= !answer.isLive || shift.isMeasured;
     }
     return isWaiting;
   }
@@ -272,6 +280,55 @@ export class Shifter {
       at: isNews || live === undefined ? clock.now() : live.at,
       ...(problem === undefined ? {} : { problem: { sequence: wanted.sequence, reason: problem } }),
     });
+  }
+
+  /** Tells what engines have counted of both revisions, where that is news. */
+  async #tell(
+    { cluster, wanted, measured }: WantedShift,
+    balancing: Balancing,
+    { engines, isLive }: { readonly engines: readonly EngineRecord[]; readonly isLive: boolean },
+    { epoch }: Fence,
+  ): Promise<void> {
+    const { account, clock, shifts } = this.#options;
+    const { service, sequence } = wanted;
+    const next = measure(measured, {
+      service,
+      epoch,
+      sequence,
+      now: clock.now(),
+      isLive,
+      engines: await this.#said(wanted, engines),
+      problem: unmeasurable(balancing, wanted, lastOf),
+    });
+    if (next !== undefined && next !== measured) await shifts.tell(account, cluster, next);
+  }
+
+  /** What each engine has counted of the groups of a shift. */
+  async #said({ rules }: ShiftRecord, engines: readonly EngineRecord[]): Promise<ReadonlyMap<string, Said>> {
+    const { account, records } = this.#options;
+    const groups = [
+      ...new Set(rules.flatMap((rule) => rule.groups.map(({ targetGroupArn }) => lastOf(targetGroupArn)))),
+    ];
+    const keys = engines.flatMap(({ id }) => groups.map((group) => numbersKeys.group(id, group)));
+    if (keys.length === 0) return new Map();
+    const rows = await records.getMany(numbersPartition(account), keys);
+    return new Map(
+      engines.map(({ id }) => {
+        const of = groups.map((group) => [group, rows.get(numbersKeys.group(id, group))] as const);
+        return [
+          id,
+          {
+            version: Math.max(0, ...of.map(([, row]) => row?.version ?? 0)),
+            tallies: Object.fromEntries(
+              of.map(([group, row]) => [
+                group,
+                row === undefined ? noTally : tallyOf(row.value as unknown as GroupSample),
+              ]),
+            ),
+          },
+        ];
+      }),
+    );
   }
 }
 

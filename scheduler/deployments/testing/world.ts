@@ -3,6 +3,7 @@ import {
   type DeploymentConfiguration,
   type DeploymentRecord,
   type HookResultRecord,
+  type MeasuredRecord,
   type ServiceLoadBalancer,
   type ServiceRecord,
   type ShiftLiveRecord,
@@ -69,6 +70,7 @@ export class World {
   lastPlan: ServicePlan | undefined;
   shift: ShiftRecord | undefined;
   shiftLive: ShiftLiveRecord | undefined;
+  measured: MeasuredRecord | undefined;
   readonly hookResults = new Map<string, HookResultRecord>();
   /** Undefined: it is not known how they stand. */
   alarms: Map<string, WatchedAlarm> | undefined = new Map();
@@ -251,7 +253,7 @@ export class World {
     for (const task of final.tasks) this.tasks.set(task.id, task);
     for (const task of placed.tasks) this.tasks.set(task.id, task);
     if (final.shift !== undefined) this.shift = final.shift;
-    if (final.endsShift) this.shift = this.shiftLive = undefined;
+    if (final.endsShift) this.shift = this.shiftLive = this.measured = undefined;
     for (const run of final.endedRuns) this.hookResults.delete(run);
     this.events.push(...final.events);
     this.lastPlan = final;
@@ -284,6 +286,7 @@ export class World {
         lingering: [],
         shift: this.shift,
         shiftLive: this.shiftLive,
+        measured: this.measured,
         hookResults: [...this.hookResults.values()],
         alarms: this.alarms,
         newRunId: () => `run-${++this.#ids}`,

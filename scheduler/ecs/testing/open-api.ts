@@ -1,6 +1,7 @@
 import { serverReach } from '../../reach/index.ts';
 import { Registry } from '@prometheus-io/client';
 import {
+  CreateClusterCommand,
   ECSClient,
   RegisterContainerInstanceCommand,
   RegisterTaskDefinitionCommand,
@@ -65,6 +66,8 @@ export interface TestApi extends AsyncDisposable {
   readonly hostGroups: Map<string, { readonly protectNew: boolean }>;
   /** Rules and listeners that are there, by ARN. */
   readonly rules: Map<string, TrafficRule>;
+  /** A cluster of its own for a test. @returns its name */
+  newCluster(): Promise<string>;
   /** Registers a container instance and says that its agent is connected. @returns its ARN */
   addInstance(options?: {
     cluster?: string;
@@ -202,6 +205,7 @@ export async function openApi({
   opened.defer(() => ecs.destroy());
   const closing = opened.move();
   let families = 0;
+  let clusters = 0;
   return {
     url,
     service,
@@ -212,6 +216,11 @@ export async function openApi({
     groups,
     hostGroups,
     rules,
+    newCluster: async () => {
+      const clusterName = `cluster-${++clusters}`;
+      await ecs.send(new CreateClusterCommand({ clusterName }));
+      return clusterName;
+    },
     addInstance: async ({ cluster = 'default', cpu = 1024, memory = 1024, attributes = {} } = {}) => {
       const { containerInstance } = await ecs.send(
         new RegisterContainerInstanceCommand({

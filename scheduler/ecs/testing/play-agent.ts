@@ -20,6 +20,8 @@ export function playAgent(
     while (!stop.signal.aborted) {
       for (const desired of ['RUNNING', 'STOPPED'] as const) {
         for (const task of await list(desired)) {
+          // What was asked for before may be answered after: a task that began since then is not this agent's.
+          if (stop.signal.aborted) return;
           if (done.has(`${task} ${desired}`)) continue;
           done.add(`${task} ${desired}`);
           if (desired === 'STOPPED') await api.report(task, 'STOPPED', 0);

@@ -25,6 +25,8 @@ const opening = { bytes: 4096, patience: 10_000 } as const;
 const lastWords = 2_000;
 /** What a client is told while nobody can tell whether it may have its session. */
 const unknownRight = 'It is not known at present whether you may run commands in this task; try again.';
+/** What a client is told whose token opens nothing. */
+const badToken = 'The token is not good, not any more, or was used: run the command again.';
 /** Sessions that one process carries. */
 const mostSessions = 512;
 
@@ -143,8 +145,13 @@ export class ExecFront {
     const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
     const said = opened(await this.#first(ws, either));
     const session = said && (await this.waiting.open(ref, sessionId, said.tokenValue));
-    if (said === undefined || session === undefined) {
-      ws.close(1008, 'the token is not good, not any more, or was used');
+    if (said === undefined) {
+      ws.close(1008, 'the first frame has no token');
+      return;
+    }
+    if (session === undefined) {
+      // Told as the end of a session: after any other end the plug-in waits for one for ever.
+      this.#refuse(ws, sessionId, badToken);
       return;
     }
     known();

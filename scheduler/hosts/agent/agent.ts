@@ -1,43 +1,32 @@
 import { createHash, createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
-import { type Dial, signedDial } from './channel.ts';
-import { ControlPlaneClient, type EcsSender, ecsClient, Refused, type Registration } from './control-plane-client.ts';
-import { openDocker } from './docker.ts';
-import { type Disk, JsonFolder, systemDisk } from './files.ts';
+import { type AgentPorts, machinePorts, type MakePorts } from './agent-ports.ts';
+import { ControlPlaneClient, Refused, type Registration } from './control-plane-client.ts';
+import { JsonFolder } from './files.ts';
 import { containerName } from './create-options.ts';
 import { dockerExec } from './exec/index.ts';
 import { type Host, inspectHost } from './host.ts';
-import { endpointPort, RoleKeys, TaskEndpoint } from './endpoint/index.ts';
-import { HostPorts, isPortFree, type Protocol } from './host-ports.ts';
+import { RoleKeys, TaskEndpoint } from './endpoint/index.ts';
+import { HostPorts } from './host-ports.ts';
 import { ImageCleanup } from './image-cleanup.ts';
 import { Images } from './images.ts';
 import { KeptImages, noKeptImages } from './kept-images.ts';
 import { RegistryLogins } from './logins.ts';
-import { noLimits, TaskLimits, type TaskLimitsPort } from './limits/index.ts';
+import { noLimits, type TaskLimitsPort } from './limits/index.ts';
 import { dockerLogs, LogShipping } from './logs/index.ts';
 import { Membership } from './membership.ts';
-import {
-  engineNetworks,
-  hostNameServers,
-  machineAddress,
-  noNetwork,
-  run,
-  TaskNetwork,
-  type TaskNetworkPort,
-} from './network/index.ts';
 import { NetworkWatch } from './network-watch.ts';
 import { type AgentOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { agentReach } from './policy.ts';
 import { Reporter } from './report.ts';
 import { Sampler } from './sampler.ts';
-import { HostFiles, noRouters, type RouterPort, routersRoot } from './routers/index.ts';
+import { noRouters, type RouterPort, routersRoot } from './routers/index.ts';
 import { SecretValues } from './secret-values.ts';
-import { noStorage, TaskStorage, type TaskStoragePort } from './storage/index.ts';
+import { noStorage, type TaskStoragePort } from './storage/index.ts';
 import { TaskEngine } from './task-engine.ts';
 
 /** What the agent calls itself. */
@@ -97,63 +86,8 @@ interface Joined {
   readonly host: Host;
 }
 
-/** What an agent reaches outside its own code. */
-export interface AgentPorts {
-  readonly docker: Docker;
-  readonly disk: Disk;
-  readonly api: EcsSender;
-  /** Opens the connections of the agent protocol. */
-  readonly dial: Dial;
-  /** The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others'. */
-  readonly network: (agentId: string) => TaskNetworkPort;
-  /** Where others reach this machine, as far as it can tell. */
-  readonly address: () => Promise<string | undefined>;
-  /** What limits tasks as a whole; `agentId` as above. */
-  readonly limits: (agentId: string) => TaskLimitsPort;
-  /** What holds tasks to their ephemeral storage; `agentId` as above. */
-  readonly storage: (agentId: string) => TaskStoragePort;
-  /** The files of tasks' log routers; `agentId` as above. */
-  readonly routers: (agentId: string) => RouterPort;
-  /** What `/proc` says that a process of the Docker engine's machine has mounted. */
-  readonly mountsOf: (pid: number) => Promise<string>;
-  /** Whether nobody on the host listens on a port. */
-  readonly isPortFree: (protocol: Protocol, port: number) => Promise<boolean>;
-  /** Servers of names that the host asks and that are reached from elsewhere than the host itself. */
-  readonly dns: () => Promise<readonly string[]>;
-}
-
-/** Makes what an agent works with; what calls the control plane shows `hostSecret` each time. A simulation brings its own. */
-export type MakePorts = (options: ResolvedOptions, hostSecret: () => string) => AgentPorts;
-
-const machine: MakePorts = (options, hostSecret) => {
-  const docker = openDocker(options.docker);
-  return {
-    docker,
-    disk: systemDisk,
-    api: ecsClient(options, hostSecret),
-    dial: signedDial(options, hostSecret),
-    network: (agentId) =>
-      options.taskNetwork === 'off'
-        ? noNetwork(agentId, "the agent's option taskNetwork is off")
-        : new TaskNetwork({
-            agentId,
-            endpointPort,
-            engineNetworks: () => engineNetworks(docker),
-            nameServers: hostNameServers,
-            log: options.log,
-          }),
-    address: machineAddress,
-    limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),
-    storage: (agentId) => new TaskStorage({ agentId, docker, run }),
-    routers: (agentId) => new HostFiles({ agentId, docker, run }),
-    mountsOf: (pid) => readFile(`/proc/${pid}/mountinfo`, 'utf8'),
-    isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
-    dns: hostNameServers,
-  };
-};
-
 /** An agent that runs beside a Docker engine. It owns `dataDir`; two agents must not share one. */
-export function createAgent(options: AgentOptions, ports: MakePorts = machine): Agent {
+export function createAgent(options: AgentOptions, ports: MakePorts = machinePorts): Agent {
   return new RunningAgent(options, ports);
 }
 

@@ -6,7 +6,7 @@ import type { ContainerDefinition } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Agent } from './index.ts';
-import type { SavedTask } from './task-runner.ts';
+import type { SavedTask } from './saved-task.ts';
 import { TestControlPlane, until } from '../testing/bench.ts';
 import { type FakeContainer, FakeEngine } from '../testing/fake-engine.ts';
 

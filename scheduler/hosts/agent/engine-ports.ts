@@ -15,7 +15,7 @@ import type { TaskReport } from './report.ts';
 import type { RouterPort } from './routers/index.ts';
 import type { TaskStoragePort } from './storage/index.ts';
 import type { SecretValues } from './secret-values.ts';
-import type { SavedTask } from './task-runner.ts';
+import type { SavedTask } from './saved-task.ts';
 
 /** How tasks are run on this host. Times in milliseconds. */
 export interface EngineOptions {

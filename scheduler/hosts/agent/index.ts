@@ -1,4 +1,5 @@
-export { type Agent, type AgentPorts, createAgent, type MakePorts } from './agent.ts';
+export { type Agent, createAgent } from './agent.ts';
+export type { AgentPorts, MakePorts } from './agent-ports.ts';
 export { endpointPort, holderText } from './endpoint/index.ts';
 export { Refused } from './control-plane-client.ts';
 export { noLimits, type TaskLimitsPort } from './limits/index.ts';

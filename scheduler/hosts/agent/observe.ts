@@ -6,7 +6,7 @@ import { ownContainers } from './pause.ts';
 import { type ContainerView, mayRestart } from './plan.ts';
 import { portsOf } from './port-ranges.ts';
 import type { ContainerReport, TaskReport } from './report.ts';
-import type { SavedTask } from './task-runner.ts';
+import type { SavedTask } from './saved-task.ts';
 
 /** What Docker says of a container together with what the agent remembers, in the planner's words. */
 export function viewOf(

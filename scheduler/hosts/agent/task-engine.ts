@@ -32,7 +32,8 @@ import type { TaskReport } from './report.ts';
 import { idOf, routerOf, type RouterPort, routingRefusal, withRouter } from './routers/index.ts';
 import { StorageWatch, type TaskStoragePort } from './storage/index.ts';
 import { Strays } from './strays.ts';
-import { restored, type SavedTask, TaskRunner } from './task-runner.ts';
+import { restored, type SavedTask } from './saved-task.ts';
+import { TaskRunner } from './task-runner.ts';
 
 export interface TaskEnginePorts {
   readonly options: EngineOptions;

@@ -1,11 +1,10 @@
 import { settling, waitAtMost } from '@slipway/storage/clock';
 import type Docker from 'dockerode';
 
-import { settleLogOptions } from '../../reach/index.ts';
-import { containerName, createOptions, dynamicPorts } from './create-options.ts';
+import { ContainerMaker } from './container-maker.ts';
+import { containerName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
-import type { LocalImage } from './images.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { FileSystemError } from './file-systems/index.ts';
 import { LimitsError, TaskGroup } from './limits/index.ts';
@@ -14,47 +13,10 @@ import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.t
 import { HeldFileSystems } from './held-file-systems.ts';
 import { holderName, isInternal, pauseName } from './pause.ts';
 import { type ContainerView, type Action, plan } from './plan.ts';
-import { portsOf } from './port-ranges.ts';
 import { healthOf, reportOf, viewOf } from './observe.ts';
-import { awaitsSecrets, RouterError, type Routing, routingOf } from './routers/index.ts';
-import { ensureVolume, VolumeError } from './volumes.ts';
-
-/** What survives a restart of the agent. */
-export interface SavedTask {
-  readonly task: AgentTask;
-  /** The installation that sent it. */
-  readonly installation?: string;
-  readonly desired: 'RUNNING' | 'STOPPED';
-  /** Why containers will never run, by name. */
-  readonly failures: Readonly<Record<string, string>>;
-  readonly images: Readonly<Record<string, LocalImage>>;
-  /** The id under which its containers ask for the task role's credentials; the credentials are never on disk. */
-  readonly credentialsId?: string;
-  readonly reason?: string;
-  readonly pullStartedAt?: number;
-  readonly pullStoppedAt?: number;
-  readonly stoppedAt?: number;
-  /** When the task was told to stop. */
-  readonly stopOrderedAt?: number;
-  /** Whether its network interface stands. */
-  readonly attached?: boolean;
-  /** Whether it was seen what its file systems are mounted from. */
-  readonly held?: boolean;
-  /** Names of containers that were started, or were about to be: none of them is made a second time. */
-  readonly started: readonly string[];
-  /** How often containers were started again by their restart policy, what they last exited with before, and when (in Docker's words). */
-  readonly restarts?: Readonly<
-    Record<string, { readonly count: number; readonly exitCode: number; readonly endedAt?: string }>
-  >;
-}
-
-/**
- * A task as a file of this agent holds it. One of an agent that noted no starts yet: whatever it had an image for may have run, and
- * is not to run twice.
- */
-export function restored(file: Omit<SavedTask, 'started'> & Partial<SavedTask>): SavedTask {
-  return { ...file, started: file.started ?? Object.keys(file.images) };
-}
+import { awaitsSecrets, RouterError } from './routers/index.ts';
+import type { SavedTask } from './saved-task.ts';
+import { VolumeError } from './volumes.ts';
 
 /** For how long an engine that has started a container may show it as created. Milliseconds. */
 const longestLag = 60_000;
@@ -72,6 +34,7 @@ export class TaskRunner {
   readonly #begun = new Map<string, number>();
   readonly #group: TaskGroup;
   readonly #fileSystems: HeldFileSystems;
+  readonly #maker: ContainerMaker;
   /** When a container was first told to stop. */
   #stopsAt: number | undefined;
   #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
@@ -87,6 +50,7 @@ export class TaskRunner {
     this.#saved = saved;
     this.#fileSystems = new HeldFileSystems(ports);
     this.#group = new TaskGroup(ports.limits, saved.task, ports.options.taskPidsLimit);
+    this.#maker = new ContainerMaker(ports, this.#group, this.#fileSystems);
     // A task that was over before the agent was started again has no next look that would say so.
     if (saved.stoppedAt !== undefined) this.#status = 'STOPPED';
   }
@@ -215,7 +179,7 @@ export class TaskRunner {
         desired: 'STOPPED',
         ...(planned.reason === undefined ? {} : { reason: planned.reason }),
       }));
-      await this.#letPortsRest();
+      await this.#maker.letPortsRest(this.task);
     }
     this.#report();
     for (const action of planned.actions) {
@@ -285,7 +249,7 @@ export class TaskRunner {
       case 'pull':
         return this.#pull(container);
       case 'create':
-        return this.#create(container);
+        return this.#maker.make(this.#saved, container);
       case 'start':
         return this.#start(container);
       case 'restart':
@@ -341,85 +305,6 @@ export class TaskRunner {
         return { images, ...(complete ? { pullStoppedAt: clock.now() } : {}) };
       }),
     );
-  }
-
-  async #create(container: AgentContainer): Promise<void> {
-    const { docker, options, agentId } = this.#ports;
-    await this.#ports.logs.check(this.task);
-    const image = this.#saved.images[container.name]?.reference ?? container.image;
-    const rights = { docker, agentId, cluster: options.cluster, allow: options.allow };
-    const share = container.name === holderName ? await this.#fileSystems.prepare(this.task, image) : undefined;
-    for (const { sourceVolume } of container.mountPoints) await ensureVolume(this.task, sourceVolume, rights);
-    const secrets = this.#ports.secrets.of(this.task.arn, container.name);
-    const routing = await this.#routing(container);
-    const request = createOptions(this.task, container, {
-      agentId,
-      installation: this.#saved.installation,
-      cluster: options.cluster,
-      region: options.region,
-      bindAddress: options.bindAddress,
-      environment: isInternal(container)
-        ? {}
-        : {
-            ...routing.environment,
-            ...secrets.environment,
-            ...this.#ports.environment(this.task, container.name, this.#saved.credentialsId),
-          },
-      dns: isInternal(container) ? await options.dns() : [],
-      hostPorts: await this.#hostPorts(container),
-      parent: await this.#group.parent(),
-      storage: (await this.#ports.storage.reason()) === undefined ? this.task.ephemeralStorage : undefined,
-      pidsLimit: options.taskPidsLimit,
-      mounts: routing.mounts,
-      image,
-      share,
-    });
-    const log = request.HostConfig?.LogConfig;
-    if (routing.log !== undefined) {
-      request.HostConfig = { ...request.HostConfig, LogConfig: routing.log };
-    } else if (log) {
-      const { reach } = options;
-      const Config = await settleLogOptions(log.Type, { ...log.Config, ...secrets.logOptions }, reach);
-      request.HostConfig = { ...request.HostConfig, LogConfig: { ...log, Config } };
-    }
-    try {
-      await engineCall(() => docker.createContainer(request));
-    } catch (error) {
-      // The name is taken: an earlier attempt whose answer was lost. The next look finds the container.
-      if (!(error instanceof EngineError && error.status === 409)) throw error;
-    }
-  }
-
-  #routing(container: AgentContainer): Promise<Routing> {
-    const { docker, options, routers, secrets } = this.#ports;
-    return routingOf(this.task, container, {
-      routers,
-      cluster: options.cluster,
-      secretsOf: (name) => secrets.of(this.task.arn, name),
-      addressOf: async ({ name }) => {
-        const found = await engineCall(() => docker.getContainer(containerName(this.task, name)).inspect());
-        return found.NetworkSettings.Networks['bridge']?.IPAddress || '';
-      },
-    });
-  }
-
-  async #hostPorts(container: AgentContainer): Promise<Map<number, number>> {
-    const given = new Map<number, number>();
-    for (const [index, mapping] of dynamicPorts(this.task, container)) {
-      const ports = portsOf(mapping);
-      if (ports === undefined) continue;
-      const use = `${container.name}/${index}`;
-      given.set(index, await this.#ports.hostPorts.take(this.task.arn, use, ports.protocol, ports.count));
-    }
-    return given;
-  }
-
-  async #letPortsRest(): Promise<void> {
-    if (!this.task.containers.some((container) => dynamicPorts(this.task, container).length > 0)) return;
-    // What cannot be written down now, the next run of the agent finds.
-    await this.#ports.hostPorts
-      .release(this.task.arn)
-      .catch((err: unknown) => this.#ports.log.warn({ task: this.task.arn, err }, 'could not note ports that rest'));
   }
 
   /** One end is one restart, however often the start after it has to be tried. */

@@ -1,8 +1,6 @@
 import { waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
-import { hostPatience } from '../../exec/sessions/index.ts';
-
 import { arns, idOf, type InstanceRecord, isWanted, newEventId, type TaskRecord } from '../../state/index.ts';
 import type { ClusterView } from '../../views/index.ts';
 
@@ -12,34 +10,14 @@ import { credentialMargin } from './credentials.ts';
 import { agentMessage, parseFrame, sendMessage, type SentTask } from '../wire/index.ts';
 import { installationId, verifyStops } from './stops.ts';
 import { type Destination, type PayloadSource, SecretsUnread, Unrenderable } from './payloads.ts';
+import { NetworkTeller } from './network-teller.ts';
 import { watchLiveness } from './peer.ts';
 import { renderStop } from './render.ts';
 import { secretsAttribute } from './secret-needs.ts';
+import { SessionCalls } from './session-calls.ts';
 import { transformTask } from './submit.ts';
+import { timing } from './timing.ts';
 import { applyTaskChange, deprovisioned, giveUp } from './transitions.ts';
-
-/** Milliseconds. */
-export const timing = {
-  /** Agents give a silent server up after a minute. */
-  heartbeat: 30_000,
-  /** A task that was sent, but whose message was not acknowledged, is sent again after this. */
-  resendUnacknowledged: 5_000,
-  /** A task that was acknowledged, but has not moved, is sent again after this. */
-  resendAcknowledged: 30_000,
-  /** Credentials near their end are sent anew, but not more often than this. */
-  renewCredentials: 60_000,
-  /** The whole list of tasks is sent this often, so that an agent finds what it should not run. */
-  manifest: 300_000,
-  /** The same while the agent has containers of which it is not known yet whether they may stay. */
-  undecided: 20_000,
-  /** A connection that the records do not show for so long is given up: the store has lost it, and the agent's next one is noted anew. */
-  unknown: 15_000,
-  /** A host that does not come for a session of ECS Exec is told of it again after this. */
-  resendSession: 2_000,
-  /** A task whose order to stop waits for its requests is looked at this often: on a host that is taken back it waits no longer than some time. */
-  held: 5_000,
-  tick: 1_000,
-} as const;
 
 /** Tasks in one payload; keeps frames far below the agents' limit. */
 const tasksPerPayload = 10;
@@ -81,12 +59,8 @@ export class ControlSession {
   readonly #instanceArn: string;
   readonly #installation: string;
   readonly #sent = new Map<string, Sent>();
-  /** The state of the tasks' network as it was last sent. */
-  #network:
-    | { readonly text: string; readonly messageId: string; readonly at: number; acknowledged: boolean }
-    | undefined;
-  /** Sessions of ECS Exec that the agent was told of, and when, on the monotonic clock. */
-  readonly #sessions = new Map<string, number>();
+  readonly #network: NetworkTeller;
+  readonly #sessions: SessionCalls;
   readonly #manifests = new Map<string, ReadonlySet<string>>();
   readonly #ended = new AbortController();
   #sequence: number;
@@ -105,6 +79,8 @@ export class ControlSession {
     const { options, ref } = ports;
     this.#ports = ports;
     this.#ws = ws;
+    this.#network = new NetworkTeller(ports);
+    this.#sessions = new SessionCalls(ports, ws);
     this.#sequence = firstSequence(ports.generation);
     this.#installation = installationId(options);
     this.#instanceArn = arns.containerInstance(options.region, ref.account, ref.cluster, ref.id);
@@ -237,7 +213,9 @@ export class ControlSession {
     await options.networks.keep(ref, live);
     await this.#deprovision(tasks);
     // Before the tasks: a host that does not know the network yet lets none of them start.
-    this.#sendNetwork();
+    this.#network.tell((messageId, state) =>
+      sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state }),
+    );
     await this.#send(tasks.filter((task) => this.#dueAt(task) <= options.clock.monotonic()));
     for (const task of tasks) if (this.#renewAt(task) <= options.clock.monotonic()) await this.#renew(task);
     const now = options.clock.monotonic();
@@ -246,9 +224,7 @@ export class ControlSession {
       this.#manifestAt = now;
       this.#sendManifest(tasks);
     }
-    const network = this.#network;
-    const again = network === undefined || network.acknowledged ? Infinity : network.at + timing.resendUnacknowledged;
-    let next = Math.min(this.#manifestAt + every, again, this.#tellSessions());
+    let next = Math.min(this.#manifestAt + every, this.#network.dueAt, this.#sessions.tell());
     for (const task of tasks) next = Math.min(next, this.#dueAt(task), this.#renewAt(task));
     return next;
   }
@@ -286,42 +262,6 @@ export class ControlSession {
       await options.networks.release(ref, task.attachment.networkInterface);
       await transformTask(options.records, ref, task.id, (current) => deprovisioned(current, options.clock.now()));
     }
-  }
-
-  /** The state of the tasks' network when it is not what the agent was last sent, and again when it does not acknowledge. */
-  #sendNetwork(): void {
-    const { options, ref } = this.#ports;
-    const state = options.networks.of(ref);
-    if (state === undefined) return;
-    const text = JSON.stringify(state);
-    const now = options.clock.monotonic();
-    const sent = this.#network;
-    if (sent?.text === text && (sent.acknowledged || now - sent.at < timing.resendUnacknowledged)) return;
-    const messageId = newEventId(options.random);
-    this.#network = { text, messageId, at: now, acknowledged: false };
-    sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state });
-  }
-
-  /** Tells of clients that wait for a session with a task here. @returns when to do so again, on the monotonic clock */
-  #tellSessions(): number {
-    const { options, ref, view } = this.#ports;
-    const now = options.clock.monotonic();
-    const waiting = [...view.execs.values()].filter(
-      ({ value }) => value.instanceId === ref.id && value.openedAt !== undefined,
-    );
-    for (const id of this.#sessions.keys()) if (!view.execs.has(id)) this.#sessions.delete(id);
-    for (const { value } of waiting) {
-      if (now - (this.#sessions.get(value.id) ?? -Infinity) < timing.resendSession) continue;
-      this.#sessions.set(value.id, now);
-      sendMessage(this.#ws, 'ExecSessionMessage', {
-        messageId: newEventId(options.random),
-        sessionId: value.id,
-        taskArn: arns.task(options.region, ref.account, ref.cluster, value.taskId),
-      });
-    }
-    // A row that its server left lies there until the next session is asked for.
-    const due = waiting.filter(({ value }) => options.clock.now() - (value.openedAt ?? 0) < hostPatience);
-    return due.length === 0 ? Infinity : now + timing.resendSession;
   }
 
   /** What the agent is told of a task: one that requests may still reach runs on. */
@@ -478,7 +418,7 @@ export class ControlSession {
 
   #acknowledged(messageId: string): void {
     for (const sent of this.#sent.values()) if (sent.messageId === messageId) sent.acknowledged = true;
-    if (this.#network?.messageId === messageId) this.#network.acknowledged = true;
+    this.#network.acknowledged(messageId);
   }
 
   /** Confirms only what neither the manifest nor the records want: a task placed since the manifest stays. */

@@ -15,7 +15,7 @@ import {
   sendMessage,
 } from '../wire/index.ts';
 import type { InstanceRef } from './connections.ts';
-import { timing } from './control-session.ts';
+import { timing } from './timing.ts';
 import type { LogStreams, TaskLogStreams } from './log-streams.ts';
 import type { AgentControlOptions } from './options.ts';
 import { watchLiveness } from './peer.ts';

@@ -6,7 +6,7 @@ import type { ClusterView } from '../../views/index.ts';
 
 import { type InstanceRef, noteRuntime } from './connections.ts';
 import type { AgentControlOptions } from './options.ts';
-import { timing } from './control-session.ts';
+import { timing } from './timing.ts';
 import { parseFrame, sendMessage, telemetryBody, telemetryMessage, type TelemetryMessage } from '../wire/index.ts';
 import { watchLiveness } from './peer.ts';
 import { transformTask } from './submit.ts';

@@ -18,7 +18,6 @@ import {
   putPolicy,
   resourceId,
   scalingKeys,
-  type TrackedMetric,
 } from '../targets/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
 import { alarmArn } from '../../signals/alarms/index.ts';
@@ -32,6 +31,7 @@ import {
   serviceOf,
   unsupported,
 } from './operation.ts';
+import { customizedMetric, customizedSpecification, customizedView } from './customized.ts';
 import {
   flag,
   list,
@@ -68,17 +68,7 @@ const trackingConfiguration = struct('TargetTrackingScalingPolicyConfiguration',
     PredefinedMetricType: required(text),
     ResourceLabel: text,
   }),
-  CustomizedMetricSpecification: struct('CustomizedMetricSpecification', {
-    MetricName: text,
-    Namespace: text,
-    Dimensions: list(struct('MetricDimension', { Name: required(text), Value: required(text) })),
-    Statistic: text,
-    Unit: text,
-    Metrics: refused(
-      list(struct('TargetTrackingMetricDataQuery', { Id: required(text) })),
-      'Name one metric with MetricName, Namespace and Statistic.',
-    ),
-  }),
+  CustomizedMetricSpecification: customizedSpecification,
   ScaleOutCooldown: number,
   ScaleInCooldown: number,
   DisableScaleIn: flag,
@@ -183,7 +173,7 @@ function trackingOf(given: Of<typeof trackingConfiguration>, ref: ServiceRef): P
     throw invalid('TargetValue must be a number greater than 0.');
   const metric =
     predefined === undefined
-      ? customizedMetric(customized ?? {})
+      ? customizedMetric(customized ?? {}, ref.account)
       : predefinedMetric(ref, predefined.PredefinedMetricType, predefined.ResourceLabel);
   const { ScaleOutCooldown: outCooldown, ScaleInCooldown: inCooldown } = given;
   return {
@@ -200,23 +190,6 @@ function trackingOf(given: Of<typeof trackingConfiguration>, ref: ServiceRef): P
     ...(outCooldown === undefined ? {} : { outCooldown }),
     ...(inCooldown === undefined ? {} : { inCooldown }),
     ...(given.DisableScaleIn === true ? { noScaleIn: true } : {}),
-  };
-}
-
-function customizedMetric(
-  given: NonNullable<Of<typeof trackingConfiguration>['CustomizedMetricSpecification']>,
-): TrackedMetric {
-  const { MetricName, Namespace, Statistic, Dimensions = [], Unit } = given;
-  if (MetricName === undefined || Namespace === undefined || Statistic === undefined)
-    throw invalid('A CustomizedMetricSpecification must have MetricName, Namespace and Statistic.');
-  if (new Set(Dimensions.map(({ Name }) => Name)).size < Dimensions.length)
-    throw invalid('Dimensions name the same one twice.');
-  return {
-    namespace: Namespace,
-    metric: MetricName,
-    dimensions: Dimensions.map(({ Name, Value }) => ({ name: Name, value: Value })),
-    statistic: Statistic,
-    ...(Unit === undefined ? {} : { unit: Unit }),
   };
 }
 
@@ -311,13 +284,7 @@ function configurationOf(record: PolicyRecord) {
             },
           }
         : {
-            CustomizedMetricSpecification: {
-              MetricName: asked.customized.metric,
-              Namespace: asked.customized.namespace,
-              Dimensions: asked.customized.dimensions.map(({ name, value }) => ({ Name: name, Value: value })),
-              Statistic: asked.customized.statistic,
-              ...(asked.customized.unit === undefined ? {} : { Unit: asked.customized.unit }),
-            },
+            CustomizedMetricSpecification: customizedView(asked.customized),
           }),
       ...(outCooldown === undefined ? {} : { ScaleOutCooldown: outCooldown }),
       ...(inCooldown === undefined ? {} : { ScaleInCooldown: inCooldown }),

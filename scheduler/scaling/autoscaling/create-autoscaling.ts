@@ -4,6 +4,7 @@ import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/a
 import { groupKeys, groupsPartition, validation } from '../groups/index.ts';
 import { activityOperations } from './activities.ts';
 import { groupOperations } from './groups.ts';
+import { hookOperations } from './hooks.ts';
 import { instanceOperations } from './instances.ts';
 import { notServedOperations } from './not-served.ts';
 import type { AutoScalingApi, AutoScalingOperations } from './operation.ts';
@@ -14,6 +15,7 @@ import { tagOperations } from './tagging.ts';
 export const autoScalingOperations: AutoScalingOperations = {
   ...groupOperations,
   ...instanceOperations,
+  ...hookOperations,
   ...activityOperations,
   ...processOperations,
   ...tagOperations,
@@ -44,6 +46,16 @@ export const autoScalingConstraints: Constraints = {
   ActivityIds: { max: 100 },
   ScalingProcesses: { max: 20 },
   Tags: { max: 200 },
+  LifecycleHookName: { min: 1, max: 255, pattern: /^[A-Za-z0-9\-_/]+$/ },
+  LifecycleHookNames: { max: 50 },
+  LifecycleHookSpecificationList: { max: 50 },
+  LifecycleActionToken: { min: 36, max: 36 },
+  // Seconds (EC2 Auto Scaling API reference, LifecycleHookSpecification).
+  HeartbeatTimeout: { min: 30, max: 7200, integer: true },
+  // An address is longer than the ARN of a topic.
+  NotificationTargetARN: { max: 2048 },
+  NotificationMetadata: { min: 1, max: 4000, pattern: /^[\t\n\r -~]+$/ },
+  RoleARN: { min: 1, max: 255 },
 };
 
 export const autoScalingProtocol = awsQuery('2011-01-01', 'http://autoscaling.amazonaws.com/doc/2011-01-01/');

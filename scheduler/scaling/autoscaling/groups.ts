@@ -3,8 +3,9 @@ import { passRole } from '@slipway/auth/identity';
 import { requestTags, rowsOf } from '@slipway/auth/kit';
 
 import { templateVersionNumber } from '../../network/records/index.ts';
-import { groupArn, type GroupRecord, type MachineRecord } from '../groups/index.ts';
+import { groupArn, type GroupRecord, type MachineRecord, withHooks } from '../groups/index.ts';
 import { passes } from './filters.ts';
+import { hookSpecification, hooksOf, mayPassTo } from './hooks.ts';
 import { viewMachine } from './instances.ts';
 import { type AutoScalingOperations, may, mayList, mayOn, operation, reference, type Scene } from './operation.ts';
 import { bestEffort, changeOf, type GroupRequest, newGroup, templateNamed, usable } from './request.ts';
@@ -37,8 +38,7 @@ const noConfigurations = 'Make a launch template, and name it as LaunchTemplate.
 const noReservations = 'That is capacity of AWS: leave it out.';
 const tasksRegister = 'Services register their tasks with load balancers: name the target group in the service.';
 const noRefresh = 'Machines are replaced when you end them (TerminateInstanceInAutoScalingGroup): leave it out.';
-const noHooks =
-  'There are no lifecycle hooks: a machine joins when its agent does, and its tasks are drained before it ends where a capacity provider says so.';
+const noRetention = 'A machine ends whatever a lifecycle hook says of it: leave it out.';
 const noShift = 'Zones are not shifted: leave it out.';
 
 /** Members of both requests that nothing acts on. */
@@ -69,7 +69,7 @@ const unserved = {
     struct('InstanceLifecyclePolicy', {
       RetentionTriggers: struct('RetentionTriggers', { TerminateHookAbandon: text }),
     }),
-    noHooks,
+    noRetention,
   ),
   // Read and not used, as on AWS, where the role of the service is another one only by its suffix.
   ServiceLinkedRoleARN: text,
@@ -90,7 +90,6 @@ const served = {
   AvailabilityZoneDistribution: distribution,
 } as const;
 
-const hook = struct('LifecycleHookSpecification', { LifecycleHookName: text, LifecycleTransition: text });
 const traffic = struct('TrafficSourceIdentifier', { Identifier: text, Type: text });
 
 const groupShape = struct('AutoScalingGroup', {
@@ -139,7 +138,7 @@ export const groupOperations: AutoScalingOperations = {
       LoadBalancerNames: refused(texts, tasksRegister),
       TargetGroupARNs: refused(texts, tasksRegister),
       TrafficSources: refused(list(traffic), tasksRegister),
-      LifecycleHookSpecificationList: refused(list(hook), noHooks),
+      LifecycleHookSpecificationList: list(hookSpecification),
       ...unserved,
     }),
     output: nothing,
@@ -148,11 +147,13 @@ export const groupOperations: AutoScalingOperations = {
       return [
         may('CreateAutoScalingGroup', [reference(scene, undefined, input.AutoScalingGroupName)], requestTags(asked)),
         ...(await mayPass(input, scene)),
+        ...mayPassTo(input.LifecycleHookSpecificationList ?? []),
       ];
     },
     handle: async (input, scene) => {
       const draft = await newGroup(input.AutoScalingGroupName, input, scene);
-      await scene.api.groups.create(scene.account, draft);
+      const hooks = hooksOf(input.LifecycleHookSpecificationList, scene);
+      await scene.api.groups.create(scene.account, withHooks(draft, hooks));
       return {};
     },
   }),
@@ -245,7 +246,7 @@ const updated = ({ MinSize: min, MaxSize: max, DesiredCapacity: desired }: Group
     .join(', ')}`;
 
 function viewGroup(
-  { region, account }: Scene,
+  { api, region, account }: Scene,
   group: GroupRecord,
   machines: readonly MachineRecord[],
 ): Of<typeof groupShape> {
@@ -273,7 +274,7 @@ function viewGroup(
     TargetGroupARNs: [],
     HealthCheckType: 'EC2',
     HealthCheckGracePeriod: group.grace,
-    Instances: machines.map(viewMachine),
+    Instances: machines.map((machine) => viewMachine(machine, group, api.clock.now())),
     CreatedTime: new Date(group.createdAt),
     SuspendedProcesses: group.suspended.map((process) => ({
       ProcessName: process,

@@ -1,7 +1,6 @@
 import { rowsOf } from '@slipway/auth/kit';
 
-import type { MachineRecord } from '../groups/index.ts';
-import { validation } from '../groups/index.ts';
+import { type GroupRecord, lifecycleState, type MachineRecord, validation } from '../groups/index.ts';
 import { viewActivity } from './activities.ts';
 import { type AutoScalingOperations, mayList, mayOn, mayOnInstance, operation } from './operation.ts';
 import {
@@ -35,12 +34,14 @@ export const instanceOperations: AutoScalingOperations = {
       const request = { maxResults: MaxRecords, nextToken: NextToken };
       const after = await api.pages.start(account, name, request);
       const all = (await api.groups.machines(account)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+      const groups = new Map((await api.groups.list(account)).map((group) => [group.name, group]));
+      const now = api.clock.now();
       const { items, nextToken } = await api.pages.page(
         account,
         name,
         request,
         rowsOf(all, ({ id }) => id, after),
-        (machine) => ({ ...viewMachine(machine), AutoScalingGroupName: machine.group }),
+        (machine) => ({ ...viewMachine(machine, groups.get(machine.group), now), AutoScalingGroupName: machine.group }),
       );
       return { AutoScalingInstances: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };
     },
@@ -111,13 +112,13 @@ export const instanceOperations: AutoScalingOperations = {
 };
 
 /** A machine as it is shown. */
-export function viewMachine(machine: MachineRecord) {
+export function viewMachine(machine: MachineRecord, group: GroupRecord | undefined, now: number) {
   const { id, name, version } = machine.template;
   return {
     InstanceId: machine.id,
     InstanceType: machine.instanceType,
     AvailabilityZone: machine.zone,
-    LifecycleState: machine.state,
+    LifecycleState: group === undefined ? machine.state : lifecycleState(group, machine, now),
     HealthStatus: machine.health,
     LaunchTemplate: { LaunchTemplateId: id, LaunchTemplateName: name, Version: String(version) },
     ImageId: machine.imageId,

@@ -6,7 +6,6 @@ import { nothing, operationSchema, struct } from './shapes.ts';
 
 const balancing = 'Services register their tasks with load balancers: name the target group in the service.';
 const configurations = 'Make a launch template (ec2 create-launch-template), and name it in the group.';
-const hooks = 'There are no lifecycle hooks: a machine is in service when its agent has joined.';
 const pools = 'There are no warm pools: machines are made when they are wanted.';
 const refresh =
   'End machines one after another (TerminateInstanceInAutoScalingGroup): those in their place are made from the template as it is then.';
@@ -27,10 +26,8 @@ export const notServed: Readonly<Record<string, string>> = {
   BatchDeleteScheduledAction: schedules,
   BatchPutScheduledUpdateGroupAction: schedules,
   CancelInstanceRefresh: refresh,
-  CompleteLifecycleAction: hooks,
   CreateLaunchConfiguration: configurations,
   DeleteLaunchConfiguration: configurations,
-  DeleteLifecycleHook: hooks,
   DeleteNotificationConfiguration: notifications,
   DeletePolicy: policies,
   DeleteScheduledAction: schedules,
@@ -39,8 +36,6 @@ export const notServed: Readonly<Record<string, string>> = {
   DescribeAutoScalingNotificationTypes: notifications,
   DescribeInstanceRefreshes: refresh,
   DescribeLaunchConfigurations: configurations,
-  DescribeLifecycleHookTypes: hooks,
-  DescribeLifecycleHooks: hooks,
   DescribeLoadBalancerTargetGroups: balancing,
   DescribeLoadBalancers: balancing,
   DescribeMetricCollectionTypes: metrics,
@@ -60,12 +55,10 @@ export const notServed: Readonly<Record<string, string>> = {
   ExitStandby: foreign,
   GetPredictiveScalingForecast: policies,
   LaunchInstances: one,
-  PutLifecycleHook: hooks,
   PutNotificationConfiguration: notifications,
   PutScalingPolicy: policies,
   PutScheduledUpdateGroupAction: schedules,
   PutWarmPool: pools,
-  RecordLifecycleActionHeartbeat: hooks,
   RollbackInstanceRefresh: refresh,
   StartInstanceRefresh: refresh,
 };

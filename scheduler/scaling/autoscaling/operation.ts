@@ -8,6 +8,7 @@ import {
   type Pages,
   type SceneOf,
 } from '@slipway/auth/kit';
+import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { Networks } from '../../network/records/index.ts';
@@ -18,7 +19,10 @@ import { operationSchema } from './shapes.ts';
 /** What the operations work with. */
 export interface AutoScalingApi {
   readonly records: RecordStore;
+  readonly clock: Clock;
   readonly random: RandomBytes;
+  /** Whether servers may call an address. @throws OutboundError */
+  readonly checkUrl: (url: string) => unknown;
   readonly region: string;
   readonly groups: Groups;
   readonly networks: Networks;

@@ -37,6 +37,13 @@ export async function endActivity(
   tx.put(key, toJson({ ...found, ...told, status, endedAt: now }));
 }
 
+/** Writes that what began waits for hooks. */
+export async function markWaiting(tx: Transaction, key: string): Promise<void> {
+  const found = await tx.get<ActivityRecord>(key);
+  if (found !== undefined && found.endedAt === undefined)
+    tx.put(key, toJson({ ...found, status: 'MidLifecycleAction' }));
+}
+
 /** Takes away what is told of no longer: what ended long ago, and the oldest of a group that has too many. */
 export async function sweepActivities(
   { records, clock }: Pick<GroupsPorts, 'records' | 'clock'>,

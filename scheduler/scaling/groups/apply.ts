@@ -2,11 +2,12 @@ import { type HeldLease } from '@slipway/storage/leases';
 import { scan, transact, type Transaction } from '@slipway/storage/records';
 
 import { ec2InstanceId, newId, type RandomBytes, toJson } from '../../state/index.ts';
-import { beginActivity, endActivity, moment } from './activities.ts';
+import { beginActivity, endActivity, markWaiting, moment } from './activities.ts';
 import type { Blueprint } from './blueprint.ts';
 import { afterFailure, decide, type EndReason, type GroupPlan, isFailure, pauseAfter, type Sight } from './decide.ts';
-import { ended, type GroupsPorts } from './groups.ts';
+import { ended, endWaits, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
+import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 
 interface Applied {
@@ -40,7 +41,14 @@ export function applyPlan(
       }
       const now = ports.clock.now();
       const plan = decide(found, machines, sights, now);
-      const group = writeEnds(tx, ports.random, found, machines, plan, now);
+      for (const id of plan.ask) {
+        const machine = machines.find((one) => one.id === id);
+        if (machine === undefined) continue;
+        const waits = waitsFor(found, 'launching', ports.random, now);
+        tx.put(groupKeys.machine(id), toJson({ ...machine, waits }));
+        await markWaiting(tx, machine.beginning);
+      }
+      const group = await writeEnds(tx, ports.random, found, machines, plan, now);
       for (const id of plan.enter) await enter(tx, machines, id, now);
       const entered = plan.enter.length > 0 ? { ...group, failures: 0, retryAt: 0 } : group;
       const after = launch(tx, ports.random, entered, plan.launch, machines.length, blueprint, now);
@@ -69,7 +77,8 @@ async function machinesOf(
 async function enter(tx: Transaction, machines: readonly MachineRecord[], id: string, now: number): Promise<void> {
   const machine = machines.find((one) => one.id === id);
   if (machine === undefined) return;
-  tx.put(groupKeys.machine(id), toJson({ ...machine, state: 'InService', stateAt: now, started: true }));
+  const { waits: _, ...others } = machine;
+  tx.put(groupKeys.machine(id), toJson({ ...others, state: 'InService', stateAt: now, started: true }));
   await endActivity(tx, machine.beginning, 'Successful', now);
 }
 
@@ -81,17 +90,21 @@ const reasons: Readonly<Record<EndReason, string>> = {
   vanished: 'an EC2 health check indicating it has been terminated or stopped: its provider does not have it',
   'agent-away': 'a health check indicating that its agent has been away for more than 2 minutes',
   deregistered: 'a health check indicating that its container instance was deregistered',
+  abandoned: 'a lifecycle action that was abandoned',
   unhealthy: 'a user health-check: it was said to be unhealthy',
 };
 
-function writeEnds(
+/** There is nothing left that a hook could do something about. */
+const withoutHooks: ReadonlySet<EndReason> = new Set(['deleted', 'vanished']);
+
+async function writeEnds(
   tx: Transaction,
   random: RandomBytes,
   group: GroupRecord,
   machines: readonly MachineRecord[],
   { end }: GroupPlan,
   now: number,
-): GroupRecord {
+): Promise<GroupRecord> {
   let after = group;
   let capacity = machines.filter(({ state }) => state !== 'Terminating').length;
   for (const { id, reason } of end) {
@@ -102,15 +115,19 @@ function writeEnds(
     const asked = reason === 'surplus' ? `${group.cause}  ` : '';
     capacity--;
     if (isFailure(reason, machine.state)) after = afterFailure(after, machine.launchedAt, now);
+    const waits = withoutHooks.has(reason) ? [] : endWaits(group, machine, random, now);
+    const outcome = outcomeOf(group, machine, now);
+    if (reason === 'abandoned' && outcome.kind === 'abandoned')
+      await endActivity(tx, machine.beginning, 'Cancelled', now, abandonment(outcome.wait));
     const ending = beginActivity(tx, random, {
       group: group.name,
       description: `Terminating EC2 instance: ${id}`,
       cause: `${asked}At ${moment(now)} an instance was taken out of service in response to ${reasons[reason]}${shrinking}.${chosen}`,
-      status: 'InProgress',
+      status: waits.length > 0 ? 'MidLifecycleAction' : 'InProgress',
       startedAt: now,
     });
     const health = reason === 'surplus' || reason === 'deleted' ? machine.health : 'Unhealthy';
-    tx.put(groupKeys.machine(id), toJson({ ...ended(machine, ending, now), health }));
+    tx.put(groupKeys.machine(id), toJson({ ...ended(machine, ending, now, waits), health }));
   }
   return after;
 }

@@ -1,3 +1,4 @@
+import { hooksFor, outcomeOf } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 
 /** Milliseconds within which a machine has to join: it is replaced after that. */
@@ -31,7 +32,8 @@ export type EndReason =
   | 'vanished'
   | 'agent-away'
   | 'deregistered'
-  | 'unhealthy';
+  | 'unhealthy'
+  | 'abandoned';
 
 /**
  * A group after a launch that came to nothing. Launches that were begun before the last failure were tried together with that one: they count
@@ -49,6 +51,8 @@ export function afterFailure<G extends Pick<GroupRecord, 'failures' | 'retryAt'>
 
 /** What is to be done about a group. */
 export interface GroupPlan {
+  /** Machines that are made, before whose service hooks are asked. */
+  readonly ask: readonly string[];
   /** Machines whose agents have joined. */
   readonly enter: readonly string[];
   readonly end: readonly { readonly id: string; readonly reason: EndReason }[];
@@ -58,7 +62,7 @@ export interface GroupPlan {
 
 /** Reasons that speak against making another machine at once: what made this one does not work. */
 export const isFailure = (reason: EndReason, state: MachineRecord['state']): boolean =>
-  reason === 'never-joined' || (reason === 'vanished' && state === 'Pending');
+  reason === 'never-joined' || reason === 'abandoned' || (reason === 'vanished' && state === 'Pending');
 
 /**
  * Compares what is wanted of a group with what is there. Pure, and level-triggered: the same again as long as nothing has changed.
@@ -74,6 +78,7 @@ export function decide(
   now: number,
 ): GroupPlan {
   const isSuspended = (process: string): boolean => group.suspended.includes(process);
+  const ask: string[] = [];
   const enter: string[] = [];
   const end: { id: string; reason: EndReason }[] = [];
   const kept: MachineRecord[] = [];
@@ -84,12 +89,16 @@ export function decide(
     const seen = sight(machine);
     const found = group.deleting === true ? 'deleted' : fault(group, machine, seen, now, isSuspended('HealthCheck'));
     const reason = found === 'agent-away' && spared.has(machine.id) ? undefined : found;
-    if (reason !== undefined && (reason === 'deleted' || !isSuspended('ReplaceUnhealthy'))) {
+    if (reason !== undefined && (reason === 'deleted' || reason === 'abandoned' || !isSuspended('ReplaceUnhealthy'))) {
       end.push({ id: machine.id, reason });
       continue;
     }
     kept.push(machine);
-    if (machine.state === 'Pending' && seen.agent === 'connected') enter.push(machine.id);
+    if (machine.state !== 'Pending') continue;
+    const isThere = seen.agent === 'connected';
+    if (machine.waits === undefined && hooksFor(group, 'launching').length > 0) {
+      if (isThere || machine.started === true) ask.push(machine.id);
+    } else if (isThere && outcomeOf(group, machine, now).kind === 'continues') enter.push(machine.id);
   }
   if (kept.length > wanted && !isSuspended('Terminate'))
     for (const { id } of surplus(group, kept, kept.length - wanted)) end.push({ id, reason: 'surplus' });
@@ -98,7 +107,7 @@ export function decide(
   const room = group.max - machines.length;
   const missing = Math.min(wanted - kept.length, atOnce - unborn, room);
   const mayLaunch = missing > 0 && !isSuspended('Launch') && now >= group.retryAt;
-  return { enter, end, launch: mayLaunch ? zonesFor(group, kept, missing) : [] };
+  return { ask, enter, end, launch: mayLaunch ? zonesFor(group, kept, missing) : [] };
 }
 
 /**
@@ -131,6 +140,7 @@ function fault(
   if (provider === 'gone' && machine.started === true && agent !== 'connected') return 'vanished';
   if (machine.state === 'Pending') {
     if (agent === 'deregistered') return 'deregistered';
+    if (outcomeOf(group, machine, now).kind === 'abandoned') return 'abandoned';
     return agent !== 'connected' && now - machine.launchedAt > joinWithin ? 'never-joined' : undefined;
   }
   if (isUnchecked || now < machine.stateAt + group.grace * 1000) return undefined;

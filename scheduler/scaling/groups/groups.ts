@@ -6,7 +6,8 @@ import { newEventId, type RandomBytes, toJson } from '../../state/index.ts';
 import { beginActivity, moment } from './activities.ts';
 import { noGroup, noMachine, validation } from './errors.ts';
 import { groupKeys, groupsPartition, parseGroupArn } from './keys.ts';
-import type { ActivityRecord, GroupRecord, GroupTag, MachineRecord } from './records.ts';
+import { waitsFor } from './lifecycle.ts';
+import type { ActivityRecord, GroupRecord, GroupTag, HookWait, MachineRecord } from './records.ts';
 
 /** What groups are kept with. */
 export interface GroupsPorts {
@@ -200,16 +201,17 @@ export class Groups {
         throw validation(
           `Currently, desiredSize equals minSize (${group.min}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.`,
         );
+      const waits = endWaits(group, machine, random, now);
       const change = decrement ? `, shrinking the capacity from ${group.desired} to ${group.desired - 1}` : '';
       const activity = {
         group: group.name,
         description: `Terminating EC2 instance: ${id}`,
         cause: `At ${moment(now)} instance ${id} was taken out of service in response to ${why}${change}.`,
-        status: 'InProgress',
+        status: waits.length > 0 ? 'MidLifecycleAction' : 'InProgress',
         startedAt: now,
       } as const;
       const ending = beginActivity(tx, random, activity);
-      tx.put(groupKeys.machine(id), toJson(ended(machine, ending, now)));
+      tx.put(groupKeys.machine(id), toJson(ended(machine, ending, now, waits)));
       if (decrement) tx.put(groupKeys.group(group.name), toJson({ ...group, desired: group.desired - 1 }));
       return { ...activity, id: ending.slice(-36) };
     });
@@ -252,12 +254,26 @@ export class Groups {
   }
 }
 
+/** What a machine waits for before it ends: hooks are asked about those that were in service. */
+export const endWaits = (
+  group: GroupRecord,
+  machine: MachineRecord,
+  random: RandomBytes,
+  now: number,
+): readonly HookWait[] => (machine.state === 'InService' ? waitsFor(group, 'terminating', random, now) : []);
+
 /** A machine that ends. */
-export const ended = (machine: MachineRecord, ending: string, now: number): MachineRecord => ({
+export const ended = (
+  machine: MachineRecord,
+  ending: string,
+  now: number,
+  waits: readonly HookWait[],
+): MachineRecord => ({
   ...machine,
   state: 'Terminating',
   stateAt: now,
   ending,
+  waits,
 });
 
 async function present(tx: Transaction, name: string): Promise<GroupRecord> {

@@ -4,8 +4,20 @@ export { moment } from './activities.ts';
 export { blueprintOf, nextMachines, type NextMachines, type ProfileRole } from './blueprint.ts';
 export { terminationPolicies } from './decide.ts';
 export { checkSize, type GroupDraft, Groups, type GroupsPorts, mostGroups } from './groups.ts';
+export { createGroupAdministration } from './administer.ts';
+export { groupSecret, transitionNames } from './hook-teller.ts';
+export { answerAction, changeHooks, withHooks, withoutHook } from './hooks.ts';
+export { globalTimeout, lifecycleState, resultOf } from './lifecycle.ts';
 export { createMachineJoin, type JoinPorts, type MachineCredentials, machineOf } from './join.ts';
 export { AccountGroups, GroupKeeper, type KeeperPorts } from './keeper.ts';
 export { groupArn, groupKeys, groupRows, groupsPartition, parseGroupArn } from './keys.ts';
-export type { ActivityRecord, GroupRecord, GroupTag, MachineRecord, MachineState } from './records.ts';
+export type {
+  ActionResult,
+  ActivityRecord,
+  GroupRecord,
+  GroupTag,
+  HookRecord,
+  MachineRecord,
+  MachineState,
+} from './records.ts';
 export { agentSettings } from './user-data.ts';

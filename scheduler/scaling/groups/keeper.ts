@@ -10,6 +10,7 @@ import { sweepActivities } from './activities.ts';
 import { applyPlan } from './apply.ts';
 import { decide } from './decide.ts';
 import { type GroupsPorts, Groups } from './groups.ts';
+import { HookTeller, type HookTellerPorts } from './hook-teller.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 import { type ProviderList, readSights } from './sight.ts';
@@ -17,7 +18,7 @@ import { type Blueprint, blueprintOf, type BlueprintPorts } from './blueprint.ts
 import { Workshop } from './workshop.ts';
 
 /** What groups are kept with. */
-export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts {
+export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts, HookTellerPorts {
   readonly leases: Leases;
   readonly log: Log;
   readonly providers: readonly InstanceProvider[];
@@ -74,6 +75,7 @@ export class AccountGroups {
   readonly #held: HeldLease;
   readonly #groups: Groups;
   readonly #workshop: Workshop;
+  readonly #teller: HookTeller;
   /** What providers listed last, and when. */
   readonly #lists = new Map<string, { readonly at: number; readonly list: ProviderList }>();
   #sweptAt = -Infinity;
@@ -84,6 +86,7 @@ export class AccountGroups {
     this.#held = held;
     this.#groups = new Groups(ports);
     this.#workshop = new Workshop(ports, account, held);
+    this.#teller = new HookTeller(ports, account, held);
   }
 
   async run(over: AbortSignal): Promise<void> {
@@ -99,7 +102,7 @@ export class AccountGroups {
         await waitAtMost(pace, () => {}, clock, over);
       }
     } finally {
-      await this.#workshop.idle();
+      await this.idle();
     }
   }
 
@@ -116,12 +119,15 @@ export class AccountGroups {
     for (const group of groups) {
       const own = machines.filter(({ group: of }) => of === group.name);
       const plan = decide(group, own, sights, this.#ports.clock.now());
-      if (plan.enter.length + plan.end.length + plan.launch.length === 0 && !isDone(group, own)) continue;
+      if (plan.ask.length + plan.enter.length + plan.end.length + plan.launch.length === 0 && !isDone(group, own))
+        continue;
       const blueprint = plan.launch.length === 0 ? undefined : await this.#blueprint(group);
       await applyPlan(this.#ports, { account: this.#account, held: this.#held, group: group.name, sights, blueprint });
     }
     this.#workshop.endStrays(owner, lists, machines, over);
-    this.#workshop.begin(owner, await this.#groups.machines(this.#account), over);
+    const after = await this.#groups.machines(this.#account);
+    this.#workshop.begin(owner, groups, after, over);
+    this.#teller.begin(groups, after, over);
     const now = this.#ports.clock.monotonic();
     if (now - this.#sweptAt < sweepPace) return;
     this.#sweptAt = now;
@@ -129,8 +135,8 @@ export class AccountGroups {
   }
 
   /** Waits for what was begun. */
-  idle(): Promise<void> {
-    return this.#workshop.idle();
+  async idle(): Promise<void> {
+    await Promise.all([this.#workshop.idle(), this.#teller.idle()]);
   }
 
   async #blueprint(group: GroupRecord): Promise<Blueprint | Error> {

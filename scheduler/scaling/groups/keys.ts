@@ -21,6 +21,9 @@ export const groupKeys = {
     `activity/${safe(group)}/${String(Number.MAX_SAFE_INTEGER - at).padStart(16, '0')}/${id}`,
   activitiesOf: (group: string): string => `activity/${safe(group)}/`,
   activities: 'activity/',
+  /** What calls of a group's webhooks are signed with. */
+  secret: (name: string): string => `hook-secret/${safe(name)}`,
+  secrets: 'hook-secret/',
   /** Signs the page tokens of the account's lists. */
   signingKey: 'signing-key',
 } as const;
@@ -28,7 +31,14 @@ export const groupKeys = {
 export const groupRows: OwnedRows = {
   partition: groups,
   owner: 'scheduler/scaling/groups',
-  keys: [groupKeys.owner, groupKeys.groups, groupKeys.machines, groupKeys.activities, groupKeys.signingKey],
+  keys: [
+    groupKeys.owner,
+    groupKeys.groups,
+    groupKeys.machines,
+    groupKeys.activities,
+    groupKeys.secrets,
+    groupKeys.signingKey,
+  ],
 };
 
 /** The ARN of a group. */

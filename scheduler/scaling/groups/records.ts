@@ -7,6 +7,39 @@ export interface GroupTag {
   readonly propagate: boolean;
 }
 
+export type Transition = 'launching' | 'terminating';
+/** How a lifecycle action ends: the machine goes on, or it does not. */
+export type ActionResult = 'CONTINUE' | 'ABANDON';
+
+/** Somebody who is asked before machines of a group go on in a transition. */
+export interface HookRecord {
+  readonly name: string;
+  readonly transition: Transition;
+  /** Seconds after which nobody is waited for, unless somebody has said that it goes on. */
+  readonly timeout: number;
+  /** What counts then. */
+  readonly result: ActionResult;
+  /** The webhook that is told, as it was named. */
+  readonly target?: string;
+  /** What it is told beside. */
+  readonly metadata?: string;
+  /** Shown again; the webhook is called without anybody's rights. */
+  readonly role?: string;
+}
+
+/** A hook that a machine waits for: its lifecycle action. */
+export interface HookWait {
+  readonly hook: string;
+  readonly token: string;
+  readonly since: number;
+  /** When the time of the hook is over, and until when it can be made longer. */
+  readonly deadline: number;
+  readonly until: number;
+  /** Its webhook was told. */
+  readonly told?: true;
+  readonly answer?: ActionResult;
+}
+
 /** An Auto Scaling group: so many machines, kept. */
 export interface GroupRecord {
   readonly name: string;
@@ -31,6 +64,7 @@ export interface GroupRecord {
   readonly suspended: readonly string[];
   readonly tags: readonly GroupTag[];
   readonly termination: readonly string[];
+  readonly hooks?: readonly HookRecord[];
   readonly createdAt: number;
   /** It goes when its last machine is gone. */
   readonly deleting?: true;
@@ -71,12 +105,20 @@ export interface MachineRecord {
   readonly started?: true;
   /** The SHA-256 of the secret of the host that has used its right to join. */
   readonly host?: string;
+  /** What it waits for in the transition that it is in; undefined: it has not come to that. */
+  readonly waits?: readonly HookWait[];
   /** Keys of the activities that tell of its beginning and of its end. */
   readonly beginning: string;
   readonly ending?: string;
 }
 
-export type ActivityStatus = 'PreInService' | 'InProgress' | 'Successful' | 'Failed' | 'Cancelled';
+export type ActivityStatus =
+  | 'PreInService'
+  | 'MidLifecycleAction'
+  | 'InProgress'
+  | 'Successful'
+  | 'Failed'
+  | 'Cancelled';
 
 /** Something that a group did, or could not do. */
 export interface ActivityRecord {

@@ -11,6 +11,7 @@ import { drain } from './drain.ts';
 import { joinToken } from './join-token.ts';
 import type { KeeperPorts } from './keeper.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
+import { outcomeOf } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 import type { ProviderList } from './sight.ts';
 import { agentSettings } from './user-data.ts';
@@ -39,13 +40,16 @@ export class Workshop {
   }
 
   /** Begins what there is to do and is not under way. */
-  begin(owner: string, machines: readonly MachineRecord[], over: AbortSignal): void {
+  begin(owner: string, groups: readonly GroupRecord[], machines: readonly MachineRecord[], over: AbortSignal): void {
+    const now = this.#ports.clock.now();
     for (const machine of machines) {
       const provider = this.#ports.providers.find(({ name }) => name === machine.provider) ?? gone(machine.provider);
       if (machine.state === 'Pending' && machine.started !== true)
         this.#do(provider, machine.id, () => this.#launch(provider, owner, machine, over));
-      if (machine.state === 'Terminating')
-        this.#do(provider, machine.id, () => this.#end(provider, owner, machine, over));
+      if (machine.state !== 'Terminating') continue;
+      const group = groups.find(({ name }) => name === machine.group);
+      const waits = group !== undefined && outcomeOf(group, machine, now).kind === 'waits';
+      this.#do(provider, machine.id, () => this.#end(provider, owner, machine, waits, over));
     }
   }
 
@@ -116,7 +120,7 @@ export class Workshop {
         status: 'InProgress',
         startedAt: now,
       });
-      tx.put(groupKeys.machine(found.id), toJson({ ...ended(found, ending, now), health: 'Unhealthy' }));
+      tx.put(groupKeys.machine(found.id), toJson({ ...ended(found, ending, now, []), health: 'Unhealthy' }));
       await endActivity(tx, found.beginning, 'Failed', now, failure);
       const group = await tx.get<GroupRecord>(groupKeys.group(found.group));
       if (group === undefined) return;
@@ -124,9 +128,16 @@ export class Workshop {
     });
   }
 
-  async #end(provider: InstanceProvider, owner: string, machine: MachineRecord, over: AbortSignal): Promise<void> {
+  /** @param waits whether hooks have not let it go yet: its tasks go elsewhere meanwhile */
+  async #end(
+    provider: InstanceProvider,
+    owner: string,
+    machine: MachineRecord,
+    waits: boolean,
+    over: AbortSignal,
+  ): Promise<void> {
     const { clock } = this.#ports;
-    if (!(await drain(this.#ports, this.#account, machine))) return;
+    if (!(await drain(this.#ports, this.#account, machine)) || waits) return;
     await provider.terminate(machine.id, owner, over);
     const ref = { account: this.#account, cluster: machine.cluster };
     const instance = await findInstance(this.#ports, ref, machine.instance);

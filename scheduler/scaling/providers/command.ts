@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process';
 import { z } from 'zod';
 
-import { type InstanceProvider, type ProvidedMachine, ProviderError } from './instance-provider.ts';
+import {
+  type InstanceProvider,
+  machineId,
+  type ProvidedMachine,
+  ProviderError,
+  readable,
+} from './instance-provider.ts';
 
 export interface CommandProviderOptions {
   /** As groups name it. */
@@ -19,7 +25,6 @@ const mostOutput = 4 * 1024 * 1024;
 const mostComplaint = 2048;
 const usual = { change: 600_000, list: 60_000 };
 
-const machineId = /^i-[0-9a-f]{17}$/;
 /** What is asked for: a program may say more. */
 const listed = z.object({
   instances: z.array(z.object({ id: z.string().regex(machineId), owner: z.string().max(200) })).max(100_000),
@@ -129,17 +134,10 @@ function runProgram(
       if (ending === undefined && code === 0) settle(undefined);
       else
         settle(
-          `${program}: ${[ending ?? (killed === null ? `exit status ${String(code)}` : `killed by ${killed}`), readable(complaint)].filter((part) => part !== '').join(': ')}`,
+          `${program}: ${[ending ?? (killed === null ? `exit status ${String(code)}` : `killed by ${killed}`), lastLine(complaint)].filter((part) => part !== '').join(': ')}`,
         );
     });
   });
 }
 
-/** The last line of what was complained about, without what would act on a terminal. */
-const readable = (text: string): string =>
-  text
-    .trim()
-    .split('\n')
-    .at(-1)
-    ?.replaceAll(/\p{Cc}/gu, ' ')
-    .slice(0, 500) ?? '';
+const lastLine = (text: string): string => readable(text.trim().split('\n').at(-1) ?? '', 500);

@@ -1,3 +1,6 @@
+/** An id of a machine. */
+export const machineId = /^i-[0-9a-f]{17}$/;
+
 /** What a machine is to be. */
 export interface MachineSpec {
   /** `i-` and 17 hexadecimal digits. Asking for the same id again is asking for the same machine. */
@@ -48,3 +51,6 @@ export interface InstanceProvider {
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
 }
+
+/** A line of what a program complained about, without what would act on a terminal. @param most characters */
+export const readable = (line: string, most: number): string => line.replaceAll(/\p{Cc}/gu, ' ').slice(0, most);

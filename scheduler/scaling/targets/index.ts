@@ -19,6 +19,7 @@ export type {
   PolicyRecord,
   Suspended,
   TargetRecord,
+  TrackedMath,
   TrackedMetric,
   TrackingPolicy,
 } from './records.ts';

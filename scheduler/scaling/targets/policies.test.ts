@@ -81,6 +81,49 @@ describe('target tracking', () => {
     expect(await look('2026-06-15T12:10:00Z')).toBe(1);
   });
 
+  test('holds what metric math comes to, which its alarms and its steps are reckoned from', async () => {
+    const Metrics = [
+      {
+        Id: 'cpu',
+        ReturnData: false,
+        MetricStat: {
+          Metric: {
+            Namespace: 'AWS/ECS',
+            MetricName: 'CPUUtilization',
+            Dimensions: [
+              { Name: 'ClusterName', Value: 'default' },
+              { Name: 'ServiceName', Value: 'web' },
+            ],
+          },
+          Stat: 'Average',
+        },
+      },
+      { Id: 'twice', Label: 'twice as much', Expression: 'cpu * 2', ReturnData: true },
+    ];
+    const configuration = { TargetValue: 50, CustomizedMetricSpecification: { Metrics } };
+    const math = { ...cpu, TargetTrackingScalingPolicyConfiguration: configuration };
+    const bench = await opened(math);
+    const { ScalingPolicies } = await bench.call('DescribeScalingPolicies', { ServiceNamespace: 'ecs' });
+    expect(ScalingPolicies).toMatchObject([{ TargetTrackingScalingPolicyConfiguration: configuration }]);
+    expect((await bench.alarms.all('000000000000')).get(bench.high)?.subject).toMatchObject({
+      source: {
+        kind: 'math',
+        queries: [
+          { id: 'cpu', returnData: false },
+          { expression: 'cpu * 2', period: 60 },
+        ],
+      },
+      rule: { threshold: 50, period: 60, evaluationPeriods: 3 },
+    });
+    expect(await bench.refused('PutScalingPolicy', { ...math, PolicyName: 'again' })).toMatch(
+      /Only one TargetTracking/,
+    );
+    await bench.cpu('2026-06-15T12:02:00Z', 60);
+    await bench.alarm(bench.high, 'ALARM');
+    await bench.look('2026-06-15T12:03:20Z');
+    expect((await bench.service())?.desiredCount).toBe(5);
+  });
+
   test('its alarms look as those of ECS, and are made again when somebody deletes or changes them', async () => {
     const bench = await opened();
     expect([bench.high, bench.low]).toEqual([
@@ -312,10 +355,30 @@ describe('policies', () => {
         ...cpu,
         TargetTrackingScalingPolicyConfiguration: {
           TargetValue: 1,
+          CustomizedMetricSpecification: { Namespace: 'Shop', Metrics: [{ Id: 'm1', Expression: 'm2' }] },
+        },
+      },
+      /^ValidationException: Namespace cannot be specified together with Metrics/,
+    ],
+    [
+      {
+        ...cpu,
+        TargetTrackingScalingPolicyConfiguration: {
+          TargetValue: 1,
+          CustomizedMetricSpecification: { Metrics: [{ Id: 'm1', Expression: 'm2 +' }] },
+        },
+      },
+      /^ValidationException: CustomizedMetricSpecification.Metrics: /,
+    ],
+    [
+      {
+        ...cpu,
+        TargetTrackingScalingPolicyConfiguration: {
+          TargetValue: 1,
           CustomizedMetricSpecification: { Metrics: [{ Id: 'm1' }] },
         },
       },
-      /Metrics is not supported by this installation. Name one metric/,
+      /^ValidationException: CustomizedMetricSpecification.Metrics: The query m1 must have exactly one of MetricStat and Expression/,
     ],
     [
       { ...queue, StepScalingPolicyConfiguration: { ...queue.StepScalingPolicyConfiguration, StepAdjustments: [] } },

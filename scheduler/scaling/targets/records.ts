@@ -1,3 +1,4 @@
+import type { MathQuery } from '../../signals/alarms/index.ts';
 import type { Change, StepRule } from '../rules/index.ts';
 
 /** What an account has of Application Auto Scaling. Times are milliseconds since the epoch. */
@@ -60,6 +61,11 @@ export interface TrackedMetric {
   readonly unit?: string;
 }
 
+/** What metric math comes to, which a policy holds at a value. */
+export interface TrackedMath {
+  readonly queries: readonly MathQuery[];
+}
+
 interface PolicyBase {
   readonly service: string;
   readonly name: string;
@@ -74,8 +80,10 @@ export interface TrackingPolicy extends PolicyBase {
   readonly type: 'tracking';
   readonly target: number;
   /** As it was asked for. */
-  readonly asked: { readonly predefined: string; readonly label?: string } | { readonly customized: TrackedMetric };
-  readonly metric: TrackedMetric;
+  readonly asked:
+    | { readonly predefined: string; readonly label?: string }
+    | { readonly customized: TrackedMetric | TrackedMath };
+  readonly metric: TrackedMetric | TrackedMath;
   /** Seconds; undefined: as usual. */
   readonly outCooldown?: number;
   readonly inCooldown?: number;

@@ -5,6 +5,8 @@ import { invalid } from './errors.ts';
 import { policyArn, resourceId } from './keys.ts';
 import type { TrackedMetric, TrackingPolicy } from './records.ts';
 
+type MetricAlarm = Extract<AlarmConfiguration['subject'], { readonly kind: 'metric' }>;
+
 /** Seconds of a cooldown where a policy does not say (Application Auto Scaling API reference, for services of ECS). */
 export const usualCooldown = 300;
 
@@ -68,6 +70,10 @@ const lowRatio = 0.9;
 const lowMinutes = 15;
 const highMinutes = 3;
 
+/** What an alarm reads for a metric, or for math. */
+export const sourceOf = (metric: TrackingPolicy['metric']): MetricAlarm['source'] =>
+  'queries' in metric ? { kind: 'math', ...metric } : { kind: 'metric', ...metric };
+
 /** The alarms of a policy, as they should be: both, or the high one alone where it never scales in. */
 export function alarmsOf(region: string, ref: ServiceRef, policy: TrackingPolicy): readonly AlarmConfiguration[] {
   const names = alarmNames(ref, policy);
@@ -77,7 +83,7 @@ export function alarmsOf(region: string, ref: ServiceRef, policy: TrackingPolicy
     actionsEnabled: true,
     actions: { OK: [], ALARM: [policyArn(region, ref, policy)], INSUFFICIENT_DATA: [] },
   };
-  const source = { kind: 'metric', ...policy.metric } as const;
+  const source = sourceOf(policy.metric);
   const high: AlarmConfiguration = {
     ...shared,
     name: names.high,

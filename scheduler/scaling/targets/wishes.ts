@@ -3,8 +3,8 @@ import type { AlarmRecord, PointReader } from '../../signals/alarms/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
 import type { Wish } from '../rules/index.ts';
 import { policyArn } from './keys.ts';
-import type { PolicyRecord, TrackedMetric } from './records.ts';
-import { alarmNames, usualCooldown } from './tracking.ts';
+import type { PolicyRecord } from './records.ts';
+import { alarmNames, sourceOf, usualCooldown } from './tracking.ts';
 
 /** A policy, and the alarm that acts on it as it stands. */
 interface Asked {
@@ -79,9 +79,8 @@ function windowOf(policy: PolicyRecord, { subject }: AlarmRecord, now: number) {
   const { source, rule } = subject;
   const length = rule.period * 1000;
   const end = Math.floor(now / length) * length;
-  const metric = (of: TrackedMetric) => ({ kind: 'metric', ...of }) as const;
   return {
-    source: policy.type === 'tracking' ? metric(policy.metric) : source,
+    source: policy.type === 'tracking' ? sourceOf(policy.metric) : source,
     start: end - periods * length,
     end,
     period: rule.period,

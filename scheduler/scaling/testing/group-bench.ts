@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Call } from '@slipway/auth/contract';
+import { OutboundError } from '@slipway/auth/outbound';
 import { systemClock } from '@slipway/storage/clock';
 import { openLeases } from '@slipway/storage/leases';
 import { transact } from '@slipway/storage/records';
@@ -72,6 +73,9 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   const groups = new Groups(base);
   const provider = new MapProvider();
   const leases = openLeases(records, systemClock, Math.random);
+  /** What webhooks were told, and what they answer. */
+  const told: { readonly url: string; readonly headers: Record<string, string>; readonly body: Answer }[] = [];
+  const hears = { status: 200 };
   const quiet = (): void => {};
   const ports: KeeperPorts = {
     ...base,
@@ -82,7 +86,18 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
     profileRole: (of, { Name }) => Promise.resolve(Name === 'node' ? `arn:aws:iam::${of}:role/node` : undefined),
     joinKey: randomBytes(32),
     endpoint: () => 'https://slipway.example.com',
+    outbound: {
+      fetch: (url, init) => {
+        const { headers = {}, body } = init as { headers?: Record<string, string>; body?: Buffer };
+        told.push({ url, headers, body: JSON.parse(String(body)) as Answer });
+        return Promise.resolve(new Response('', { status: hears.status }));
+      },
+    },
+    sealer: { seal: (text) => text, open: (text) => text },
     ...more,
+  };
+  const checkUrl = (url: string): void => {
+    if (url.startsWith('https://10.')) throw new OutboundError('bad-url', 'the address is private');
   };
   const held = await leases.acquire(groupsPartition(account), groupKeys.keeper, {
     ttl: 3_600_000,
@@ -91,7 +106,7 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   const over = new AbortController().signal;
   let keeper = new AccountGroups(ports, account, held);
   const api = queryCallerOf(
-    createAutoScaling({ ...base, groups, networks, profileRole: ports.profileRole, providers: ['map'] }),
+    createAutoScaling({ ...base, groups, networks, profileRole: ports.profileRole, providers: ['map'], checkUrl }),
     autoScalingSchemas,
     '2011-01-01',
   );
@@ -108,6 +123,8 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
     api,
     ec2,
     machines,
+    told,
+    hears,
     /** The server is killed, and another one goes on. */
     restart: (): void => void (keeper = new AccountGroups(ports, account, held)),
     /** Looks so many times, and carries out what was begun. @param later milliseconds before each look */

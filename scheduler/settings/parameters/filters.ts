@@ -55,7 +55,7 @@ function fitsOne(parameter: ParameterRecord, { Key: key, Option: option, Values:
     case 'Type':
       return values.includes(last.type);
     case 'KeyId':
-      return last.type === 'SecureString' && values.includes(keyId);
+      return last.type === 'SecureString' && values.includes(last.keyId ?? keyId);
     case 'Tier':
       return values.includes(last.tier);
     case 'DataType':

@@ -1,4 +1,11 @@
-import type { AccessList, AccessRequest, ConditionContext, ResourceRef } from '@slipway/auth/contract';
+import {
+  type AccessList,
+  type AccessRequest,
+  type Authorizer,
+  AwsError,
+  type ConditionContext,
+  type ResourceRef,
+} from '@slipway/auth/contract';
 import {
   type ApiOperation,
   type ApiOperations,
@@ -23,6 +30,8 @@ export interface ParametersApi {
   readonly parameters: Parameters;
   /** What is read under `/aws/reference/secretsmanager/`. */
   readonly secrets: Secrets;
+  /** For the keys of what one request reads. */
+  readonly authorizer: Authorizer;
   readonly region: string;
   readonly pages: Pages;
 }
@@ -34,7 +43,7 @@ export type ParametersOperations = ApiOperations<ParametersApi>;
 export const operation = <I, O>(declared: Declared<ParametersApi, I, O>): ApiOperation<ParametersApi> =>
   declareOperation({ operationSchema, unsupported }, declared);
 
-/** The key that every value is kept with; there are no others. */
+/** The key of secure strings for which none is named. */
 export const keyId = 'alias/aws/ssm';
 
 /** What policies can say about a parameter, by its name, its ARN, and whatever version is asked for. */
@@ -81,7 +90,7 @@ export const mayList =
 export const described = (name: string, version: ParameterVersion) => ({
   Name: name,
   Type: version.type,
-  ...(version.type === 'SecureString' ? { KeyId: keyId } : {}),
+  ...(version.type === 'SecureString' ? { KeyId: version.keyId ?? keyId } : {}),
   LastModifiedDate: new Date(version.modifiedAt),
   LastModifiedUser: version.modifiedBy,
   ...(version.description === undefined ? {} : { Description: version.description }),
@@ -93,11 +102,21 @@ export const described = (name: string, version: ParameterVersion) => ({
 
 /** A value as answers have it: of a SecureString, only who asks for it decrypted sees it. */
 export async function valueOf(
-  { api, account }: Scene,
+  { api, account, call }: Scene,
   parameter: ParameterRecord,
   version: ParameterVersion,
   decrypted: boolean | undefined,
 ): Promise<string> {
+  if (decrypted === true && version.key !== undefined)
+    for (const access of await api.parameters.keyAccess(account, parameter.name, 'Decrypt', version.key)) {
+      const decision = await api.authorizer.authorize(call.principal, access, call);
+      call.noted?.(access, decision);
+      if (!decision.allowed)
+        throw new AwsError(
+          'AccessDeniedException',
+          `User: ${call.principal.arn} is not authorized to perform: ${access.action} on resource: ${access.resources[0]?.arn} because ${decision.reason}`,
+        );
+    }
   const { clear, sealed } = await api.parameters.value(account, parameter, version);
   return version.type === 'SecureString' && decrypted !== true ? sealed : clear;
 }

@@ -79,9 +79,9 @@ describe('a parameter', () => {
     ['a value that is too long', { Value: 'x'.repeat(4097) }, /^ValidationException: Standard tier .* 4096 characters/],
     ['one too long for any tier', { Value: 'x'.repeat(8193), Tier: 'Intelligent-Tiering' }, /8192/],
     [
-      'a key of its own',
+      'a key that is not there',
       { Type: 'SecureString', KeyId: 'alias/mine' },
-      /^ValidationException: The key alias\/mine is not supported/,
+      /^InvalidKeyId: Key 'alias\/mine' does not exist/,
     ],
     ['policies', { Policies: '[{}]' }, /^ValidationException: Policies is not supported by this installation/],
     ['another type of data', { DataType: 'aws:ec2:image' }, /^ValidationException: DataType aws:ec2:image is not/],
@@ -297,6 +297,21 @@ describe('who may read', () => {
       ['ssm:PutParameter', { 'ssm:Overwrite': 'false', 'aws:TagKeys': ['team'], 'aws:RequestTag/team': 'red' }],
       ['ssm:AddTagsToResource', { 'aws:TagKeys': ['team'], 'aws:RequestTag/team': 'red' }],
     ]);
+  });
+
+  test('reads the image of log routers: the public one, by the names and versions that there are', async () => {
+    const world = openSettings();
+    const name = (tag: string): object => ({ Name: `/aws/service/aws-for-fluent-bit/${tag}` });
+    for (const tag of ['stable', 'latest', '2.32.5', 'init-latest', 'init-2.32.5']) {
+      const { Parameter } = await world.store.call('GetParameter', name(tag));
+      expect(Parameter).toMatchObject({
+        Type: 'String',
+        Value: `public.ecr.aws/aws-observability/aws-for-fluent-bit:${tag}`,
+        ARN: `arn:aws:ssm:us-east-1::parameter/aws/service/aws-for-fluent-bit/${tag}`,
+      });
+    }
+    for (const tag of ['', 'x', '2.32', 'init-', '2.32.5-rc', 'stable/x', '00000.1.1'])
+      expect(await world.store.refusal('GetParameter', name(tag))).toMatch(/^(ParameterNotFound|ValidationException)/);
   });
 
   test('reads the image of hosts of ECS, under the names that templates read, and nothing else of AWS', async () => {

@@ -5,7 +5,7 @@ import { parsePattern, PatternError } from '../../signals/logs/index.ts';
 
 import { notFound, unsupported, validation } from './errors.ts';
 import { checkName } from './names.ts';
-import { accessTo, keyId, mayOn, operation, type ParametersOperations } from './operation.ts';
+import { accessTo, mayOn, operation, type ParametersOperations, type Scene } from './operation.ts';
 import type { ParameterRecord, ParameterTier, ParameterType } from './records.ts';
 import { byName, flag, nothing, number, refused, required, secret, struct, tags, text, texts } from './shapes.ts';
 import { newest } from './store.ts';
@@ -32,14 +32,16 @@ export const putOperations: ParametersOperations = {
     }),
     output: struct('PutParameterResult', { Version: number, Tier: text }),
     bodyBytes: 128 * 1024,
-    access: async ({ Name, Overwrite = false, Tags }, scene) => {
+    access: async ({ Name, Overwrite = false, Tags, KeyId }, scene) => {
       const tagged = requestTags(tagsAsSent(Tags));
       const put = await accessTo(scene, 'PutParameter', [Name], { 'ssm:Overwrite': String(Overwrite), ...tagged });
+      const key = await scene.api.parameters.keyAccess(scene.account, Name, 'Encrypt', KeyId);
       return Tags === undefined || Tags.length === 0
-        ? [put]
-        : [put, await accessTo(scene, 'AddTagsToResource', [Name], tagged)];
+        ? [put, ...key]
+        : [put, await accessTo(scene, 'AddTagsToResource', [Name], tagged), ...key];
     },
-    handle: async (input, { api, account, call }) => {
+    handle: async (input, scene) => {
+      const { api, account, call } = scene;
       const { Name: name, Value: value, Overwrite: overwrite = false, DataType: dataType = 'text' } = input;
       checkName(name, api.parameters.arn(account, name));
       if (dataType !== 'text')
@@ -50,6 +52,7 @@ export const putOperations: ParametersOperations = {
         throw validation(
           "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.",
         );
+      const kmsKey = await keyChosen(scene, input.KeyId);
       const put = await api.parameters.put(account, name, value, (before) => {
         if (before !== undefined && !overwrite)
           throw new AwsError(
@@ -59,7 +62,8 @@ export const putOperations: ParametersOperations = {
         const last = before && newest(before);
         const type = (input.Type as ParameterType | undefined) ?? last?.type;
         if (type === undefined) throw validation('A parameter type is required when you create a parameter.');
-        checkKey(input.KeyId, type);
+        if (input.KeyId !== undefined && type !== 'SecureString')
+          throw validation('KeyId is for parameters of type SecureString: leave it out.');
         const description = input.Description ?? last?.description;
         const allowedPattern = input.AllowedPattern ?? last?.allowedPattern;
         checkPattern(allowedPattern, type === 'StringList' ? value.split(',') : [value]);
@@ -70,6 +74,7 @@ export const putOperations: ParametersOperations = {
             tier: tierOf(input.Tier, before, value),
             ...(description === undefined || description === '' ? {} : { description }),
             ...(allowedPattern === undefined || allowedPattern === '' ? {} : { allowedPattern }),
+            ...(kmsKey === undefined ? {} : { keyId: kmsKey }),
             modifiedBy: call.principal.arn,
           },
         };
@@ -121,15 +126,10 @@ function tierOf(asked: string | undefined, before: ParameterRecord | undefined, 
   );
 }
 
-/** @throws ValidationException for a key of one's own */
-function checkKey(key: string | undefined, type: ParameterType): void {
-  if (key === undefined) return;
-  if (type !== 'SecureString') throw validation('KeyId is for parameters of type SecureString: leave it out.');
-  if (key === keyId || key.endsWith(`:${keyId}`)) return;
-  throw unsupported(
-    `The key ${key}`,
-    "There are no KMS keys: leave KeyId out, and values are encrypted with the installation's own key.",
-  );
+/** The key that a request names, as it is kept: undefined for Parameter Store's own. @throws ValidationException, InvalidKeyId */
+async function keyChosen(scene: Scene, key: string | undefined): Promise<string | undefined> {
+  if (key === undefined || (await scene.api.parameters.isOwnKey(scene.account, key))) return undefined;
+  return key;
 }
 
 /**

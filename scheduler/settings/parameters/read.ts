@@ -133,7 +133,7 @@ async function mayRead(scene: Scene, action: string, names: readonly string[]): 
     if (id === undefined) continue;
     const { api, account } = scene;
     const access = await api.secrets.readAccess(account, id, choiceOf(id, name));
-    secrets.push(access);
+    secrets.push(...access);
   }
   return [await accessTo(scene, action, names), ...secrets];
 }
@@ -215,7 +215,7 @@ async function readSecret({ api, account }: Scene, name: string, id: string, dec
       createdDate: version.createdAt,
     }),
     LastModifiedDate: new Date(version.createdAt),
-    ARN: `${api.parameters.arn(account, `${secretsBelow}${secret.name}`)}`,
+    ARN: api.parameters.arn(account, `${secretsBelow}${secret.name}`),
     DataType: 'text',
   };
 }

@@ -12,6 +12,9 @@ export interface ParameterVersion {
   readonly tier: ParameterTier;
   readonly description?: string;
   readonly allowedPattern?: string;
+  /** Of a SecureString: the key as it was named, and its ARN; undefined for that of Parameter Store itself. */
+  readonly keyId?: string;
+  readonly key?: string;
   /** Milliseconds since the epoch, as all times of records. */
   readonly modifiedAt: number;
   /** The ARN of who put it. */
@@ -30,7 +33,9 @@ export interface ParameterRecord {
 
 /** The value of a version, sealed, whatever its type. */
 export interface SealedParameter {
+  /** A ciphertext of KMS if it is `keyed`; else sealed with the installation's key. */
   readonly sealed: string;
+  readonly keyed?: true;
 }
 
 const parameters = definePartition('parameters/<account>', 'the parameters of one account');

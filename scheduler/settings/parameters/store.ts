@@ -1,10 +1,11 @@
-import { AwsError } from '@slipway/auth/contract';
+import { type AccessRequest, AwsError } from '@slipway/auth/contract';
 import type { Tags } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import { hasRoom, type RecordStore, scan, type Transaction, transact } from '@slipway/storage/records';
 
 import { type RandomBytes, toJson } from '../../state/index.ts';
+import { isOfKey, type Keys, ServiceKeys } from '../keys/index.ts';
 
 import { notFound, versionNotFound } from './errors.ts';
 import { parameterArn, readReference } from './names.ts';
@@ -25,7 +26,9 @@ export interface ParameterPorts {
   readonly clock: Pick<Clock, 'now'>;
   readonly random: RandomBytes;
   readonly region: string;
-  /** Keeps the values. */
+  /** Keep the values of secure strings. */
+  readonly keys: Keys;
+  /** Keeps the others, and opens what was kept before there were keys. */
   readonly sealer: Sealer;
 }
 
@@ -40,9 +43,11 @@ export interface Chosen {
 /** The parameters of all accounts: one record each, and a sealed row for every value. */
 export class Parameters {
   readonly #ports: ParameterPorts;
+  readonly #keys: ServiceKeys;
 
   constructor(ports: ParameterPorts) {
     this.#ports = ports;
+    this.#keys = new ServiceKeys(ports.keys, 'ssm');
   }
 
   arn(account: string, name: string): string {
@@ -78,6 +83,29 @@ export class Parameters {
     return { parameter, version, ...(selector === undefined ? {} : { selector: `:${selector}` }) };
   }
 
+  /** `kms:<action>` on the key that a version is kept with, or that a text names, unless that is the one of Parameter Store itself. */
+  keyAccess(
+    account: string,
+    name: string,
+    action: 'Encrypt' | 'Decrypt',
+    key: string | undefined,
+  ): Promise<AccessRequest[]> {
+    return this.#keys.access(account, key, [action], this.#context(account, name));
+  }
+
+  /** Whether values are kept with Parameter Store's own key where this one is named. @throws InvalidKeyId when there is none */
+  async isOwnKey(account: string, key: string): Promise<boolean> {
+    try {
+      return (await this.#keys.named(account, key)).key.service !== undefined;
+    } catch (error) {
+      throw ofKey(error);
+    }
+  }
+
+  #context(account: string, name: string) {
+    return { PARAMETER_ARN: this.arn(account, name) };
+  }
+
   /** The value of a version, as it was put and as it is kept. */
   async value(
     account: string,
@@ -90,8 +118,13 @@ export class Parameters {
     );
     // Deleted, or replaced a hundred times, a moment ago.
     if (stored === undefined) throw notFound(name);
-    const { sealed } = stored.value;
-    return { clear: this.#ports.sealer.open(sealed, purposeOf(account, name, version)), sealed };
+    const { sealed, keyed = false } = stored.value;
+    if (!keyed) return { clear: this.#ports.sealer.open(sealed, purposeOf(account, name, version)), sealed };
+    try {
+      return { clear: await this.#keys.open(this.#context(account, name), sealed), sealed };
+    } catch (error) {
+      throw ofKey(error);
+    }
   }
 
   /** Parameters in the order of their names. @param path only those below it */
@@ -113,10 +146,10 @@ export class Parameters {
     value: string,
     decide: (before: ParameterRecord | undefined) => {
       readonly tags: Tags;
-      readonly version: Omit<ParameterVersion, 'version' | 'labels' | 'modifiedAt'>;
+      readonly version: Omit<ParameterVersion, 'version' | 'labels' | 'modifiedAt' | 'key'>;
     },
   ): Promise<ParameterVersion> {
-    const { clock, sealer } = this.#ports;
+    const { clock } = this.#ports;
     return this.#transact(account, async (tx) => {
       const before = await tx.get<ParameterRecord>(parameterKeys.parameter(name));
       if (before !== undefined && before.name !== name)
@@ -126,18 +159,36 @@ export class Parameters {
         );
       const { tags, version: decided } = decide(before);
       if (before === undefined) await checkRoom(tx);
+      const number = (before === undefined ? 0 : newest(before).version) + 1;
+      const { key, ...sealed } = await this.#seal(account, name, number, value, decided);
       const version = {
         ...decided,
-        version: (before === undefined ? 0 : newest(before).version) + 1,
+        ...(key === undefined ? {} : { key }),
+        version: number,
         labels: [],
         modifiedAt: clock.now(),
       };
       const kept = before === undefined ? [] : this.#makeRoom(tx, before);
       tx.put(parameterKeys.parameter(name), toJson({ name, tags, versions: [...kept, version] }));
-      const sealed = { sealed: sealer.seal(value, purposeOf(account, name, version.version)) };
       tx.put(parameterKeys.value(name, version.version), toJson(sealed));
       return version;
     });
+  }
+
+  /** @throws InvalidKeyId */
+  async #seal(
+    account: string,
+    name: string,
+    version: number,
+    value: string,
+    { type, keyId }: Pick<ParameterVersion, 'type' | 'keyId'>,
+  ): Promise<SealedParameter & { readonly key?: string }> {
+    if (type !== 'SecureString') return { sealed: this.#ports.sealer.seal(value, purposeOf(account, name, version)) };
+    try {
+      return { ...(await this.#keys.seal(account, keyId, this.#context(account, name), value)), keyed: true };
+    } catch (error) {
+      throw ofKey(error);
+    }
   }
 
   /** Changes what is not a value. @throws ParameterNotFound */
@@ -186,6 +237,10 @@ export class Parameters {
 
 /** The version that is read when none is asked for. */
 export const newest = ({ versions }: ParameterRecord): ParameterVersion => versions.at(-1) as ParameterVersion;
+
+/** What Parameter Store says when a key cannot be used. */
+const ofKey = (error: unknown): unknown =>
+  isOfKey(error) ? new AwsError('InvalidKeyId', error.message, { cause: error }) : error;
 
 /** A value opens as that of its version of its parameter alone. */
 const purposeOf = (account: string, name: string, version: number): string => `parameter ${account}/${name}/${version}`;

@@ -20,6 +20,7 @@ export const listOperations: SecretsOperations = {
         struct('SecretListEntry', {
           ...named,
           Description: text,
+          KmsKeyId: text,
           LastChangedDate: time,
           DeletedDate: time,
           Tags: tags,

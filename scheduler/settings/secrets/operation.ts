@@ -49,7 +49,8 @@ export const namesOf = ({ api, account }: Scene, secret: SecretRecord) => ({
 });
 
 /** What is said of a secret wherever it is described or listed. */
-export const described = ({ description, tags: own, createdAt, changedAt, deletedAt }: SecretRecord) => ({
+export const described = ({ description, kmsKey, tags: own, createdAt, changedAt, deletedAt }: SecretRecord) => ({
+  ...(kmsKey === undefined ? {} : { KmsKeyId: kmsKey }),
   ...(description === undefined ? {} : { Description: description }),
   ...(deletedAt === undefined ? {} : { DeletedDate: new Date(deletedAt) }),
   Tags: tagList(own),

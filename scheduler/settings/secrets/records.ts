@@ -9,6 +9,8 @@ export interface SecretVersion {
   readonly stages: readonly string[];
   /** Milliseconds since the epoch, as all times of records. */
   readonly createdAt: number;
+  /** The ARN of the key that its value is kept with, unless that is the one of Secrets Manager itself. */
+  readonly key?: string;
 }
 
 /** A secret without its values. */
@@ -17,6 +19,8 @@ export interface SecretRecord {
   /** The six characters that its ARN ends in: another secret of the same name later has others. */
   readonly suffix: string;
   readonly description?: string;
+  /** The key for its next values, as it was named; undefined for that of Secrets Manager itself. */
+  readonly kmsKey?: string;
   readonly tags: Tags;
   /** Its resource policy, with principals by their unique ids. */
   readonly policy?: string;
@@ -32,7 +36,9 @@ export interface SecretRecord {
 /** The value of a version, sealed. */
 export interface SealedValue {
   readonly kind: 'string' | 'binary';
+  /** A ciphertext of KMS if it is `keyed`; before there were keys, it was sealed with the installation's. */
   readonly sealed: string;
+  readonly keyed?: true;
 }
 
 /** The value of a version; binary ones as base64. */

@@ -108,7 +108,7 @@ describe('a secret', () => {
       { AddReplicaRegions: [{ Region: 'eu-west-1' }] },
       /^InvalidRequestException: AddReplicaRegions is not supported.*one region/,
     ],
-    ['a key of its own', { KmsKeyId: 'alias/mine' }, /^InvalidRequestException: The key alias\/mine is not supported/],
+    ['a key that is not there', { KmsKeyId: 'alias/mine' }, /^EncryptionFailure: .*alias\/mine' does not exist/],
     ['a tag that is reserved', { Tags: [{ Key: 'aws:x', Value: '' }] }, /^InvalidParameterException: .*reserved/],
     ['a token that is too short', { ClientRequestToken: 'short' }, /ClientRequestToken/i],
   ])('with %s is refused', async (_, more, why) => {

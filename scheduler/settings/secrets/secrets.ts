@@ -1,8 +1,19 @@
+import type { AccessRequest } from '@slipway/auth/contract';
 import { requestTags, tagsAsSent } from '@slipway/auth/kit';
 
-import { invalidParameter, unsupported } from './errors.ts';
+import { invalidParameter } from './errors.ts';
 import { mostBody, versionOf } from './given-value.ts';
-import { described, find, mayOn, namesOf, operation, secretArn, type SecretsOperations } from './operation.ts';
+import {
+  accessTo,
+  described,
+  find,
+  mayOn,
+  namesOf,
+  operation,
+  type Scene,
+  secretArn,
+  type SecretsOperations,
+} from './operation.ts';
 import type { SecretRecord } from './records.ts';
 import {
   byId,
@@ -42,15 +53,25 @@ export const secretOperations: SecretsOperations = {
     }),
     output: struct('CreateSecretResponse', { ...named, VersionId: text }),
     bodyBytes: mostBody,
-    access: ({ Name, Tags }, scene) => [
-      {
-        action: 'secretsmanager:CreateSecret',
-        resources: [{ arn: secretArn(scene, Name), tags: tagsAsSent(Tags) }],
-        context: { 'secretsmanager:Name': Name, ...requestTags(tagsAsSent(Tags)) },
-      },
-    ],
+    access: async (input, scene) => {
+      const { Name, Tags } = input;
+      const { sealing } = scene.api.secrets;
+      const keys = hasValue(input) ? await sealing.access(scene.account, input.KmsKeyId, 'encrypt') : [];
+      return [
+        {
+          action: 'secretsmanager:CreateSecret',
+          resources: [{ arn: secretArn(scene, Name), tags: tagsAsSent(Tags) }],
+          context: {
+            'secretsmanager:Name': Name,
+            'secretsmanager:KmsKeyId': input.KmsKeyId,
+            ...requestTags(tagsAsSent(Tags)),
+          },
+        },
+        ...keys,
+      ];
+    },
     handle: async (input, scene) => {
-      checkKey(input.KmsKeyId);
+      const kmsKey = await keyChosen(scene, input.KmsKeyId);
       const version = versionOf(scene, input);
       const secret = await scene.api.secrets.create(
         scene.account,
@@ -58,6 +79,7 @@ export const secretOperations: SecretsOperations = {
           name: input.Name,
           tags: secretTags.parse(input.Tags),
           ...(input.Description === undefined ? {} : { description: input.Description }),
+          ...(kmsKey === undefined ? {} : { kmsKey }),
         },
         version,
       );
@@ -69,6 +91,7 @@ export const secretOperations: SecretsOperations = {
     output: struct('DescribeSecretResponse', {
       ...named,
       Description: text,
+      KmsKeyId: text,
       RotationEnabled: flag,
       LastChangedDate: time,
       DeletedDate: time,
@@ -99,10 +122,14 @@ export const secretOperations: SecretsOperations = {
     }),
     output: struct('UpdateSecretResponse', { ...named, VersionId: text }),
     bodyBytes: mostBody,
-    access: mayOn('UpdateSecret'),
+    access: async (input, scene) => [
+      await accessTo(scene, 'UpdateSecret', input.SecretId, { 'secretsmanager:KmsKeyId': input.KmsKeyId }),
+      ...(await keysOfUpdate(input, scene)),
+    ],
     handle: async (input, scene) => {
       const { api, account } = scene;
-      checkKey(input.KmsKeyId);
+      if (input.KmsKeyId !== undefined)
+        await api.secrets.rekey(account, input.SecretId, await keyChosen(scene, input.KmsKeyId));
       const version = versionOf(scene, input);
       const change = (secret: SecretRecord): SecretRecord =>
         input.Description === undefined ? secret : { ...secret, description: input.Description };
@@ -144,11 +171,25 @@ export const secretOperations: SecretsOperations = {
   }),
 };
 
-/** @throws InvalidRequestException for a key of one's own */
-function checkKey(key: string | undefined): void {
-  if (key === undefined || key === '' || /(?:^|:)alias\/aws\/secretsmanager$/.test(key)) return;
-  throw unsupported(
-    `The key ${key}`,
-    "There are no KMS keys: leave KmsKeyId out, and values are encrypted with the installation's own key.",
-  );
+/** The key that a request names, as it is kept. @throws EncryptionFailure when there is none */
+const keyChosen = async ({ api, account }: Scene, key: string | undefined): Promise<string | undefined> =>
+  key === undefined || key === '' ? undefined : api.secrets.sealing.chosen(account, key);
+
+/** Whether a request brings a value. */
+const hasValue = (input: { readonly SecretString?: unknown; readonly SecretBinary?: unknown }): boolean =>
+  input.SecretString !== undefined || input.SecretBinary !== undefined;
+
+/** What an update needs on keys: on the old one to read what is there, on the one of the next value to write. */
+async function keysOfUpdate(
+  input: { readonly SecretId: string; readonly KmsKeyId?: string | undefined } & Parameters<typeof hasValue>[0],
+  { api, account }: Scene,
+): Promise<readonly AccessRequest[]> {
+  const found = await api.secrets.find(account, input.SecretId);
+  if (found === undefined || (input.KmsKeyId === undefined && !hasValue(input))) return [];
+  const arn = api.secrets.arn(account, found);
+  const { sealing } = api.secrets;
+  const writing = await sealing.access(account, input.KmsKeyId ?? found.kmsKey, 'encrypt', arn);
+  return input.KmsKeyId === undefined
+    ? writing
+    : [...(await sealing.access(account, found.kmsKey, 'decrypt', arn)), ...writing];
 }

@@ -1,8 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 
-import type { AccessRequest, ConditionContext } from '@slipway/auth/contract';
+import type { AccessList, AccessRequest, ConditionContext } from '@slipway/auth/contract';
 import { arnOf, parseArn } from '@slipway/auth/kit';
-import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import {
   hasRoom,
@@ -26,19 +25,18 @@ import {
   type SecretValue,
   type SecretVersion,
 } from './records.ts';
+import { Sealing, type SealingPorts } from './sealing.ts';
 import { current, label, makeRoom, mostVersions } from './versions.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 /** Secrets of an account: they are listed, and sorted, all at once. */
 export const mostSecrets = 5000;
 
-export interface SecretPorts {
+export interface SecretPorts extends SealingPorts {
   readonly records: RecordStore;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: RandomBytes;
   readonly region: string;
-  /** Keeps the values. */
-  readonly sealer: Sealer;
 }
 
 /** A version that is to be added. */
@@ -58,9 +56,12 @@ export interface VersionChoice {
 /** The secrets of all accounts: one record each, and a sealed row for every value. */
 export class Secrets {
   readonly #ports: SecretPorts;
+  /** How values are kept. */
+  readonly sealing: Sealing;
 
   constructor(ports: SecretPorts) {
     this.#ports = ports;
+    this.sealing = new Sealing(ports, (account, secret) => this.arn(account, secret));
   }
 
   arn(account: string, { name, suffix }: Pick<SecretRecord, 'name' | 'suffix'>): string {
@@ -131,19 +132,27 @@ export class Secrets {
     };
   }
 
-  /** What reading a version of a secret needs. */
-  readAccess(account: string, id: string, { versionId, stage }: VersionChoice): Promise<AccessRequest> {
-    return this.access(account, 'GetSecretValue', id, {
+  /** What reading a version of a secret needs: the secret's word, and that of a key of one's own. */
+  async readAccess(account: string, id: string, choice: VersionChoice): Promise<AccessList> {
+    const { versionId, stage } = choice;
+    const access = await this.access(account, 'GetSecretValue', id, {
       // Without either, it is the label that is read.
       'secretsmanager:VersionStage': stage ?? (versionId === undefined ? current : undefined),
       'secretsmanager:VersionId': versionId,
     });
+    const secret = await this.find(account, id);
+    const version = secret?.versions.find((one) =>
+      versionId === undefined ? one.stages.includes(stage ?? current) : one.id === versionId,
+    );
+    if (secret === undefined || version?.key === undefined) return [access];
+    const arn = this.arn(account, secret);
+    return [access, ...(await this.sealing.access(account, version.key, 'decrypt', arn, version.id))];
   }
 
   /** @throws ResourceExistsException, InvalidRequestException while one of the name is being deleted, LimitExceededException */
   async create(
     account: string,
-    made: Pick<SecretRecord, 'name' | 'description' | 'tags'>,
+    made: Pick<SecretRecord, 'name' | 'description' | 'tags' | 'kmsKey'>,
     version: NewVersion | undefined,
   ): Promise<SecretRecord> {
     const { clock, random } = this.#ports;
@@ -199,6 +208,30 @@ export class Secrets {
     });
   }
 
+  /**
+   * Gives a secret another key: for its next values, and for those that have a label, which are encrypted anew.
+   * @param key as it was named; undefined for the one that secrets have anyway
+   */
+  rekey(account: string, id: string, key: string | undefined): Promise<SecretRecord> {
+    return this.#transact(account, async (tx) => {
+      const { kmsKey: _, ...before } = await this.#live(tx, account, id);
+      const secret: SecretRecord = key === undefined ? before : { ...before, kmsKey: key };
+      const versions = await Promise.all(
+        secret.versions.map(async (version) => {
+          const row = secretKeys.value(secret.name, version.id);
+          const stored = version.stages.length === 0 ? undefined : await tx.peek<SealedValue>(row);
+          if (stored === undefined) return version;
+          const value = await this.sealing.open(account, secret, version.id, stored.value);
+          const sealed = await this.sealing.seal(account, secret, version.id, value);
+          tx.put(row, toJson(sealed.value));
+          const { key: __, ...bare } = version;
+          return { ...bare, ...keyOf(sealed) };
+        }),
+      );
+      return this.#write(tx, { ...secret, versions, changedAt: this.#ports.clock.now() });
+    });
+  }
+
   /** Schedules the deletion of a secret, or takes the schedule back. @param days until it is gone; undefined to restore it */
   schedule(account: string, id: string, days: number | undefined): Promise<SecretRecord> {
     const now = this.#ports.clock.now();
@@ -243,7 +276,7 @@ export class Secrets {
     const { records } = this.#ports;
     const stored = await records.get<SealedValue>(secretsPartition(account), secretKeys.value(secret.name, version.id));
     if (stored === undefined) throw notFound();
-    return { version, value: this.#open(account, secret, version.id, stored.value) };
+    return { version, value: await this.sealing.open(account, secret, version.id, stored.value) };
   }
 
   /** Removes what is over, in all accounts: secrets whose recovery window has passed. */
@@ -304,30 +337,22 @@ export class Secrets {
     if (room === undefined)
       throw limitExceeded(`A secret has at most ${mostVersions} versions; those without a label go after 24 hours.`);
     for (const gone of room.gone) tx.remove(secretKeys.value(secret.name, gone));
-    const sealed: SealedValue = {
-      kind: value.kind,
-      sealed: this.#ports.sealer.seal(value.text, purposeOf(account, secret, id)),
-    };
-    tx.put(secretKeys.value(secret.name, id), toJson(sealed));
-    return { ...secret, versions: label([...room.kept, { id, stages: [], createdAt: now }], id, stages) };
+    const sealed = await this.sealing.seal(account, secret, id, value);
+    tx.put(secretKeys.value(secret.name, id), toJson(sealed.value));
+    const added: SecretVersion = { id, stages: [], createdAt: now, ...keyOf(sealed) };
+    return { ...secret, versions: label([...room.kept, added], id, stages) };
   }
 
   async #isSame(tx: Transaction, account: string, secret: SecretRecord, { id, value }: NewVersion): Promise<boolean> {
     const stored = await tx.peek<SealedValue>(secretKeys.value(secret.name, id));
     if (stored === undefined) return false;
-    const before = this.#open(account, secret, id, stored.value);
+    const before = await this.sealing.open(account, secret, id, stored.value);
     const [one, other] = [Buffer.from(before.text), Buffer.from(value.text)];
     return before.kind === value.kind && one.length === other.length && timingSafeEqual(one, other);
   }
-
-  #open(account: string, secret: SecretRecord, version: string, { kind, sealed }: SealedValue): SecretValue {
-    return { kind, text: this.#ports.sealer.open(sealed, purposeOf(account, secret, version)) };
-  }
 }
 
-/** A value opens as that of its version of its secret alone. */
-const purposeOf = (account: string, { name, suffix }: SecretRecord, version: string): string =>
-  `secret ${account}/${name}-${suffix}/${version}`;
+const keyOf = ({ key }: { readonly key?: string }): { readonly key?: string } => (key === undefined ? {} : { key });
 
 function chosen({ versions }: SecretRecord, versionId: string | undefined, stage: string | undefined): SecretVersion {
   if (versionId === undefined) {

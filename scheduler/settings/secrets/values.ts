@@ -4,7 +4,7 @@ import { rowsOf } from '@slipway/auth/kit';
 import { invalidParameter, notFound } from './errors.ts';
 import { isListed } from './filters.ts';
 import { mostBody, versionOf } from './given-value.ts';
-import { find, mayList, mayOn, namesOf, operation, type Scene, type SecretsOperations } from './operation.ts';
+import { accessTo, find, mayList, namesOf, operation, type Scene, type SecretsOperations } from './operation.ts';
 import type { SecretRecord } from './records.ts';
 import {
   byId,
@@ -38,7 +38,15 @@ export const valueOperations: SecretsOperations = {
     }),
     output: struct('PutSecretValueResponse', { ...named, VersionId: text, VersionStages: texts }),
     bodyBytes: mostBody,
-    access: mayOn('PutSecretValue'),
+    access: async ({ SecretId }, scene) => {
+      const { api, account } = scene;
+      const found = await api.secrets.find(account, SecretId);
+      const arn = found && api.secrets.arn(account, found);
+      return [
+        await accessTo(scene, 'PutSecretValue', SecretId),
+        ...(await api.secrets.sealing.access(account, found?.kmsKey, 'encrypt', arn)),
+      ];
+    },
     handle: async (input, scene) => {
       const version = versionOf(scene, input);
       if (version === undefined) throw invalidParameter('You must provide either SecretString or SecretBinary.');
@@ -53,9 +61,8 @@ export const valueOperations: SecretsOperations = {
   GetSecretValue: operation({
     input: struct('GetSecretValueRequest', { ...byId, VersionId: text, VersionStage: text }),
     output: struct('GetSecretValueResponse', answer),
-    access: async ({ SecretId, VersionId, VersionStage }, { api, account }) => [
-      await api.secrets.readAccess(account, SecretId, { versionId: VersionId, stage: VersionStage }),
-    ],
+    access: ({ SecretId, VersionId, VersionStage }, { api, account }) =>
+      api.secrets.readAccess(account, SecretId, { versionId: VersionId, stage: VersionStage }),
     handle: async ({ SecretId, VersionId, VersionStage }, scene) =>
       read(scene, await find(scene, SecretId), { versionId: VersionId, stage: VersionStage }),
   }),
@@ -121,15 +128,16 @@ async function readAll(scene: Scene, ids: readonly string[]) {
   const errors: { SecretId: string; ErrorCode: string; Message: string }[] = [];
   for (const id of ids) {
     try {
-      const access = await api.secrets.readAccess(account, id, {});
-      const decision = await api.authorizer.authorize(call.principal, access, call);
-      call.noted?.(access, decision);
-      const { allowed, reason } = decision;
-      if (!allowed)
-        throw new AwsError(
-          'AccessDeniedException',
-          `User: ${call.principal.arn} is not authorized to perform: secretsmanager:GetSecretValue on resource: ${access.resources[0]?.arn} because ${reason}`,
-        );
+      for (const access of await api.secrets.readAccess(account, id, {})) {
+        const decision = await api.authorizer.authorize(call.principal, access, call);
+        call.noted?.(access, decision);
+        const { allowed, reason } = decision;
+        if (!allowed)
+          throw new AwsError(
+            'AccessDeniedException',
+            `User: ${call.principal.arn} is not authorized to perform: ${access.action} on resource: ${access.resources[0]?.arn} because ${reason}`,
+          );
+      }
       const found = await api.secrets.find(account, id);
       if (found === undefined) throw notFound();
       values.push(await read(scene, found, {}));

@@ -11,7 +11,14 @@ export const versionOperations: SecretsOperations = {
   ListSecretVersionIds: operation({
     input: struct('ListSecretVersionIdsRequest', { ...byId, ...page, IncludeDeprecated: flag }),
     output: struct('ListSecretVersionIdsResponse', {
-      Versions: list(struct('SecretVersionsListEntry', { VersionId: text, VersionStages: texts, CreatedDate: time })),
+      Versions: list(
+        struct('SecretVersionsListEntry', {
+          VersionId: text,
+          VersionStages: texts,
+          CreatedDate: time,
+          KmsKeyIds: texts,
+        }),
+      ),
       NextToken: text,
       ...named,
     }),
@@ -25,10 +32,20 @@ export const versionOperations: SecretsOperations = {
       const keyOf = ({ createdAt, id }: SecretVersion): string =>
         `${String(Number.MAX_SAFE_INTEGER - createdAt).padStart(16, '0')}/${id}`;
       const rows = rowsOf(found.versions, keyOf, await api.pages.start(account, name, request));
-      const { items, nextToken } = await api.pages.page(account, name, request, rows, ({ id, stages, createdAt }) =>
-        all || stages.length > 0
-          ? { VersionId: id, VersionStages: stages, CreatedDate: new Date(createdAt) }
-          : undefined,
+      const { items, nextToken } = await api.pages.page(
+        account,
+        name,
+        request,
+        rows,
+        ({ id, stages, createdAt, key }) =>
+          all || stages.length > 0
+            ? {
+                VersionId: id,
+                VersionStages: stages,
+                CreatedDate: new Date(createdAt),
+                KmsKeyIds: [key ?? 'DefaultEncryptionKey'],
+              }
+            : undefined,
       );
       return {
         Versions: items,

@@ -144,9 +144,12 @@ class Reading {
         for (const name of asked) {
           try {
             const { parameter, version } = await parameters.choose(account, name);
+            const { key } = version;
+            const ofKey = key === undefined ? [] : await parameters.keyAccess(account, parameter.name, 'Decrypt', key);
+            for (const access of ofKey) await this.#allow(access);
             values.set(name, (await parameters.value(account, parameter, version)).clear);
           } catch (error) {
-            if (!(error instanceof AwsError)) throw error;
+            if (!(error instanceof AwsError) || /^(?:AccessDenied|InvalidKeyId)/.test(error.code)) throw error;
             invalid.push(name);
           }
         }
@@ -180,7 +183,7 @@ class Reading {
     const known = this.#texts.get(asked);
     if (known !== undefined) return key === '' ? known : jsonMember(arn, known, key);
     try {
-      await this.#allow(await secrets.readAccess(account, arn, choice));
+      for (const access of await secrets.readAccess(account, arn, choice)) await this.#allow(access);
       const secret = await secrets.find(account, arn);
       if (secret === undefined)
         throw new TaskSecretsRefused(

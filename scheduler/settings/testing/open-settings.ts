@@ -5,6 +5,7 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 
 import { type Answer, callerOf, region } from '../../balancing/testing/caller.ts';
 import { testSealer } from '../../balancing/testing/open-acm.ts';
+import { createKms, Keys, kmsSchemas } from '../keys/index.ts';
 import { createParameterStore, Parameters, parametersSchemas } from '../parameters/index.ts';
 import { createSecretsManager, Secrets, secretsSchemas } from '../secrets/index.ts';
 
@@ -14,8 +15,9 @@ export function openSettings() {
   const clock = { ...systemClock, at: Date.parse('2026-06-15T12:00:00Z'), now: (): number => clock.at };
   const sealer = testSealer();
   const base = { records, clock, random: randomBytes, region, sealer };
-  const secrets = new Secrets(base);
-  const parameters = new Parameters(base);
+  const keys = new Keys(base);
+  const secrets = new Secrets({ ...base, keys });
+  const parameters = new Parameters({ ...base, keys });
   /** Resources that the authorizer refuses. */
   const refused = new Set<string>();
   const authorizer = {
@@ -38,12 +40,14 @@ export function openSettings() {
     clock,
     records,
     sealer,
+    keys,
     secrets,
     parameters,
     refused,
     authorizer,
+    kms: callerOf(createKms({ keys, region, authorizer, principals }), kmsSchemas, spoken),
     manager: callerOf(createSecretsManager({ ...base, secrets, authorizer, principals }), secretsSchemas, spoken),
-    store: callerOf(createParameterStore({ ...base, parameters, secrets }), parametersSchemas, spoken),
+    store: callerOf(createParameterStore({ ...base, parameters, secrets, authorizer }), parametersSchemas, spoken),
   };
 }
 

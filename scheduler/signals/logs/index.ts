@@ -4,3 +4,4 @@ export { LogQueries } from './queries/index.ts';
 export * from './store/index.ts';
 export { type ContainerStream, type LogWriter, type Shipped, TaskLogs, type TaskLogsPorts } from './tasks/index.ts';
 export { parsePattern, PatternError } from './patterns/index.ts';
+export { createSubscriptionAdministration } from './subscriptions/index.ts';

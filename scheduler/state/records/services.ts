@@ -1,6 +1,6 @@
 import type { Principal } from '@slipway/auth/contract';
 
-import type { LifecycleHook, Shifting, ShiftStrategy } from '../shifts.ts';
+import type { Judgement, JudgeRule, LifecycleHook, Shifting, ShiftStrategy } from '../shifts.ts';
 import type { CapacityProviderStrategy } from './providers.ts';
 import type { Tags } from './tags.ts';
 import type { LaunchType, NetworkConfiguration, ServiceLoadBalancer } from './tasks.ts';
@@ -44,9 +44,6 @@ export interface SeenAlarms {
   readonly missing?: readonly string[];
 }
 
-/** What was found out about the revision of a deployment that was given up; `inconclusive`: nothing. */
-export type Judgement = 'failed' | 'unplaceable' | 'inconclusive';
-
 /** That a person ends a deployment which rolls (ECS: StopServiceDeployment). */
 export interface StopRecord {
   readonly type: 'ROLLBACK' | 'ABORT';
@@ -77,7 +74,7 @@ export interface DeploymentRecord {
   readonly taskDefinition: string;
   readonly rolloutState: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
   readonly rolloutStateReason: string;
-  /** FAILED, and its tasks are tried all the same: it is what is gone back to, and nothing else will run the service. */
+  /** FAILED, and its tasks are tried all the same: nothing else will run the service. */
   readonly triesOn?: true;
   /** Consecutive tasks of this deployment that never became running or were stopped for their health. */
   readonly failedTasks: number;
@@ -95,6 +92,8 @@ export interface DeploymentRecord {
   readonly failingUntil?: number;
   /** Consecutive tasks that reached RUNNING and ended before they ever were healthy; decides the pace of restarts. */
   readonly crashes?: number;
+  /** Tasks in a row that reached RUNNING and never were healthy, and when the first of them ended and the last. */
+  readonly neverHealthy?: { readonly tasks: number; readonly since: number; readonly until: number };
   /** How many tasks a deployment that is being replaced still has to keep up, each replaced by one of its own revision. */
   readonly keepCount?: number;
   /** Where its tasks are registered; absent: nowhere. */
@@ -226,6 +225,8 @@ export interface ServiceRecord {
   readonly follow?: FollowRule;
   /** Who set that: the rule acts with what this one may do when an image comes, and not at all without it. */
   readonly followedBy?: Delegate;
+  /** How steps of LINEAR and CANARY are judged by engines' numbers: the tag `slipway:judge`. Absent: not at all. */
+  readonly judge?: JudgeRule;
   readonly steady: boolean;
   /** Standing causes and what was last said about them in `events`: repeats are left out for 6 hours. Written by the reconciler. */
   readonly said?: Readonly<Record<string, { readonly message: string; readonly at: number }>>;

@@ -61,13 +61,14 @@ export function addSecrets(program: Command): void {
 
   program
     .command('hook')
-    .description('hooks that deployments of a service wait for')
+    .description('hooks that deployments of a service, or machines of a group, wait for')
     .command('secret')
     .description('show the secret that calls of its webhooks are signed with')
     .argument('<cluster/service>', 'the service, which need not be there yet')
+    .option('--group', 'the name is that of an Auto Scaling group')
     .option('--renew', 'make another one; calls are signed with it from now on')
     .option('--output <format>', 'text or json', 'text')
-    .action(async (service: string, options: { output: string; renew?: boolean }) =>
+    .action(async (service: string, options: { output: string; renew?: boolean; group?: boolean }) =>
       (await import('../hook.ts')).hookSecret(service, options),
     );
 }

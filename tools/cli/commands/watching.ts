@@ -100,6 +100,29 @@ export function addWatching(program: Command): void {
       (await import('../alarms.ts')).alarmSecret(name, options),
     );
 
+  const subscriptions = program
+    .command('subscriptions')
+    .description('subscription filters of log groups: how far the webhooks are that are told what comes');
+  subscriptions
+    .command('show')
+    .description('show what a filter has told its receiver, what it still owes, and why the last call failed')
+    .argument('<group>', 'the log group')
+    .argument('<filter>', 'the name of the filter')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (group: string, filter: string, options: { output: string }) =>
+      (await import('../subscriptions.ts')).showSubscription(group, filter, options),
+    );
+  subscriptions
+    .command('secret')
+    .description("print what a filter's calls are signed with; it belongs to the names of the group and the filter")
+    .argument('<group>', 'the log group')
+    .argument('<filter>', 'the name of the filter, which need not be there yet')
+    .option('--renew', 'make another one')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (group: string, filter: string, options: { renew?: boolean; output: string }) =>
+      (await import('../subscriptions.ts')).subscriptionSecret(group, filter, options),
+    );
+
   program
     .command('top')
     .description(

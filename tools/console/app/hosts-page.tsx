@@ -43,7 +43,7 @@ async function read(signal: AbortSignal): Promise<readonly ClusterHosts[]> {
 
 /** The hosts of every cluster: what runs where, how much room is left, and draining. */
 export function HostsPage(): JSX.Element {
-  const live = useLive('hosts', read, 5000, (all) => all.map(({ cluster }) => lastOf(cluster)));
+  const live = useLive('hosts', read, 5000, (all) => all.map(({ cluster }) => cluster));
   return (
     <>
       <header class="page">

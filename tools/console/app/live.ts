@@ -98,17 +98,14 @@ export function useLive<T>(
     const looked = (): void => {
       if (!document.hidden) start();
     };
-    const shown = (): void => {
-      if (!document.hidden) start();
-    };
     wake.current = start;
-    document.addEventListener('visibilitychange', shown);
+    document.addEventListener('visibilitychange', looked);
     start();
     return () => {
       controller.abort();
       clearTimeout(timer);
       deaf?.();
-      document.removeEventListener('visibilitychange', shown);
+      document.removeEventListener('visibilitychange', looked);
     };
   }, [key, every]);
   const again = useCallback(() => wake.current(), []);

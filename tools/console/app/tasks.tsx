@@ -89,7 +89,7 @@ export function TasksPanel({ data, again }: { readonly data: ServiceData; readon
           ]}
         />
       )}
-      {rows.length >= mostTasks ? <p class="faint body">Only the newest {mostTasks} are shown.</p> : null}
+      {rows.length >= mostTasks ? <p class="faint body">Only {mostTasks} of them are shown.</p> : null}
       {stopping === undefined ? null : (
         <Dialog
           title="Stop this task?"

@@ -44,6 +44,21 @@ resource "aws_autoscaling_group" "machines" {
     value               = true
     propagate_at_launch = true
   }
+  initial_lifecycle_hook {
+    name                 = "greet"
+    lifecycle_transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    default_result       = "CONTINUE"
+  }
+}
+resource "aws_autoscaling_lifecycle_hook" "goodbye" {
+  name                    = "goodbye"
+  autoscaling_group_name  = aws_autoscaling_group.machines.name
+  lifecycle_transition    = "autoscaling:EC2_INSTANCE_TERMINATING"
+  default_result          = "CONTINUE"
+  heartbeat_timeout       = 300
+  notification_metadata   = "from terraform"
+  notification_target_arn = "arn:aws:slipway:us-east-1:000000000000:webhook/https://example.com/goodbye"
+  role_arn                = aws_iam_role.machine.arn
 }
 `;
 
@@ -54,6 +69,7 @@ export const groups: Configuration = {
   change: (text) =>
     text
       .replace('instance_type          = "m5.large"', 'instance_type          = "m5.xlarge"')
-      .replace('max_size              = 2', 'max_size              = 5'),
-  changes: 2,
+      .replace('max_size              = 2', 'max_size              = 5')
+      .replace('heartbeat_timeout       = 300', 'heartbeat_timeout       = 600'),
+  changes: 3,
 };

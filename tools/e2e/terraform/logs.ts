@@ -52,3 +52,13 @@ export const logs: Configuration = {
     text.replace('retention_in_days = 14', 'retention_in_days = 30').replace('team = "blue"', 'squad = "red"'),
   changes: 1,
 };
+
+/** A subscription filter; its receiver is asked for an answer when it is made. @param url of the receiver */
+export const subscription = (url: string): string => `
+resource "aws_cloudwatch_log_subscription_filter" "search" {
+  name            = "to-search"
+  log_group_name  = aws_cloudwatch_log_group.web.name
+  filter_pattern  = "ERROR"
+  destination_arn = "arn:aws:slipway:us-east-1:000000000000:webhook/${url}"
+}
+`;

@@ -49,6 +49,34 @@ resource "aws_appautoscaling_policy" "cpu" {
     }
   }
 }
+resource "aws_appautoscaling_policy" "backlog" {
+  name               = "backlog"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.scaled.service_namespace
+  resource_id        = aws_appautoscaling_target.scaled.resource_id
+  scalable_dimension = aws_appautoscaling_target.scaled.scalable_dimension
+  target_tracking_scaling_policy_configuration {
+    target_value = 100
+    customized_metric_specification {
+      metrics {
+        id          = "waiting"
+        return_data = false
+        metric_stat {
+          stat = "Sum"
+          metric {
+            namespace   = "Shop"
+            metric_name = "Waiting"
+          }
+        }
+      }
+      metrics {
+        id         = "each"
+        label      = "waiting for each worker"
+        expression = "waiting / 4"
+      }
+    }
+  }
+}
 resource "aws_appautoscaling_policy" "steps" {
   name               = "steps"
   policy_type        = "StepScaling"

@@ -1,8 +1,32 @@
 import { accountMay, type Configuration } from './configuration.ts';
 
 const configuration = `
+resource "aws_kms_key" "app" {
+  description             = "what the app keeps"
+  deletion_window_in_days = 7
+  enable_key_rotation     = true
+  rotation_period_in_days = 180
+  policy                  = ${accountMay('"kms:*"', '"*"')}
+  tags                    = { team = "blue" }
+}
+resource "aws_kms_alias" "app" {
+  name          = "alias/terraform/app"
+  target_key_id = aws_kms_key.app.key_id
+}
+data "aws_kms_alias" "own" {
+  name = "alias/aws/secretsmanager"
+}
+data "aws_kms_key" "app" {
+  key_id = aws_kms_alias.app.name
+}
+resource "aws_kms_ciphertext" "token" {
+  key_id    = aws_kms_key.app.key_id
+  plaintext = "token"
+  context   = { app = "web" }
+}
 resource "aws_secretsmanager_secret" "db" {
   name                    = "terraform/db"
+  kms_key_id              = aws_kms_key.app.arn
   description             = "the database"
   recovery_window_in_days = 0
   tags                    = { team = "blue" }
@@ -26,6 +50,7 @@ resource "aws_ssm_parameter" "key" {
   name  = "/terraform/web/key"
   type  = "SecureString"
   value = "secret"
+  key_id = aws_kms_alias.app.name
 }
 resource "aws_ssm_parameter" "hosts" {
   name  = "terraform-hosts"
@@ -41,14 +66,15 @@ data "aws_ssm_parameter" "mode" {
 }
 `;
 
-/** Secrets with values and policies, and parameters of every type. */
+/** Keys with aliases and policies, secrets with values and policies, and parameters of every type. */
 export const settings: Configuration = {
-  services: ['secretsmanager', 'ssm'],
+  services: ['kms', 'secretsmanager', 'ssm'],
   resources: () => configuration,
   change: (text) =>
     text
+      .replace('"what the app keeps"', '"what the app hides"')
       .replace('"the database"', '"another database"')
       .replace('value       = "fast"', 'value       = "slow"')
       .replace('value = "a,b"', 'value = "a,b,c"'),
-  changes: 3,
+  changes: 4,
 };

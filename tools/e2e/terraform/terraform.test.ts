@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateRepositoryCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { ScriptedHook } from '@slipway/scheduler/hooks/testing';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { trafficEngines } from '../../server/traffic-engines.ts';
@@ -14,7 +15,7 @@ import { codedeploy } from './codedeploy.ts';
 import { containers } from './containers.ts';
 import { groups } from './groups.ts';
 import { identity } from './identity.ts';
-import { logs } from './logs.ts';
+import { logs, subscription } from './logs.ts';
 import { scaling } from './scaling.ts';
 import { objects } from './objects.ts';
 import { network } from './network.ts';
@@ -43,11 +44,17 @@ const rooms = [
 ];
 const folder = mkdtempSync(join(tmpdir(), 'slipway-terraform-'));
 let server: ServerProcess;
+let receiver: ScriptedHook;
 let terraform: Terraform;
 
 beforeAll(async () => {
   if (missingTerraform !== undefined) return;
+  receiver = await ScriptedHook.open();
+  const authority = join(folder, 'authority.pem');
+  writeFileSync(authority, receiver.ca);
   server = new ServerProcess(await freePort(), join(folder, 'data'), {
+    SLIPWAY_OUTBOUND_ALLOW: '127.0.0.1/32',
+    NODE_EXTRA_CA_CERTS: authority,
     SLIPWAY_AGENT: 'off',
     SLIPWAY_WORKERS: '1',
     SLIPWAY_INSTANCE_PROVIDERS: 'none=/bin/echo {"instances":[]}',
@@ -61,6 +68,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.stop();
+  await receiver?.[Symbol.asyncDispose]();
   // It outlives the server; after a test that failed it would stay.
   for (const { open } of trafficEngines({ data: join(folder, 'data'), loadBalancing: { engine: 'auto' } }))
     await (await open()).stop();
@@ -71,9 +79,10 @@ test.skipIf(missingTerraform !== undefined)(
   `Terraform applies the resources of every room, sees no difference afterwards, changes and destroys them${missingTerraform ? ` (${missingTerraform})` : ''}`,
   async () => {
     const texts = rooms.map((room) => room.resources(folder));
+    const told = subscription(receiver.localUrl);
     const write = (parts: readonly string[]): void =>
-      terraform.write(['data "aws_caller_identity" "me" {}', ...parts].join('\n'));
-    const count = texts.join('\n').match(/^resource /gm)?.length ?? 0;
+      terraform.write(['data "aws_caller_identity" "me" {}', ...parts, told].join('\n'));
+    const count = [...texts, told].join('\n').match(/^resource /gm)?.length ?? 0;
     write(texts);
     await terraform.init();
     expect(await terraform.apply()).toContain(`Apply complete! Resources: ${count} added, 0 changed, 0 destroyed.`);

@@ -1,6 +1,18 @@
 import type Docker from 'dockerode';
 import type { VirtualClock } from '../virtual-clock.ts';
 import type { Chance } from './chance.ts';
+import {
+  healthAt,
+  inspectionOf,
+  type LabelFilter,
+  labelFilter,
+  type PortBindings,
+  portsOf,
+  refused,
+  summaryOf,
+  unreachable,
+} from './engine-answers.ts';
+import { EngineStream } from './engine-stream.ts';
 import { type Behaviour, type SimulatedImages, waits } from './images.ts';
 import type { Machine, Process } from './machine.ts';
 
@@ -52,53 +64,6 @@ type ContainerState = Pick<EngineContainer, 'status' | 'startedAt' | 'finishedAt
 /** Milliseconds for which an engine may tell of what is past. */
 const lieAtMost = 10_000;
 
-const never = '0001-01-01T00:00:00Z';
-
-/** An error as the Docker client throws it. */
-const refused = (statusCode: number, message: string): Error =>
-  Object.assign(new Error(`(HTTP code ${statusCode}) ${message}`), { statusCode, json: { message } });
-
-const unreachable = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
-
-/** Text that an engine streams: the progress of a pull, events. */
-class Stream {
-  readonly #lines: string[] = [];
-  #waiting: ((result: IteratorResult<string>) => void) | undefined;
-  #ended = false;
-
-  push(line: string): void {
-    if (this.#waiting === undefined) this.#lines.push(line);
-    else this.#give({ done: false, value: line });
-  }
-
-  destroy(): void {
-    this.#ended = true;
-    if (this.#waiting !== undefined) this.#give({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<string> {
-    return {
-      next: () =>
-        new Promise((resolve) => {
-          const line = this.#lines.shift();
-          if (line !== undefined) resolve({ done: false, value: line });
-          else if (this.#ended) resolve({ done: true, value: undefined });
-          else this.#waiting = resolve;
-        }),
-      return: () => {
-        this.destroy();
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
-  }
-
-  #give(result: IteratorResult<string>): void {
-    const give = this.#waiting;
-    this.#waiting = undefined;
-    give?.(result);
-  }
-}
-
 /** A Docker engine in virtual time, with as much of its API as the agent calls. Containers outlive agents, not the machine. */
 export class SimulatedEngine {
   readonly weather: EngineWeather;
@@ -116,7 +81,11 @@ export class SimulatedEngine {
   readonly #images: SimulatedImages;
   readonly #local = new Map<string, string>();
   readonly #volumes = new Set<string>();
-  readonly #listeners = new Set<{ readonly process: Process; readonly stream: Stream; readonly fits: LabelFilter }>();
+  readonly #listeners = new Set<{
+    readonly process: Process;
+    readonly stream: EngineStream;
+    readonly fits: LabelFilter;
+  }>();
   #up = true;
   #ids = 0;
   #pids = 1_000;
@@ -176,7 +145,7 @@ export class SimulatedEngine {
 
   /** Since when a container runs and its check, where it has one, passes, in milliseconds of its life; undefined: it is not well. */
   wellFor(container: EngineContainer): number | undefined {
-    const health = this.#health(container);
+    const health = healthAt(container, this.#machine.wall());
     if (container.status !== 'running' || (container.checked && health !== 'healthy')) return undefined;
     return this.#machine.wall() - container.startedAt;
   }
@@ -191,7 +160,7 @@ export class SimulatedEngine {
       version: () => call(() => ({ Version: '29.0.0', ApiVersion: '1.51', Arch: 'amd64' })),
       listContainers: ({ filters }: { filters: { label: readonly string[] } }) => call(() => this.#list(filters.label)),
       getContainer: (idOrName: string) => ({
-        inspect: () => call(() => this.#inspect(this.#told(this.#find(idOrName)))),
+        inspect: () => call(() => inspectionOf(this.#told(this.#find(idOrName)), this.#machine.wall())),
         start: () => this.#startContainer(process, idOrName),
         stop: ({ t }: { t: number }) => this.#stopContainer(process, idOrName, t * 1000),
         remove: () => call(() => this.forget(this.#find(idOrName).id)),
@@ -209,7 +178,7 @@ export class SimulatedEngine {
         call(() => this.#import(`${repo}:${tag}`)),
       getEvents: ({ filters }: { filters: { label: readonly string[] } }) =>
         call(() => {
-          const stream = new Stream();
+          const stream = new EngineStream();
           const listener = { process, stream, fits: labelFilter(filters.label[0] ?? '') };
           this.#listeners.add(listener);
           process.whenDead(() => this.#listeners.delete(listener));
@@ -284,12 +253,8 @@ export class SimulatedEngine {
         Id: container.id,
         Names: [`/${container.name}`],
         Labels: container.labels,
-        ...this.#summary(this.#told(container)),
+        ...summaryOf(this.#told(container), this.#machine.wall()),
       }));
-  }
-
-  #summary(container: EngineContainer): object {
-    return { State: container.status, Status: this.#words(container) };
   }
 
   /** The container as the engine tells of it at this moment. */
@@ -304,46 +269,6 @@ export class SimulatedEngine {
     const before = { status, startedAt, finishedAt, exitCode, outOfMemory };
     container.past = { state: before, until: this.#time.now() };
     Object.assign(container, state);
-  }
-
-  /** The state as `docker ps` words it. */
-  #words(container: EngineContainer): string {
-    if (container.status === 'exited') return `Exited (${container.exitCode}) 1 second ago`;
-    if (container.status === 'created') return 'Created';
-    if (!container.checked) return 'Up 1 second';
-    const health = this.#health(container);
-    return `Up 1 second (${health === 'starting' ? 'health: starting' : health})`;
-  }
-
-  #inspect(container: EngineContainer): object {
-    const { id, name, labels, status, startedAt, finishedAt, exitCode, outOfMemory, pid } = container;
-    const time = (at: number): string => (at === 0 ? never : new Date(at).toISOString());
-    return {
-      Id: id,
-      Name: `/${name}`,
-      Config: { Labels: labels },
-      HostConfig: { CgroupParent: '', PortBindings: publishedBy(container) },
-      State: {
-        Status: status,
-        Running: status === 'running',
-        Pid: status === 'running' ? pid : 0,
-        ExitCode: exitCode,
-        OOMKilled: outOfMemory,
-        StartedAt: time(startedAt),
-        FinishedAt: time(finishedAt),
-        ...(container.checked ? { Health: { Status: this.#health(container) } } : {}),
-      },
-      RestartCount: 0,
-      NetworkSettings: { Ports: status === 'running' ? publishedBy(container) : {}, Networks: {} },
-      Mounts: [],
-    };
-  }
-
-  #health({ behaviour, status, startedAt }: EngineContainer): 'starting' | 'healthy' | 'unhealthy' {
-    const age = this.#machine.wall() - startedAt;
-    if (status !== 'running') return status === 'created' ? 'starting' : 'unhealthy';
-    if (behaviour.healthy === 'never') return age < 5_000 ? 'starting' : 'unhealthy';
-    return age < behaviour.healthy ? 'starting' : 'healthy';
   }
 
   #create(options: Docker.ContainerCreateOptions): string {
@@ -450,8 +375,8 @@ export class SimulatedEngine {
     return { Id: digest, RepoDigests: [`${repository}@${digest}`] };
   }
 
-  #pull(process: Process, reference: string): Stream {
-    const stream = new Stream();
+  #pull(process: Process, reference: string): EngineStream {
+    const stream = new EngineStream();
     const digest = this.#images.resolve(reference);
     const behaviour = digest === undefined ? undefined : this.#images.behaviour(digest);
     const problem = this.weather.diskFull
@@ -472,8 +397,8 @@ export class SimulatedEngine {
   }
 
   /** Makes an image of an archive: a program that waits for ever. */
-  #import(reference: string): Stream {
-    const stream = new Stream();
+  #import(reference: string): EngineStream {
+    const stream = new EngineStream();
     if (this.weather.diskFull) stream.push(`${JSON.stringify({ error: 'write: no space left on device' })}\n`);
     else this.#local.set(reference, this.#images.build(waits));
     stream.destroy();
@@ -488,25 +413,4 @@ export class SimulatedEngine {
       process.after(this.#chance.between(...this.weather.latency), () => stream.push(line));
     }
   }
-}
-
-type PortBindings = Readonly<Record<string, readonly { readonly HostPort?: string }[] | undefined>>;
-
-const portsOf = (bindings: PortBindings = {}): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(bindings).flatMap(([name, all]) => {
-      const port = all?.[0]?.HostPort;
-      return port === undefined || port === '' ? [] : [[name, port]];
-    }),
-  );
-
-const publishedBy = ({ ports }: EngineContainer): object =>
-  Object.fromEntries(Object.entries(ports).map(([name, HostPort]) => [name, [{ HostIp: '0.0.0.0', HostPort }]]));
-
-type LabelFilter = (labels: Readonly<Record<string, string>>) => boolean;
-
-/** A filter of the engine's API: `NAME` or `NAME=VALUE`. */
-function labelFilter(wanted: string): LabelFilter {
-  const [name = '', value] = wanted.split('=');
-  return value === undefined ? (labels) => name in labels : (labels) => labels[name] === value;
 }

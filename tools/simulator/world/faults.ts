@@ -57,10 +57,10 @@ export class FaultPlayer {
 
   /** What the operator deregistered, whose host has joined anew since, and that a store which lost commits has again. */
   #backAgain(): string[] {
-    const { hosts, mirror } = this.#world;
+    const { hosts, checks } = this.#world;
     const current = new Set(hosts.map(({ registered }) => registered));
     return [...this.#deregistered].filter((arn) => {
-      const status = mirror.instances.get(arn.slice(arn.lastIndexOf('/') + 1))?.status;
+      const status = checks.mirror.instances.get(arn.slice(arn.lastIndexOf('/') + 1))?.status;
       return !current.has(arn) && status !== undefined && status !== 'INACTIVE';
     });
   }
@@ -128,7 +128,7 @@ export class FaultPlayer {
         return () => world.store.join(server.machine);
       case 'stale-server':
         world.store.delay(server.machine, [chance.between(1_000, 5_000), chance.between(5_000, 25_000)]);
-        world.lagUntil(world.time.now() + fault.lasts);
+        world.checks.lagUntil(world.time.now() + fault.lasts);
         return () => world.store.delay(server.machine, undefined);
       case 'store-down':
         world.store.stop(machines);
@@ -137,12 +137,12 @@ export class FaultPlayer {
         const restore = world.store.checkpoint();
         world.time.at(world.time.now() + Math.min(fault.lasts, 1_500), () => {
           restore();
-          void world.rewound();
+          void world.checks.rewound();
         });
         return () => {};
       }
       case 'feed-lag':
-        world.lagUntil(world.time.now() + fault.lasts);
+        world.checks.lagUntil(world.time.now() + fault.lasts);
         return this.#spell(world.storeWeather, 'feedLag', [chance.between(50, 500), chance.between(500, 8_000)]);
       case 'slow-network':
         return this.#spell(world.networkWeather, 'latency', [chance.between(5, 50), chance.between(50, 1_500)]);

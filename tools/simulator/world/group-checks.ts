@@ -1,4 +1,10 @@
-import { groupKeys, type GroupRecord, groupsPartition, type MachineRecord } from '@slipway/scheduler/scaling/groups';
+import {
+  groupKeys,
+  type GroupRecord,
+  groupsPartition,
+  type HookRecord,
+  type MachineRecord,
+} from '@slipway/scheduler/scaling/groups';
 import { isLive } from '@slipway/scheduler/state';
 import { Violation } from './invariants.ts';
 import type { Mirror } from './mirror.ts';
@@ -7,6 +13,9 @@ import type { SeenCommit } from './store.ts';
 
 /** Milliseconds for which tasks of a machine that is to end are waited for, by clocks that may be off a little. */
 const drainAtMost = 890_000;
+
+/** Milliseconds by which clocks of two servers may be off, those that were moved included. */
+const clocksOff = 420_000;
 
 export interface GroupChecksPorts {
   readonly mirror: Mirror;
@@ -21,6 +30,8 @@ export class GroupChecks {
   readonly #machines = new Map<string, MachineRecord>();
   /** Since when machines are to end: true time. */
   readonly #endsSince = new Map<string, number>();
+  /** Since when hooks are asked about machines: true time, by the tokens of the actions. */
+  readonly #askedSince = new Map<string, number>();
   #group: GroupRecord | undefined;
 
   constructor(ports: GroupChecksPorts) {
@@ -38,6 +49,9 @@ export class GroupChecks {
       const after = value as unknown as MachineRecord;
       const was = this.#machines.get(after.id);
       this.#machines.set(after.id, after);
+      for (const { token } of after.waits ?? [])
+        if (!this.#askedSince.has(token)) this.#askedSince.set(token, this.#ports.now());
+      if (was?.state === 'Pending' && after.state === 'InService') this.#heard(was, 'launching');
       if (after.state !== 'Terminating' || was?.state === 'Terminating') continue;
       this.#endsSince.set(after.id, this.#ports.now());
       // What is unhealthy is replaced, whatever there is beside it.
@@ -66,6 +80,7 @@ export class GroupChecks {
     // One without a row is left from what was ended.
     if (machine === undefined) return;
     if (machine.state !== 'Terminating') throw new Violation('group-drained', `${id} is ended and is ${machine.state}`);
+    this.#heard(machine, 'terminating');
     const recent = now() - lag();
     const instance = mirror.instances.get(machine.instance);
     if (instance === undefined || instance.status === 'INACTIVE' || !instance.agentConnected) return;
@@ -76,6 +91,23 @@ export class GroupChecks {
     if (now() - since >= drainAtMost) return;
     const task = [...(mirror.placed.get(machine.instance) ?? [])].find((one) => isLive(mirror.tasks.get(one)!));
     if (task !== undefined) throw new Violation('group-drained', `${id} is ended and has task ${task}`);
+  }
+
+  /** A machine goes on in a transition. @throws Violation when its hooks have not let it */
+  #heard({ id, waits }: MachineRecord, transition: HookRecord['transition']): void {
+    const hooks = (this.#group?.hooks ?? []).filter((hook) => hook.transition === transition);
+    if (hooks.length === 0) return;
+    if (transition === 'launching' && waits === undefined)
+      throw new Violation('group-hooks', `${id} is in service and nobody was asked`);
+    const isGiven = waits?.some(({ answer }) => answer === 'ABANDON') === true && transition === 'terminating';
+    for (const { answer, token, hook } of isGiven ? [] : (waits ?? [])) {
+      const { timeout = 0, result } = hooks.find(({ name }) => name === hook) ?? {};
+      const isOver = this.#ports.now() - (this.#askedSince.get(token) ?? 0) >= timeout * 1000 - clocksOff;
+      const said = answer ?? (isOver ? result : undefined);
+      if (said === undefined) throw new Violation('group-hooks', `${id} goes on and ${hook} waits`);
+      if (said === 'ABANDON' && transition === 'launching')
+        throw new Violation('group-hooks', `${id} is in service and ${hook} has abandoned it`);
+    }
   }
 
   /** Whether the group has as many machines as it may have. */

@@ -10,6 +10,9 @@ export const groupProvider = 'fleet';
 
 /** Milliseconds for which a task may wait beside what the provider takes: looks, leases, a machine that is just being ended, the agent's start. */
 const slack = 90_000;
+/** Seconds that hooks give whoever is to answer: longer than clocks are off. */
+const hookTimeout = 900;
+
 /** Milliseconds in which a group without load comes down to its minimum: its warmup, a minute of calm, drains. */
 const calmWithin = 900_000;
 
@@ -18,6 +21,8 @@ export interface GroupDaysPorts {
   /** Some seconds of the operator's. */
   readonly wait: () => Promise<void>;
   readonly chance: Chance;
+  /** Whether nothing goes wrong any more. */
+  readonly isKind: () => boolean;
   readonly mirror: Mirror;
   readonly checks: GroupChecks;
   readonly machines: SimulatedMachines;
@@ -47,6 +52,7 @@ export class GroupDays {
   async make(): Promise<void> {
     const { chance } = this.#ports;
     const isProtected = chance.happens(0.3);
+    const hooks = this.#hooks();
     await this.#insist('CreateLaunchTemplate', {
       LaunchTemplateName: groupProvider,
       LaunchTemplateData: {
@@ -63,6 +69,7 @@ export class GroupDays {
       AvailabilityZones: ['zone-1', 'zone-2'],
       LaunchTemplate: { LaunchTemplateName: groupProvider },
       NewInstancesProtectedFromScaleIn: isProtected,
+      LifecycleHookSpecificationList: hooks,
     });
     await this.#insist('CreateCapacityProvider', {
       name: groupProvider,
@@ -82,6 +89,50 @@ export class GroupDays {
       defaultCapacityProviderStrategy: [],
     });
     this.#made.resolve(groupProvider);
+    if (hooks.length > 0) this.#ports.meanwhile(() => this.#attend());
+  }
+
+  /** On some days somebody is asked before machines come or go. */
+  #hooks(): { readonly LifecycleHookName: string; readonly LifecycleTransition: string }[] {
+    const { chance } = this.#ports;
+    return ['LAUNCHING', 'TERMINATING'].flatMap((transition) =>
+      chance.happens(0.4)
+        ? [
+            {
+              LifecycleHookName: transition.toLowerCase(),
+              LifecycleTransition: `autoscaling:EC2_INSTANCE_${transition}`,
+              HeartbeatTimeout: hookTimeout,
+              DefaultResult: chance.pick(['CONTINUE', 'ABANDON']),
+            },
+          ]
+        : [],
+    );
+  }
+
+  /** Answers for machines that wait: late, wrongly or not at all on bad days. */
+  async #attend(): Promise<never> {
+    const { api, wait, chance, isKind } = this.#ports;
+    for (;;) {
+      const found = await api<{ AutoScalingInstances?: { InstanceId: string; LifecycleState: string }[] }>(
+        'DescribeAutoScalingInstances',
+        {},
+      );
+      for (const { InstanceId, LifecycleState } of found.kind === 'done'
+        ? (found.value.AutoScalingInstances ?? [])
+        : []) {
+        if (!LifecycleState.endsWith(':Wait')) continue;
+        const hook = {
+          AutoScalingGroupName: groupProvider,
+          LifecycleHookName: LifecycleState.startsWith('Pending') ? 'launching' : 'terminating',
+          InstanceId,
+        };
+        const does = isKind() ? 'CONTINUE' : chance.pick(['CONTINUE', 'CONTINUE', 'ABANDON', 'heartbeat', 'nothing']);
+        if (does === 'heartbeat') await api('RecordLifecycleActionHeartbeat', hook);
+        else if (does !== 'nothing') await api('CompleteLifecycleAction', { ...hook, LifecycleActionResult: does });
+      }
+      await wait();
+      await wait();
+    }
   }
 
   /** Nothing goes wrong any more, and services are small: tasks that come now have hosts soon, and without any the hosts go. */

@@ -41,6 +41,12 @@ export class SimulatedImages {
     return digest;
   }
 
+  /** What an image needs is gone: from now on its containers end before they are healthy. */
+  break(digest: string): void {
+    const { healthy, ...before } = this.#behaviours.get(digest) ?? good;
+    this.#behaviours.set(digest, { ...before, healthy, ends: { after: 300, code: 1 } });
+  }
+
   tag(repository: string, tag: string, digest: string): void {
     this.#tags.set(`${repository}:${tag}`, digest);
   }

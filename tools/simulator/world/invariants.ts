@@ -45,6 +45,8 @@ export const invariants = {
     'A group is never wanted larger than its maximum or smaller than its minimum, never has more machines than that, nor, by choosing some to end, fewer.',
   'group-drained':
     'No machine of a group is ended that has tasks and a connected agent, before it was drained for a quarter of an hour, unless somebody activates it meanwhile.',
+  'group-hooks':
+    'No machine of a group comes into service, and none that was in service is ended, before its lifecycle hooks have let it or their time is over.',
   'group-grows':
     'When faults have stopped, no task waits for room while its group may grow; one that comes then has a host once its provider can have made one, and 90 seconds.',
   'group-shrinks':

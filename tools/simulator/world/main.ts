@@ -7,10 +7,11 @@
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { drawPlan } from './plan.ts';
+import type { Outcome } from './outcome.ts';
+import { dayKinds, drawPlan } from './plan.ts';
 import { seal } from './seal.ts';
 import { shrink } from './shrink.ts';
-import { type Outcome, World } from './world.ts';
+import { World } from './world.ts';
 
 const { values } = parseArgs({
   options: {
@@ -43,8 +44,7 @@ if (!values.trace) Error.stackTraceLimit = 0;
 
 let broken = 0;
 for (let seed = from; seed <= to; seed++) {
-  const { shifts, sets, zones, alarms, groups } = values;
-  let outcome = await new World(drawPlan(seed, { shifts, sets, zones, alarms, groups }), values.trace).play();
+  let outcome = await new World(drawPlan(seed, values), values.trace).play();
   if (outcome.violation !== undefined && values.shrink) {
     outcome = await shrink(outcome, 300);
   }
@@ -79,10 +79,11 @@ function words({ plan, violation, played, counts }: Outcome): string {
   const { servers, hosts, faults, users } = plan;
   const size = `${servers} servers, ${hosts} hosts, ${faults.length} faults, ${users.length} actions`;
   const did = `${counts.containersStarted} containers, ${counts.commits} commits in ${Math.round(played / 1000)} s`;
+  const options = dayKinds.filter((kind) => plan[kind]).map((kind) => ` --${kind}`);
   const end =
     violation === undefined
       ? 'all held'
-      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${plan.shifts ? ' --shifts' : ''}${plan.sets ? ' --sets' : ''}${plan.zones ? ' --zones' : ''}${plan.alarms ? ' --alarms' : ''}${plan.groups ? ' --groups' : ''}`;
+      : `${violation.message}\n    play it again: npm run simulate -- --seed ${plan.seed} --trace${options.join('')}`;
   const left = values.shrink && violation !== undefined ? [...faults, ...users].sort((a, b) => a.at - b.at) : [];
   const rest = left.map((one) => `\n    ${JSON.stringify(one)}`).join('');
   return `seed ${plan.seed} (${size}; ${did}): ${end}${rest}`;

@@ -6,7 +6,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import { registerHooks, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Mutation, mutations } from './mutations.ts';
+import { type Mutation, mutations } from './mutations/index.ts';
 import { seal } from './seal.ts';
 
 const [to, ...names] = process.argv.slice(2);

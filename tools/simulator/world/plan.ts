@@ -21,7 +21,8 @@ export type UserActionKind =
   | 'attribute'
   | 'tag'
   | 'protect'
-  | 'describe';
+  | 'describe'
+  | 'break-image';
 
 /** One thing that goes wrong, and for how long. */
 export interface Fault {
@@ -120,6 +121,9 @@ export interface Plan {
   readonly groups: boolean;
 }
 
+/** Kinds of days, each an option of `main.ts`; no seed has any by itself, so that those that there are stay as they are. */
+export const dayKinds = ['shifts', 'sets', 'zones', 'alarms', 'groups'] as const;
+
 /** How large and how bad plans are. */
 export interface PlanOptions {
   /** Milliseconds; by default one of {@link durations}. */
@@ -213,6 +217,7 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   if (!quiet && options.faults !== 0 && options.kinds === undefined) faults.push(...drawLaterFaults(seed, duration));
   const groups = options.groups === true;
   const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? chance.pick(paces))));
+  if (options.shifts === true || options.alarms === true) users.push(...drawBroken(seed, duration));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
   return {
@@ -243,6 +248,17 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     alarms: options.alarms === true,
     groups,
   };
+}
+
+/** What ran once need not run again: images whose containers end from some time on, on some days that have what to go back to. */
+function drawBroken(seed: number, duration: number): UserAction[] {
+  const chance = new Chance(seed ^ 0xb40c);
+  if (!chance.happens(0.25)) return [];
+  return Array.from({ length: chance.whole(1, 3) }, () => ({
+    at: Math.round(chance.between(20_000, duration)),
+    kind: 'break-image',
+    seed: chance.whole(0, 2 ** 31),
+  }));
 }
 
 function drawUsers(chance: Chance, duration: number, count: number): UserAction[] {

@@ -80,16 +80,21 @@ export class Quiet {
     if (service.controller === 'EXTERNAL') return unsettledSets(this.#ports.mirror, service);
     const primary = service.deployments.find((one) => one.status === 'PRIMARY');
     if (primary === undefined) return `${name} has no PRIMARY deployment`;
+    const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
+    const isFailing = primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0);
+    // What traffic is left with, as it could not go back, is kept up.
+    const isLeft = primary.rolloutState === 'FAILED' && primary.shifting?.rollback?.impossible !== undefined;
+    if (isLeft && running.length < desiredCount && !isFailing && primary.unplaceable === undefined)
+      return `${name} has ${running.length} of ${desiredCount} tasks of what traffic is left with`;
     if (primary.rolloutState === 'FAILED') return undefined;
     if (service.deployments.some(({ unplaceable }) => unplaceable !== undefined)) return undefined;
-    // An image that keeps failing without a circuit breaker is tried for ever; the record says why.
-    if (primary.lastFailure !== undefined && (primary.failedTasks > 0 || (primary.crashes ?? 0) > 0)) return undefined;
+    // An image that keeps failing without a circuit breaker is tried for ever; the record says why. What is gone back to gets a verdict.
+    if (primary.cause.kind !== 'rollback' && isFailing) return undefined;
     // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
     const lingers = live.some(
       ({ instanceId = '' }) => this.#ports.mirror.instances.get(instanceId)?.status === 'DRAINING',
     );
     if (service.schedulingStrategy === 'DAEMON' && lingers) return undefined;
-    const running = live.filter((task) => task.lastStatus === 'RUNNING' && task.service?.deploymentId === primary.id);
     const whole = running.length === desiredCount && live.length === desiredCount;
     if (primary.rolloutState === 'COMPLETED' && whole) return undefined;
     if (service.rebalancing?.move !== undefined) return `${name} is evened out all the time`;

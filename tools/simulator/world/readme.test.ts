@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { invariants } from './invariants.ts';
-import { mutations } from './mutations.ts';
+import { mutations } from './mutations/index.ts';
 import { faultSentences } from './plan.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');

@@ -1,5 +1,6 @@
+import type { Outcome } from './outcome.ts';
 import type { Fault, Plan, UserAction } from './plan.ts';
-import { type Outcome, World } from './world.ts';
+import { World } from './world.ts';
 
 /**
  * The shortest plan found that still breaks the same invariant: leaves out faults, then actions of users, in halves and then one

@@ -31,6 +31,8 @@ export interface UserPorts {
   api<T = unknown>(operation: string, input: object): Promise<Answer<T>>;
   /** Builds and pushes an image, as the registry commits it. @returns its digest */
   push(repository: string, tag: string, behaviour: Behaviour, announced: boolean): Promise<string>;
+  /** Images that run end at once from now on, those of this tag: what they need is gone. */
+  breakImage(repository: string, tag: string): void;
   note(what: string): void;
   /** Families whose tasks have addresses of their own. */
   readonly addressed: ReadonlySet<string>;
@@ -143,6 +145,9 @@ export class Users {
       case 'describe':
         await this.#call('DescribeServices', { services: [name] });
         return this.#describeTasks();
+      case 'break-image':
+        this.#ports.breakImage(chance.pick(repositories), chance.pick(['prod', 'prod', 'next']));
+        return undefined;
     }
   }
 

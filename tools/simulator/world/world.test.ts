@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { runSealed, together } from './children.ts';
-import { mutations } from './mutations.ts';
+import { mutations } from './mutations/index.ts';
 
 /** Seeds of one run of the tests. They are always the same: 1, 2, 3, … */
 const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 2_000;

@@ -1,66 +1,31 @@
 import type { Log } from '@slipway/auth/contract';
-import type { TaskRecord } from '@slipway/scheduler/state';
 import { VirtualClock } from '../virtual-clock.ts';
-import { Chance } from './chance.ts';
-import type { EngineContainer, EngineWeather } from './engine.ts';
-import { FaultPlayer } from './faults.ts';
-import { History } from './history.ts';
-import { type HostPorts, listening, SimulatedHost } from './host.ts';
-import { good, SimulatedImages } from './images.ts';
-import { AddressChecks } from './addresses.ts';
-import { AnswerChecks } from './answers.ts';
+import { Approvers } from './approvers.ts';
 import { Balancer, simulatedProbe } from './balancer.ts';
-import { CommitChecks } from './commit-checks.ts';
-import { describe, describeAnswer, describeChange, describeFields, isMistake } from './describe.ts';
-import { Receiver } from './receiver.ts';
+import { Callers } from './callers.ts';
+import { Chance } from './chance.ts';
+import { Checks } from './checks.ts';
+import { describe, describeFields, isMistake } from './describe.ts';
+import type { EngineWeather } from './engine.ts';
+import { FaultPlayer } from './faults.ts';
+import { GroupDays } from './group-days.ts';
+import { History } from './history.ts';
+import { type HostPorts, SimulatedHost } from './host.ts';
+import { good, SimulatedImages } from './images.ts';
 import { type Invariant, Violation } from './invariants.ts';
 import { Machine, type Process } from './machine.ts';
 import { SimulatedMachines } from './machines.ts';
-import { Mirror } from './mirror.ts';
-import { type NetworkWeather, NoAnswer, SimulatedNetwork } from './network.ts';
+import { type NetworkWeather, SimulatedNetwork } from './network.ts';
+import type { Counts, Outcome } from './outcome.ts';
 import type { Plan } from './plan.ts';
 import { push } from './push.ts';
 import { Quiet } from './quiet.ts';
-import { AlarmDays } from './alarm-checks.ts';
-import { GroupChecks } from './group-checks.ts';
-import { GroupDays } from './group-days.ts';
-import { Approvers } from './approvers.ts';
-import { StageChecks } from './stage-checks.ts';
-import { ReachChecks } from './reach-checks.ts';
-import { account, cluster, type ServerTraffic, SimulatedServer } from './server.ts';
+import { Receiver } from './receiver.ts';
+import { account, type ServerTraffic, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
-import { type SeenCommit, SimulatedStore, type StoreWeather } from './store.ts';
-import { type Sent, SimulatedTraffic } from './traffic.ts';
+import { SimulatedStore, type StoreWeather } from './store.ts';
+import { SimulatedTraffic } from './traffic.ts';
 import { type Answer, repositories, Users } from './users.ts';
-
-/** How a run ended. */
-export interface Outcome {
-  readonly plan: Plan;
-  readonly violation?: { readonly invariant: Invariant; readonly message: string; readonly at: number };
-  /** The same for every run of the same plan. */
-  readonly checksum: string;
-  /** True milliseconds that were played. */
-  readonly played: number;
-  readonly counts: Counts;
-  readonly history: History;
-}
-
-/** What a run did, so that nobody mistakes a run in which nothing happened for a good one. */
-export interface Counts {
-  commits: number;
-  tasksStarted: number;
-  containersStarted: number;
-  faults: number;
-  calls: number;
-  refused: number;
-  unanswered: number;
-  /** Requests that load balancers brought to tasks. */
-  requests: number;
-  /** Stages that deployments which shift traffic went on to. */
-  stages: number;
-  /** Machines that the provider of an Auto Scaling group has made. */
-  machines: number;
-}
 
 /** Milliseconds within which everything must be quiet once nothing goes wrong any more. */
 const settleWithin = 25 * 60_000;
@@ -79,7 +44,7 @@ export class World {
   readonly images = new SimulatedImages(account);
   readonly servers: readonly SimulatedServer[];
   readonly hosts: SimulatedHost[];
-  readonly mirror: Mirror;
+  readonly checks: Checks;
   readonly storeWeather: StoreWeather;
   readonly networkWeather: NetworkWeather;
   readonly counts: Counts = {
@@ -94,28 +59,15 @@ export class World {
     stages: 0,
     machines: 0,
   };
-  /** Whether the store ever lost commits: then nothing acknowledged need be there. */
-  #rewound = false;
-  readonly #checks: CommitChecks;
-  readonly #stages: StageChecks;
   readonly #approvers: Approvers;
-  readonly #alarms: AlarmDays;
-  readonly #groupChecks: GroupChecks;
   readonly #machines: SimulatedMachines;
   readonly #groups: GroupDays;
-  readonly #answers: AnswerChecks;
-  readonly #addresses: AddressChecks;
-  readonly #reach: ReachChecks;
   readonly #balancer: Balancer;
   readonly #quiet: Quiet;
-  /** How many tasks users asked for under each client token. */
-  readonly #tokens = new Map<string, number>();
+  readonly #callers: Callers;
   readonly #users: Users;
   readonly #operator: Process;
-  /** How often a container of a task was started, by task ARN and name. */
-  readonly #starts = new Map<string, number>();
   #violation: { invariant: Invariant; message: string; at: number } | undefined;
-  #laggedUntil = 0;
   /** Whether it has ended: what happens afterwards is no part of it. */
   #over = false;
   /** Actions of users that are under way. */
@@ -135,32 +87,11 @@ export class World {
       eventsLost: troubles.eventsLost,
     };
     this.networkWeather = { latency: [0.2, 4], lost: troubles.lostCalls, slow: troubles.slowCalls };
-    this.store = new SimulatedStore(this.time, this.chance.fork(), this.storeWeather, (commit) => this.#seen(commit));
+    this.store = new SimulatedStore(this.time, this.chance.fork(), this.storeWeather, (commit) =>
+      this.checks.seen(commit),
+    );
     this.network = new SimulatedNetwork(this.time, this.chance.fork(), this.networkWeather);
-    this.mirror = new Mirror(account, cluster, now);
-    this.#checks = new CommitChecks({
-      mirror: this.mirror,
-      now,
-      lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
-      leavesAfter: troubles.deregisterLostAfter,
-      asked: (token) => this.#tokens.get(token),
-    });
     const receiver = new Receiver(new Chance(plan.seed ^ 0x5e9d), () => this.#isKind());
-    this.#stages = new StageChecks({
-      mirror: this.mirror,
-      hasAgreed: (execution) => receiver.hasAgreed(execution),
-      lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
-      now,
-    });
-    this.#alarms = new AlarmDays({
-      truth: this.store.truth,
-      chance: new Chance(plan.seed ^ 0xa1a6),
-      clock: this.time,
-      lag: () => (now() < this.#laggedUntil ? 40_000 : 3_000),
-    });
-    const lag = (): number => (now() < this.#laggedUntil ? 40_000 : 3_000);
-    this.#groupChecks = new GroupChecks({ mirror: this.mirror, now, lag });
-    this.#answers = new AnswerChecks(this.mirror);
     const log = (who: string): Log => this.#log(who);
     // Of its own, so that days without load balancers stay as they are.
     const clients = new Chance(plan.seed ^ 0x7aff1c);
@@ -198,17 +129,28 @@ export class World {
         delete attributes['ecs.availability-zone'];
         return this.#host(`host-${plan.hosts + number + 1}`, { zone, attributes, joins: SLIPWAY_JOIN });
       },
-      ends: (id) => {
-        this.history.note('provider', () => `ends ${id}`);
-        this.#checked(() => this.#groupChecks.ends(id));
-      },
+      ends: (id) => this.checks.ends(id),
     });
-    this.#reach = new ReachChecks({ mirror: this.mirror, hosts: this.hosts, engines, now });
-    const { mirror, servers, hosts, images } = this;
+    const { time, servers, hosts, images, history, counts } = this;
+    const violated = (violation: Violation): void => this.violated(violation);
     const jumps = plan.faults.some(({ kind }) => kind.startsWith('clock-jump'));
     const clockError = (jumps ? 120_000 : 0) + 2 * plan.troubles.skew;
-    this.#addresses = new AddressChecks({ account, mirror, hosts, now, clockError });
-    const addresses = this.#addresses;
+    const { truth } = this.store;
+    this.checks = new Checks({
+      plan,
+      time,
+      truth,
+      servers,
+      hosts,
+      engines,
+      receiver,
+      history,
+      counts,
+      clockError,
+      violated,
+    });
+    const { checks, network, chance } = this;
+    const { mirror, addresses, groups } = checks;
     this.#quiet = new Quiet({
       mirror,
       servers,
@@ -217,31 +159,31 @@ export class World {
       addresses,
       now,
       clockError,
-      isFull: () => this.#groupChecks.isFull,
+      isFull: () => groups.isFull,
     });
+    this.#callers = new Callers({ network, servers, chance, now, history, counts, checks, violated });
     const process = this.#machine('user').boot();
     this.#operator = process;
-    this.#balancer = new Balancer(
-      (operation, input) => this.#api(process, operation, input),
-      () => process.clock.sleep(2_000),
-      plan.shifts,
-    );
+    const api = <T>(operation: string, input: object): Promise<Answer<T>> =>
+      this.#callers.call(process, operation, input);
+    this.#balancer = new Balancer(api, () => process.clock.sleep(2_000), plan.shifts);
     this.#groups = new GroupDays({
-      api: (operation, input) => this.#api(process, operation, input),
+      api,
       wait: () => process.clock.sleep(2_000),
       chance: new Chance(plan.seed ^ 0x9e7),
+      isKind: () => this.#isKind(),
       mirror,
-      checks: this.#groupChecks,
+      checks: groups,
       machines: this.#machines,
-      imageHost: this.images.host,
+      imageHost: images.host,
       becomes: (...given) => this.#becomes(...given),
       meanwhile: (work) => this.#meanwhile('the operator', work),
     });
     this.#approvers = new Approvers({
-      mirror: this.mirror,
+      mirror,
       chance: new Chance(plan.seed ^ 0xb1ce),
       stopsRolling: plan.alarms,
-      api: (operation, input) => this.#api(process, operation, input),
+      api,
     });
     this.#users = new Users({
       shifts: plan.shifts,
@@ -250,11 +192,15 @@ export class World {
       alarms: plan.alarms,
       provider: plan.groups ? () => this.#groups.provider : undefined,
       addressed: new Set(plan.addressed),
-      imageHost: this.images.host,
-      api: (operation, input) => this.#api(process, operation, input),
-      push: (repository, tag, behaviour, announced) =>
-        this.#push(repository, tag, this.images.build(behaviour), announced),
-      note: (what) => this.history.note('user', what),
+      imageHost: images.host,
+      api,
+      push: (repository, tag, behaviour, announced) => this.#push(repository, tag, images.build(behaviour), announced),
+      note: (what) => history.note('user', what),
+      breakImage: (repository, tag) => {
+        const digest = images.digestOf(repository, tag);
+        history.note('user', () => `broke ${repository}:${tag} ${digest?.slice(-4)}`);
+        if (digest !== undefined) images.break(digest);
+      },
       balanced: plan.balanced,
       wait: () => process.clock.sleep(5_000),
       targetGroup: async (service) =>
@@ -281,8 +227,8 @@ export class World {
     const { plan, history } = this;
     const counts = {
       ...this.counts,
-      requests: this.#reach.arrived,
-      stages: this.#stages.left,
+      requests: this.checks.reach.arrived,
+      stages: this.checks.stages.left,
       machines: this.#machines.all.length,
     };
     const played = this.time.now() - epoch;
@@ -298,29 +244,12 @@ export class World {
     this.history.note('check', message);
   }
 
-  /** The store lost commits. */
-  async rewound(): Promise<void> {
-    this.#rewound = true;
-    this.#checks.rewound();
-    this.#stages.rewound();
-    this.#reach.rewound();
-    await this.mirror.reload(this.store.truth);
-    if (this.plan.alarms) await this.#alarms.rewound();
-    await this.#addresses.rewound(this.store.truth);
-  }
-
-  /** Servers hear of changes late for a while. */
-  lagUntil(time: number): void {
-    this.#laggedUntil = Math.max(this.#laggedUntil, time + 10_000);
-  }
-
   /** An operator's call, made until it is answered. */
   administer(operation: string, input: object): void {
-    const call = async (): Promise<void> => {
-      const { kind } = await this.#api(this.#operator, operation, input);
+    this.#meanwhile('the operator', async () => {
+      const { kind } = await this.#callers.call(this.#operator, operation, input);
       if (kind === 'unknown') this.time.at(this.time.now() + 5_000, () => this.administer(operation, input));
-    };
-    call().catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
+    });
   }
 
   /** Whether nothing goes wrong any more, and nobody stands in the way of a deployment. */
@@ -330,24 +259,20 @@ export class World {
 
   /** People look every few seconds what waits for them. */
   #approve(): void {
-    this.#approvers
-      .look(this.#isKind())
-      .catch((error: unknown) => this.violated(new Violation('no-accident', `a person: ${describe(error)}`)));
+    this.#meanwhile('a person', () => this.#approvers.look(this.#isKind()));
     this.time.at(this.time.now() + 7_000, () => this.#approve());
   }
 
   /** Alarms go on and off every few seconds, until nothing goes wrong any more. */
   #flip(): void {
     const isKind = this.#isKind();
-    this.#alarms
-      .flip(isKind)
-      .catch((error: unknown) => this.violated(new Violation('no-accident', `an alarm: ${describe(error)}`)));
+    this.#meanwhile('an alarm', () => this.checks.alarms.flip(isKind));
     if (!isKind) this.time.at(this.time.now() + 5_000, () => this.#flip());
   }
 
   async #days(): Promise<void> {
     if (this.plan.alarms) {
-      await this.#alarms.make();
+      await this.checks.alarms.make();
       this.#flip();
     }
     for (const repository of repositories) {
@@ -357,10 +282,7 @@ export class World {
     this.images.tag('web', 'base', this.images.build(good));
     this.images.tag('job', 'once', this.images.build({ ...good, ends: { after: 5_000, code: 0 } }));
     for (const server of this.servers) server.start();
-    if (this.plan.balanced)
-      this.#balancer
-        .make()
-        .catch((error: unknown) => this.violated(new Violation('no-accident', `the operator: ${describe(error)}`)));
+    if (this.plan.balanced) this.#meanwhile('the operator', () => this.#balancer.make());
     if (this.plan.groups) this.#meanwhile('the operator', () => this.#groups.make());
     for (const host of this.hosts)
       this.time.at(this.time.now() + this.chance.between(0, 2_000), () => host.startAgent());
@@ -370,38 +292,33 @@ export class World {
     for (const action of this.plan.users) {
       this.time.at(epoch + action.at, () => {
         this.#acting += 1;
-        this.#users
-          .act(action)
-          .catch((error: unknown) => this.violated(new Violation('no-accident', `a user's action: ${describe(error)}`)))
-          .finally(() => (this.#acting -= 1));
+        this.#meanwhile("a user's action", () => this.#users.act(action).finally(() => (this.#acting -= 1)));
       });
     }
     if (!(await this.#until(epoch + this.plan.duration, () => false))) faults.endAll();
     if (this.#violation !== undefined) return;
     this.history.note('check', 'nothing goes wrong any more');
+    const becomes = (invariant: Invariant, why: () => string | undefined): Promise<boolean> =>
+      this.#becomes(invariant, settleWithin, why);
+    if (!(await becomes('rejoined', () => this.#quiet.outside()))) return;
+    if (!(await becomes('interrupted', () => this.#quiet.uninterrupted()))) return;
+    const unready = (): string | undefined => this.checks.groups.unready(this.#machines.ids);
+    if (this.plan.groups && !(await becomes('group-grows', unready))) return;
     // What a user has begun may still change a service: nobody repairs it before that is over.
-    await this.#becomes('rejoined', settleWithin, () => this.#quiet.outside());
-    if (this.#violation !== undefined) return;
-    await this.#becomes('interrupted', settleWithin, () => this.#quiet.uninterrupted());
-    if (this.#violation !== undefined) return;
-    if (this.plan.groups)
-      await this.#becomes('group-grows', settleWithin, () => this.#groupChecks.unready(this.#machines.ids));
-    if (this.#violation !== undefined) return;
-    await this.#becomes('settled', settleWithin, () => this.#quiet.unsettled() ?? this.#underWay());
-    if (this.#violation !== undefined) return;
+    if (!(await becomes('settled', () => this.#quiet.unsettled() ?? this.#underWay()))) return;
     this.history.note('check', 'what users broke is repaired');
-    const services = [...this.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
+    const services = [...this.checks.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
     const names = services.map(({ name, schedulingStrategy, controller }) => ({
       name,
       daemon: schedulingStrategy === 'DAEMON',
       external: controller === 'EXTERNAL',
     }));
-    this.#users
-      .repair(this.chance.fork(), names)
-      .catch((error: unknown) => this.violated(new Violation('no-accident', describe(error))));
+    const chance = this.chance.fork();
+    this.#meanwhile('the operator', () => this.#users.repair(chance, names));
     await this.#until(this.time.now() + 20_000, () => false);
-    await this.#becomes('repaired', (this.plan.shifts ? 4 : 1) * repairWithin, () => this.#quiet.unrepaired());
-    if (this.plan.groups && this.#violation === undefined) await this.#groups.prove();
+    const within = (this.plan.shifts ? 4 : 1) * repairWithin;
+    if (!(await this.#becomes('repaired', within, () => this.#quiet.unrepaired()))) return;
+    if (this.plan.groups) await this.#groups.prove();
   }
 
   /** Has somebody do something while the world goes on. */
@@ -425,101 +342,21 @@ export class World {
     return this.#violation === undefined;
   }
 
-  #seen(commit: SeenCommit): void {
-    this.counts.commits += 1;
-    this.#oneHolder(commit);
-    this.#checked(() => {
-      for (const what of this.#addresses.check(commit)) this.history.note(commit.process.name, what);
-    });
-    if (this.plan.groups) this.#checked(() => this.#groupChecks.check(commit));
-    const changed = this.mirror.apply(commit);
-    if (changed === undefined) return;
-    for (const change of changed) {
-      if (change.kind === 'task' && change.before === undefined) this.counts.tasksStarted += 1;
-      this.history.note(commit.process.name, () => describeChange(change));
-    }
-    this.#reach.note(changed);
-    this.#checked(() => this.#checks.check(commit, changed));
-    this.#checked(() => this.#stages.check(commit, changed));
-    this.#checked(() => this.#alarms.check(commit, changed));
-  }
-
   /** What carries requests on a server's machine, and how it looks at targets. */
   #traffic(machine: Machine, chance: Chance, engines: SimulatedTraffic[]): ServerTraffic {
     const { time, network } = this;
-    const sent = (from: SimulatedTraffic, request: Sent): void => this.#checked(() => this.#reach.sent(from, request));
-    const engine = new SimulatedTraffic({ machine, time, chance: chance.fork(), sent });
+    const engine = new SimulatedTraffic({
+      machine,
+      time,
+      chance: chance.fork(),
+      sent: (from, request) => this.checks.sent(from, request),
+    });
     engines.push(engine);
     return { engine, probe: (process) => simulatedProbe(process, chance, network, this.hosts) };
   }
 
   #underWay(): string | undefined {
     return this.#acting === 0 ? undefined : `${this.#acting} users wait for answers`;
-  }
-
-  #oneHolder({ process, partition, batch }: SeenCommit): void {
-    if (this.#rewound) return;
-    for (const { key } of batch.put ?? []) {
-      const taken = /^\$lease\/(.+)\/epoch$/.exec(key)?.[1];
-      if (taken === undefined || batch.put?.some((row) => row.key === `$lease/${taken}/holder`) !== true) continue;
-      const others = this.servers.filter(({ machine }) => machine !== process.machine && !machine.paused);
-      const other = others.find((server) => server.holds(partition, taken));
-      if (other !== undefined)
-        this.violated(new Violation('one-holder', `${process.name} took ${taken} while ${other.name} held it`));
-    }
-  }
-
-  #checked(check: () => void): void {
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof Violation)) throw error;
-      this.violated(error);
-    }
-  }
-
-  #started(host: SimulatedHost, container: EngineContainer): void {
-    this.counts.containersStarted += 1;
-    const arn = container.labels['com.amazonaws.ecs.task-arn'] ?? '';
-    const name = container.labels['com.amazonaws.ecs.container-name'] ?? '';
-    const key = `${arn} ${name}`;
-    const starts = (this.#starts.get(key) ?? 0) + 1;
-    this.#starts.set(key, starts);
-    this.history.note(host.name, () => `started ${container.name} (${container.digest.slice(-4)})`);
-    if (starts > 1) this.violated(new Violation('started-once', `${name} of ${arn} was started ${starts} times`));
-    this.#pinned(arn, name, container.digest);
-    this.#rejoined(host, container);
-  }
-
-  /** A host that joined anew has ended all that it ran before; what another agent left whose data was lost is ended by the servers' leave. */
-  #rejoined(host: SimulatedHost, started: EngineContainer): void {
-    const instanceOf = ({ labels }: EngineContainer): string | undefined =>
-      this.mirror.tasks.get((labels['com.amazonaws.ecs.task-arn'] ?? '').split('/').at(-1) ?? '')?.instanceId;
-    const now = instanceOf(started);
-    if (now === undefined || this.#rewound) return;
-    for (const other of host.engine.containers.values()) {
-      const then = instanceOf(other);
-      const same = other.labels['dev.slipway.agent'] === started.labels['dev.slipway.agent'];
-      if (other.status !== 'running' || !same || then === undefined || then === now) continue;
-      const detail = `${host.name} started ${started.name} as ${now} while ${other.name} ran, which it began as ${then}`;
-      this.violated(new Violation('rejoined', detail));
-    }
-  }
-
-  #linked(host: SimulatedHost, id: string, address: string): void {
-    this.history.note(host.name, () => `linked ${id} (${address})`);
-    this.#checked(() => this.#addresses.linked(host, id, address));
-  }
-
-  #pinned(arn: string, name: string, digest: string): void {
-    const task: TaskRecord | undefined = this.mirror.tasks.get(arn.slice(arn.lastIndexOf('/') + 1));
-    const service = this.mirror.services.get(task?.service?.name ?? '');
-    const deployment = service?.deployments.find(({ id }) => id === task?.service?.deploymentId);
-    const pin = deployment?.images?.[name]?.split('@')[1];
-    if (pin === undefined || pin === digest) return;
-    this.violated(
-      new Violation('pinned', `${name} of ${arn} runs ${digest.slice(-6)}, its deployment pinned ${pin.slice(-6)}`),
-    );
   }
 
   async #push(repository: string, tag: string, digest: string, announced: boolean): Promise<string> {
@@ -530,37 +367,6 @@ export class World {
     );
     await push(this.store.truth, { account, repository, tag, digest, announced });
     return digest;
-  }
-
-  async #api<T>(from: Process, operation: string, input: object): Promise<Answer<T>> {
-    this.counts.calls += 1;
-    const asked = this.time.now();
-    const { clientToken, count = 1 } = input as { clientToken?: string; count?: number };
-    if (clientToken !== undefined) this.#tokens.set(clientToken, count);
-    const ready = this.servers.filter((server) => server.process !== undefined);
-    const server = this.chance.pick(ready.length > 0 ? ready : this.servers);
-    const answer = await this.network
-      .call(from, listening(server), () => server.call(operation, input, 'admin'))
-      .then(
-        (value): Answer<T> => ({ kind: 'done', value: value as T }),
-        (error: unknown): Answer<T> => this.#notDone(operation, error),
-      );
-    this.history.note('user', () => `${operation} ${JSON.stringify(input).slice(0, 300)} ${describeAnswer(answer)}`);
-    if (answer.kind === 'done' && !this.#rewound)
-      this.#checked(() => this.#answers.check({ operation, input, value: answer.value, asked }));
-    if (answer.kind === 'refused') this.counts.refused += 1;
-    if (answer.kind === 'unknown') this.counts.unanswered += 1;
-    return answer;
-  }
-
-  #notDone(operation: string, error: unknown): Answer<never> {
-    const { name, message, code } = error as { name: string; message: string; code?: string };
-    if (error instanceof NoAnswer || name === 'StoreUnavailable' || name === 'ConditionFailed') {
-      return { kind: 'unknown', why: message };
-    }
-    if (typeof code === 'string') return { kind: 'refused', code, message };
-    this.violated(new Violation('no-accident', `${operation} failed with ${describe(error)}`));
-    return { kind: 'unknown', why: message };
   }
 
   /** A host, with an agent that does not run yet. */
@@ -579,9 +385,9 @@ export class World {
     const chance = this.chance.fork();
     const log = (who: string): Log => this.#log(who);
     const host = new SimulatedHost({ machine, time, chance, images, network, servers, weather, log, history, ...more });
-    host.linked = (id, address) => this.#linked(host, id, address);
-    host.engine.started = (container) => this.#started(host, container);
-    host.engine.told = (container) => this.#checked(() => this.#reach.told(container));
+    host.linked = (id, address) => this.checks.linked(host, id, address);
+    host.engine.started = (container) => this.checks.started(host, container);
+    host.engine.told = (container) => this.checks.told(container);
     return host;
   }
 

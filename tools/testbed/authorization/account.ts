@@ -29,6 +29,10 @@ export async function furnish(callers: Callers, installation: Installation): Pro
   await callers.admin('logs', 'CreateLogGroup', { logGroupName: 'canary', tags: { seen: canary } });
   const secret = { Name: 'canary', SecretString: canary, Tags: tags };
   await callers.admin('secretsmanager', 'CreateSecret', secret);
+  const keyTags = [{ TagKey: 'seen', TagValue: canary }];
+  const key = await callers.admin('kms', 'CreateKey', { Description: canary, Tags: keyTags });
+  const [, TargetKeyId] = /"KeyId":"([^"]*)/.exec(String(key['text'])) ?? [];
+  await callers.admin('kms', 'CreateAlias', { AliasName: 'alias/canary', TargetKeyId });
   const application = { applicationName: 'sample', computePlatform: 'ECS', tags };
   await callers.admin('codedeploy', 'CreateApplication', application);
   const alarm = { AlarmName: 'canary', AlarmRule: 'FALSE', Tags: tags };
@@ -110,6 +114,9 @@ const held: readonly (readonly [service: Called, operation: string, input?: obje
   ['codedeploy', 'ListApplications'],
   ['secretsmanager', 'ListSecrets'],
   ['ssm', 'DescribeParameters'],
+  ['kms', 'ListAliases'],
+  ['kms', 'ListKeys'],
+  ['kms', 'DescribeKey', { KeyId: 'alias/canary' }],
   ['elasticloadbalancing', 'DescribeLoadBalancers'],
   ['elasticloadbalancing', 'DescribeTargetGroups'],
 ];

@@ -100,6 +100,37 @@ export function engineSuite(
     expect([...kinds.values()].map((count) => count > 10)).toEqual([true, true, true]);
   });
 
+  it('routes by the first and the last of 10,000 rules, of those that are looked up and those that are walked', async () => {
+    const pathRules = Array.from({ length: 9_998 }, (_, i) => ({
+      id: `rule/${i}`,
+      conditions: [{ kind: 'path-pattern' as const, values: [`/shop/${i}`, `/shop/${i}/*`], regexValues: [] }],
+      action: to(i === 9_997 ? 'b' : 'a'),
+    }));
+    const walked = (id: string, name: string, status: number) => ({
+      id,
+      conditions: [{ kind: 'query-string' as const, values: [{ key: 'to', value: name }] }],
+      action: { kind: 'fixed-response' as const, status, contentType: 'text/plain' as const, body: name },
+    });
+    const made = [walked('first', 'first', 201), ...pathRules, walked('last', 'last', 202)];
+    const listener = listenerOf({ address: freshAddress(), rules: made, defaultAction: to('a') });
+    await apply({ listeners: [listener] });
+    const answers: unknown[] = [];
+    for (const path of ['/?to=first', '/shop/0', '/shop/9997/x', '/shop/9997?to=first', '/?to=last', '/none']) {
+      const request = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+      const answer = await ask(listener.address, listener.port, request);
+      answers.push([answer.status, valueOf(answer, 'x-target')]);
+    }
+    const none = undefined;
+    expect(answers).toEqual([
+      [201, none],
+      [200, 'a'],
+      [200, 'b'],
+      [201, none],
+      [202, none],
+      [200, 'a'],
+    ]);
+  });
+
   describe('a request', () => {
     let listener: HttpListener;
     beforeAll(async () => {

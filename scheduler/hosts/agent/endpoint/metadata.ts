@@ -4,7 +4,7 @@ import { containerName } from '../create-options.ts';
 import { labels } from '../docker.ts';
 import type { AgentContainer } from '../../wire/index.ts';
 import { ownContainers } from '../pause.ts';
-import type { SavedTask } from '../task-runner.ts';
+import type { SavedTask } from '../saved-task.ts';
 
 /** A task of this host as the metadata endpoint sees it. */
 export interface LiveTask {

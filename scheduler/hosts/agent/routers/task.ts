@@ -79,7 +79,6 @@ export function routedLog(
   container: AgentContainer,
   socket: string,
 ): { Type: string; Config: Record<string, string> } {
-  const { 'log-driver-buffer-limit': limit = String(firelensBuffer.usual) } = routedOptions(container) ?? {};
   return {
     Type: 'fluentd',
     Config: {
@@ -88,7 +87,7 @@ export function routedLog(
       // A router that is slow or away holds up no container.
       'fluentd-async': 'true',
       'fluentd-sub-second-precision': 'true',
-      'fluentd-buffer-limit': limit,
+      'fluentd-buffer-limit': firelensBuffer(routedOptions(container) ?? {}),
     },
   };
 }

@@ -14,6 +14,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+
+import type { Log } from '@slipway/auth/contract';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 
 import { parseCidr } from '../../../network/addresses/index.ts';
@@ -40,8 +42,15 @@ let count = 0;
 const net = `198.19.${100 + (process.pid % 100)}`;
 const range = parseCidr(`${net}.0/28`) ?? { base: 0, length: 0 };
 const env = { PATH: process.env['PATH'] ?? '' };
+/** What providers warned of: the machine, the error, the words. */
+const warned: unknown[][] = [];
+const log: Log = {
+  info: () => undefined,
+  warn: ({ instance, err }, text) => void warned.push([instance, err, text]),
+  error: () => undefined,
+};
 const open = (own = join(folder, String(++count))) =>
-  dockerProvider({ name: 'here', folder: own, range, most: 2, agent: ['sleep', '3600'], env });
+  dockerProvider({ name: 'here', folder: own, range, most: 2, agent: ['sleep', '3600'], env, log });
 
 const shown = (program: string, ...words: string[]): string =>
   execFileSync(program, words, { encoding: 'utf8', stdio: 'pipe' });
@@ -142,7 +151,7 @@ describe.skipIf(lacks !== undefined)(`this computer${lacks === undefined ? '' : 
     await expect(open(root).launch(specOf('i-00000000000000003'), over)).rejects.toThrow(
       /has 2 machines, and is to have 2 at most: say docker most=3/,
     );
-    const options = { name: 'here', folder: join(folder, 'none'), most: 1, agent: ['true'], env };
+    const options = { name: 'here', folder: join(folder, 'none'), most: 1, agent: ['true'], env, log };
     const elsewhere = dockerProvider({ ...options, range: parseCidr('127.3.0.0/24') ?? range });
     await expect(elsewhere.launch(specOf('i-00000000000000003'), over)).rejects.toThrow(
       /no machine can have an address/,
@@ -150,15 +159,30 @@ describe.skipIf(lacks !== undefined)(`this computer${lacks === undefined ? '' : 
     expect(existsSync(join(folder, 'none'))).toBe(false);
   });
 
-  test('says by the words of its engine why a machine does not run', async () => {
+  test('says by the words of its engine why a machine does not run, and once for all its tries to start it again', async () => {
     const root = join(folder, 'failing');
     const id = newId();
     made.push({ id, root });
     // In the place of the folder of its engine.
     mkdirSync(join(root, id), { recursive: true });
     execFileSync('touch', [join(root, id, 'engine')]);
-    await expect(open(root).launch(specOf(id), over)).rejects.toThrow(/does not run: .*engine/);
-    await open(root).terminate(id, 'me', over);
+    const provider = open(root);
+    await expect(provider.launch(specOf(id), over)).rejects.toThrow(/does not run: .*engine/);
+    const own = join(root, id, 'machine.log');
+    const tries = (): number => readFileSync(own, 'utf8').match(/ machine: the engine ended with /g)?.length ?? 0;
+    for (const least of [2, 3])
+      await vi.waitFor(
+        async () => {
+          expect(await provider.list('me', over)).toEqual([{ id, owner: 'me' }]);
+          expect(tries()).toBeGreaterThanOrEqual(least);
+        },
+        { timeout: 60_000, interval: 500 },
+      );
+    // After whatever is under way, and what came of it was told by then.
+    await provider.terminate(id, 'me', over);
+    const why = expect.objectContaining({ message: expect.stringMatching(/does not run: .*engine/) });
+    const what = expect.stringMatching(/cannot be started again.* say what to correct$/);
+    expect(warned.filter(([instance]) => instance === id)).toEqual([[id, why, what]]);
     expect(traces(id, root)).toEqual([]);
   });
 });

@@ -5,8 +5,16 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import type { Log } from '@slipway/auth/contract';
+
 import { type Cidr } from '../../../network/addresses/index.ts';
-import { type InstanceProvider, type MachineSpec, type ProvidedMachine, ProviderError } from '../instance-provider.ts';
+import {
+  type InstanceProvider,
+  type MachineSpec,
+  type ProvidedMachine,
+  ProviderError,
+  readable,
+} from '../instance-provider.ts';
 import { freeAddress, gatewayOf, overlap, routes, unfit } from './addresses.ts';
 import { type Machine, machineIds, type Names, namesOf, readMachine, writeMachine } from './machine.ts';
 import { makeNetwork, removeNetwork } from './network.ts';
@@ -26,6 +34,7 @@ export interface DockerProviderOptions {
   readonly agent: readonly string[];
   /** What engines and agents find in their environment. */
   readonly env: Readonly<Record<string, string>>;
+  readonly log: Log;
 }
 
 /** Milliseconds that an engine has to answer in, and that one has to end its containers in. */
@@ -50,6 +59,8 @@ class DockerMachines implements InstanceProvider {
   /** What is under way, by the id of its machine; and the last launch, as addresses are given one after another. */
   readonly #busy = new Map<string, Promise<unknown>>();
   #described: Promise<unknown> = Promise.resolve();
+  /** Machines that could not be started again, until they are: each look tries, and one line tells of it. */
+  readonly #down = new Set<string>();
 
   constructor(options: DockerProviderOptions) {
     this.name = options.name;
@@ -78,6 +89,7 @@ class DockerMachines implements InstanceProvider {
       await removeNetwork(names);
       await rm(names.run, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
       await rm(names.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+      this.#down.delete(id);
     });
   }
 
@@ -90,13 +102,26 @@ class DockerMachines implements InstanceProvider {
       found.push({ id, owner });
       // After a restart of this computer, say. Its group replaces it where that does not help.
       if (!this.#busy.has(id) && (await runners(names)).length === 0)
-        void this.#alone(id, () => this.#boot(names, machine, signal)).catch(() => undefined);
+        void this.#alone(id, () => this.#boot(names, machine, signal))
+          .then(() => this.#down.delete(id))
+          .catch((error: unknown) => {
+            if (!signal.aborted) this.#tellDown(names, error);
+          });
     }
     return found;
   }
 
   #names(id: string): Names {
     return namesOf(this.#options.folder, id);
+  }
+
+  #tellDown({ id, folder }: Names, err: unknown): void {
+    if (this.#down.has(id)) return;
+    this.#down.add(id);
+    this.#options.log.warn(
+      { err, instance: id, provider: this.name },
+      `a machine whose processes ended cannot be started again; it is tried until it can, or its group replaces it: the error and ${join(folder, 'machine.log')} say what to correct`,
+    );
   }
 
   /** Does one thing of a machine after another. */
@@ -201,5 +226,5 @@ async function complaintOf({ folder }: Names): Promise<string> {
   const text = await readFile(join(folder, 'machine.log'), 'utf8').catch(() => '');
   const lines = text.slice(-16_384).trim().split('\n');
   const said = lines.findLast((line) => /fail|error|fatal|cannot/i.test(line)) ?? lines.at(-1) ?? '';
-  return said.replaceAll(/\p{Cc}/gu, ' ').slice(0, 300) || 'its log is empty';
+  return readable(said, 300) || 'its log is empty';
 }

@@ -1,3 +1,3 @@
-export { dockerProvider, type DockerProviderOptions } from './docker.ts';
+export { dockerProvider } from './docker.ts';
 export { overlap, routes, unfit } from './addresses.ts';
 export { whatLacks } from './programs.ts';

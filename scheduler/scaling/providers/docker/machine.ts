@@ -2,13 +2,13 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
+import { machineId } from '../instance-provider.ts';
+
 /** Where engines have their sockets and what does not outlive a start of this computer; the paths of sockets have at most 107 characters. */
 const runFolder = '/run/slipway-machines';
 
 /** The beginning of the names of links to machines. */
 export const linkPrefix = 'swm';
-
-const idShape = /^i-[0-9a-f]{17}$/;
 
 /** The names of everything that a machine is made of: they follow from its id alone, so that whoever ends it needs nothing else. */
 export interface Names {
@@ -28,7 +28,7 @@ export interface Names {
 
 /** @param root the folder of all machines @throws TypeError for what is no id, so that no path leads elsewhere */
 export function namesOf(root: string, id: string): Names {
-  if (!idShape.test(id)) throw new TypeError(`${JSON.stringify(id.slice(0, 50))} is not the id of a machine`);
+  if (!machineId.test(id)) throw new TypeError(`${JSON.stringify(id.slice(0, 50))} is not the id of a machine`);
   const folder = join(root, id);
   const run = join(runFolder, id);
   return {
@@ -44,7 +44,7 @@ export function namesOf(root: string, id: string): Names {
 }
 
 const machineShape = z.object({
-  id: z.string().regex(idShape),
+  id: z.string().regex(machineId),
   owner: z.string(),
   /** Its address, and this computer's at the other end of its link. */
   address: z.ipv4(),
@@ -83,5 +83,5 @@ export async function machineIds(root: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   });
-  return names.filter((name) => idShape.test(name));
+  return names.filter((name) => machineId.test(name));
 }

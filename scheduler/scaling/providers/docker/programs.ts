@@ -3,7 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { ProviderError } from '../instance-provider.ts';
+import { ProviderError, readable } from '../instance-provider.ts';
 
 const needed = ['dockerd', 'ip', 'iptables', 'nsenter', 'unshare'] as const;
 
@@ -44,7 +44,7 @@ export async function must(program: 'ip' | 'iptables' | 'mount', ...words: reado
   } catch (cause) {
     const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
     const said = code === 'ENOENT' ? 'it is not installed' : (stderr.trim().split('\n').at(-1) ?? '');
-    throw new ProviderError(`${program} ${words.join(' ')}: ${said.slice(0, 300)}`, { cause });
+    throw new ProviderError(`${program} ${words.join(' ')}: ${readable(said, 300)}`, { cause });
   }
 }
 

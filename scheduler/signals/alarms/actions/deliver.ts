@@ -1,4 +1,5 @@
 import type { Log } from '@slipway/auth/contract';
+import { tellWebhook, webhookOf, type WebhookPorts } from '@slipway/auth/outbound';
 import type { HeldLease } from '@slipway/storage/leases';
 import { StaleEpoch, transact } from '@slipway/storage/records';
 
@@ -8,8 +9,6 @@ import type { ActionRecord } from '../store/records.ts';
 import { actionItem } from '../store/transition.ts';
 import { payloadOf } from './payload.ts';
 import { alarmSecret, type SecretPorts } from './secrets.ts';
-import { webhookOf } from './targets.ts';
-import { tellWebhook, type WebhookPorts } from './webhook.ts';
 
 export interface DeliveryPorts extends SecretPorts, WebhookPorts {
   readonly region: string;

@@ -2,4 +2,3 @@ export { createAlarmAdministration } from './administer.ts';
 export { Delivery, type DeliveryPorts } from './deliver.ts';
 export { alarmArn, type AlarmPlace } from './payload.ts';
 export { alarmSecret, type SecretPorts } from './secrets.ts';
-export { webhookOf } from './targets.ts';

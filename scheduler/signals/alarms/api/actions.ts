@@ -1,7 +1,6 @@
-import { OutboundError } from '@slipway/auth/outbound';
+import { OutboundError, webhookOf } from '@slipway/auth/outbound';
 
 import { invalid } from '../../metrics/index.ts';
-import { webhookOf } from '../actions/index.ts';
 import type { AlarmConfiguration } from '../store/index.ts';
 import type { Scene } from './operation.ts';
 

@@ -1,1 +1,2 @@
 export { alarmOperations, alarmSchemas, type AlarmsOptions, createAlarms } from './create-alarms.ts';
+export { readQueries } from './queries.ts';

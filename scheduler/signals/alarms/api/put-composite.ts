@@ -1,7 +1,7 @@
 import { requestTags } from '@slipway/auth/kit';
 
 import { invalid } from '../../metrics/index.ts';
-import { webhookOf } from '../actions/index.ts';
+import { webhookOf } from '@slipway/auth/outbound';
 import { parseRule } from '../composite/index.ts';
 import { actionsOf } from './actions.ts';
 import { type AlarmOperations, mayOn, operation } from './operation.ts';

@@ -95,11 +95,6 @@ export interface ActionRecord {
   readonly lastError?: string;
 }
 
-export interface SecretRecord {
-  readonly sealed: string;
-  readonly createdAt: number;
-}
-
 /** Up to when every alarm's windows have been evaluated; milliseconds since the epoch. */
 export interface ProgressRecord {
   readonly at: number;

@@ -1,5 +1,5 @@
 import { type AlarmState, zonedTime } from '../evaluation/index.ts';
-import { webhookOf } from '../actions/targets.ts';
+import { webhookOf } from '@slipway/auth/outbound';
 import type { ActionRecord, AlarmRecord, AlarmStanding, HistoryRecord } from './records.ts';
 
 /** What follows when the state of an alarm is set: all of it belongs into one commit. */

@@ -1,4 +1,6 @@
 import { awsJson, type Constraints, defineService, type ServiceDefinition } from '@slipway/auth/contract';
+import type { Outbound } from '@slipway/auth/outbound';
+import type { Sealer } from '@slipway/auth/tokens';
 import { bindAll, createSigning, Pages, schemasOf, storedKeys } from '@slipway/auth/kit';
 import type { RecordStore } from '@slipway/storage/records';
 
@@ -6,6 +8,7 @@ import { accountKeys, accountPartition, type RandomBytes } from '../../../state/
 
 import { units } from '../../metrics/index.ts';
 import { MetricFilters } from '../filters/index.ts';
+import { receiverTest, Subscriptions } from '../subscriptions/index.ts';
 import { QueryDefinitions } from '../queries/index.ts';
 
 import { invalid } from './errors.ts';
@@ -22,12 +25,18 @@ import { queryDefinitionOperations } from './query-definitions.ts';
 import { errorSchema, malformedQuery } from './shapes.ts';
 import { sizes, streamOperations } from './streams.ts';
 import { tagOperations } from './tagging.ts';
+import { subscriptionOperations } from './subscription-filters.ts';
 import { filterOperations } from './test-filter.ts';
 
 /** What the API of CloudWatch Logs is made of. */
-export interface LogsOptions extends Omit<LogsApi, 'pages' | 'sessions' | 'filters' | 'definitions'> {
+export interface LogsOptions extends Omit<
+  LogsApi,
+  'pages' | 'sessions' | 'filters' | 'definitions' | 'subscriptions' | 'tell'
+> {
   readonly records: RecordStore;
   readonly random: RandomBytes;
+  readonly sealer: Sealer;
+  readonly outbound: Pick<Outbound, 'fetch' | 'check'>;
 }
 
 /** The API of CloudWatch Logs: a table of operations for each noun. */
@@ -42,6 +51,7 @@ export const logsOperations: LogsOperations = {
   ...logRecordOperations,
   ...filterOperations,
   ...metricFilterOperations,
+  ...subscriptionOperations,
   ...tagOperations,
   ...notServedOperations,
 };
@@ -126,6 +136,9 @@ export const logsConstraints: Constraints = {
   filterPattern: { max: 1024 },
   filterName: filterName,
   filterNamePrefix: filterName,
+  destinationArn: { min: 1, max: 2048 },
+  distribution: { values: ['Random', 'ByLogStream'] },
+  'DescribeSubscriptionFiltersRequest.limit': { min: 1, max: 50, integer: true },
   metricTransformations: { min: 1, max: 1 },
   metricName: metricName,
   metricNamespace: metricName,
@@ -145,15 +158,17 @@ export const logsConstraints: Constraints = {
 export const logsProtocol = awsJson('1.1', 'Logs_20140328');
 
 /** The API of CloudWatch Logs (2014-03-28) as the gateway serves it. */
-export function createLogs({ records, random, ...ports }: LogsOptions): ServiceDefinition {
+export function createLogs({ records, random, sealer, ...ports }: LogsOptions): ServiceDefinition {
   const pages = new Pages(
     createSigning(storedKeys(records, random, { partition: accountPartition, key: accountKeys.signingKey })),
     { ...sizes, badToken: () => invalid('The specified nextToken is invalid.') },
   );
   const filters = new MetricFilters({ records, logs: ports.logs });
+  const subscriptions = new Subscriptions({ records, random, logs: ports.logs });
+  const tell = receiverTest({ records, random, sealer, ...ports });
   const definitions = new QueryDefinitions(records);
   const sessions = new Map<string, number>();
-  const api = { ...ports, random, filters, pages, sessions, definitions };
+  const api = { ...ports, random, filters, subscriptions, tell, pages, sessions, definitions };
   return {
     ...defineService({
       name: 'logs',

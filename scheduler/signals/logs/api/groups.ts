@@ -28,7 +28,7 @@ const retentions = [
 ];
 const oneAccount = 'There are no linked accounts: groups of the own account are listed.';
 const oneClass = 'Every group is of the class STANDARD. Leave logGroupClass out.';
-const noKeys = 'There are no KMS keys here. Leave kmsKeyId out.';
+const noKeys = 'Events are not encrypted with keys of KMS: encrypt the disk or the bucket. Leave kmsKeyId out.';
 /** Groups that are read at once. */
 const batch = 200;
 

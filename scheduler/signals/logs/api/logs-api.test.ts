@@ -117,7 +117,7 @@ describe('log groups', () => {
     const api = openLogsApi();
     const create = (more: object) => api.refusal('CreateLogGroup', { logGroupName: 'web', ...more });
     expect(await create({ kmsKeyId: 'arn:aws:kms:us-east-1:000000000000:key/1' })).toBe(
-      'InvalidParameterException: kmsKeyId is not supported by this installation. There are no KMS keys here. Leave kmsKeyId out.',
+      'InvalidParameterException: kmsKeyId is not supported by this installation. Events are not encrypted with keys of KMS: encrypt the disk or the bucket. Leave kmsKeyId out.',
     );
     expect(await create({ logGroupClass: 'INFREQUENT_ACCESS' })).toContain('Every group is of the class STANDARD');
     expect(await create({ logGroupName: 'aws/web' })).toContain('reserved');
@@ -133,7 +133,7 @@ describe('log groups', () => {
     expect(await api.refusal('AssociateKmsKey', {})).toContain(
       'AssociateKmsKey is not supported by this installation.',
     );
-    expect(await api.refusal('PutSubscriptionFilter', {})).toContain('StartLiveTail');
+    expect(await api.refusal('PutDestination', {})).toContain('Name a webhook');
   });
 });
 

@@ -4,7 +4,7 @@ import { unsupported } from './errors.ts';
 import { type LogsOperations, mayAny } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const subscriptions = 'Read new events with StartLiveTail, or with FilterLogEvents from the last time on.';
+const subscriptions = 'Name a webhook as the destinationArn of a subscription filter.';
 const scheduled =
   'Start queries with StartQuery, from a scheduled task for instance; metric filters and alarms watch what comes.';
 const wholeLines = 'Events are kept whole: GetLogRecord answers one with its message.';
@@ -12,7 +12,8 @@ const fieldsOfGroups = 'GetLogGroupFields says which fields the events of a log 
 const groups = 'List groups with ListLogGroups.';
 const tables = 'Queries know no tables but the logs. Write what they need into the lines.';
 const indexes = 'Nothing is indexed by field: queries and FilterLogEvents look for words in an index of their own.';
-const keys = 'There are no KMS keys here; encrypt the disk or the bucket that the installation stores in.';
+const keys =
+  'Events are not encrypted with keys of KMS; encrypt the disk or the bucket that the installation stores in.';
 const elsewhere = 'Logs stay in this installation. Read them with FilterLogEvents and write them where you need them.';
 const policies = 'Who may do what with logs is said by the policies of users and roles.';
 const masking = 'Nothing in logs is masked or looked for. Leave out of log lines what nobody may read.';
@@ -23,9 +24,6 @@ const imports = 'Write events with PutLogEvents.';
 export const notServed: Readonly<Record<string, string>> = {
   AssociateKmsKey: keys,
   DisassociateKmsKey: keys,
-  PutSubscriptionFilter: subscriptions,
-  DescribeSubscriptionFilters: subscriptions,
-  DeleteSubscriptionFilter: subscriptions,
   PutDestination: subscriptions,
   PutDestinationPolicy: subscriptions,
   DescribeDestinations: subscriptions,

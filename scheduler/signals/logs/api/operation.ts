@@ -7,12 +7,14 @@ import {
   type Pages,
   type SceneOf,
 } from '@slipway/auth/kit';
+import type { Outbound } from '@slipway/auth/outbound';
 import type { Clock } from '@slipway/storage/clock';
 
 import type { RandomBytes } from '../../../state/index.ts';
 import type { MetricFilters } from '../filters/index.ts';
 import type { LogQueries, QueryDefinitions } from '../queries/index.ts';
 import type { LogStore } from '../store/index.ts';
+import type { ReceiverTest, Subscriptions } from '../subscriptions/index.ts';
 
 import { inOurWords, unsupported } from './errors.ts';
 import { groupArn, streamArn } from './names.ts';
@@ -22,6 +24,11 @@ import { operationSchema } from './shapes.ts';
 export interface LogsApi {
   readonly logs: LogStore;
   readonly filters: MetricFilters;
+  readonly subscriptions: Subscriptions;
+  /** Where webhooks may be. */
+  readonly outbound: Pick<Outbound, 'check'>;
+  /** Tells a receiver that it will be told events; answers why that was not taken. */
+  readonly tell: ReceiverTest;
   readonly queries: LogQueries;
   readonly definitions: QueryDefinitions;
   readonly random: RandomBytes;

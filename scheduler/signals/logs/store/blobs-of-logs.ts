@@ -3,7 +3,7 @@ import { type Json, type RecordStore, scan, scanPartitions } from '@slipway/stor
 import { logKeys, logsPartition } from './keys.ts';
 import type { EventsRecord, GarbageRecord, StoredBlob } from './records.ts';
 
-const files = [logKeys.chunks, logKeys.segments, logKeys.queries];
+const files = [logKeys.chunks, logKeys.segments, logKeys.owed, logKeys.queries];
 
 /** Every blob that the logs of some account, or the answers of queries, are in. */
 export async function* blobsOfLogs(records: RecordStore): AsyncGenerator<StoredBlob & { readonly by: string }, void> {
@@ -37,6 +37,8 @@ export async function relocateLogs(
   where: (blob: BlobLocation) => Promise<BlobLocation | undefined>,
 ): Promise<Json> {
   if (!partition.startsWith(logsPartition(''))) return value;
+  // Versions are another installation's: what is still in chunks is told once more.
+  if (key.startsWith(logKeys.deliveries)) return { ...(value as { readonly [key: string]: Json }), version: 0 };
   if (![...files, logKeys.garbage].some((prefix) => key.startsWith(prefix))) return value;
   const record = value as unknown as { readonly blob?: BlobLocation };
   // A query that has no answer yet.

@@ -77,7 +77,10 @@ export class Changes {
 }
 
 /** The row that has a blob removed later. */
-function garbageRow({ blob }: EventsRecord, at: number): { readonly key: string; readonly value: Json } {
+export function garbageRow(
+  { blob }: Pick<EventsRecord, 'blob'>,
+  at: number,
+): { readonly key: string; readonly value: Json } {
   const { digest, generation } = blob;
   const garbage: GarbageRecord = { blob: { digest, generation }, at };
   return { key: logKeys.garbageOf(generation), value: { ...garbage } as unknown as Json };

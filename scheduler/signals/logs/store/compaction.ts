@@ -1,15 +1,24 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { type Fence, type RecordStore, scan, scanAll, StoreUnavailable, type Stored } from '@slipway/storage/records';
+import {
+  type Fence,
+  type Json,
+  type RecordStore,
+  scan,
+  scanAll,
+  StoreUnavailable,
+  type Stored,
+} from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
 import type { Counts } from '../filters/index.ts';
+import type { Owing } from '../subscriptions/index.ts';
 import { Changes } from './changes.ts';
 import { LogsDamaged } from './contract.ts';
 import { type EventBlobs, isGone } from './event-blobs.ts';
 import { type Block, compareRows, type FileStream, type FileTable } from './event-file.ts';
 import { deadStreams } from './files.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
-import { joinedStreams, mergedRows, placesIn } from './merge.ts';
+import { joinedStreams, mergedRows, placesIn, renumbered, streamsOf } from './merge.ts';
 import type { ChunkRecord, EventsRecord, GroupRecord, SegmentRecord } from './records.ts';
 import type { Row, RowReader } from './rows.ts';
 
@@ -64,6 +73,7 @@ export class Compaction {
   readonly #account: string;
   readonly #fence: Fence;
   readonly #counts: Pick<Counts, 'of' | 'room'>;
+  readonly #owing: Pick<Owing, 'of'>;
   /** Files that cannot be read, by generation: they stay where they are, and reads say so. */
   readonly #damaged = new Set<string>();
 
@@ -74,7 +84,9 @@ export class Compaction {
     limits: CompactionLimits,
     fence: Fence,
     counts: Pick<Counts, 'of' | 'room'>,
+    owing: Pick<Owing, 'of'>,
   ) {
+    this.#owing = owing;
     this.#counts = counts;
     this.#account = account;
     this.#ports = ports;
@@ -174,6 +186,14 @@ export class Compaction {
         const counted = await this.#counts.of(group, rows, this.#newId(), room);
         room -= counted.length;
         changes.add(counted);
+        const owed = await this.#owing.of(group, streams, (after) =>
+          this.#rowsOf(
+            taken.filter(({ chunk }) => chunk.version > after && group in chunk.value.groups),
+            streams,
+          ),
+        );
+        written.push(...owed.map(({ value }) => value));
+        changes.add(owed.map(({ key, value }) => ({ key, value: { ...value } as unknown as Json })));
       }
       await changes.commit(this.#ports.records, this.#partition, this.#fence);
     } catch (error) {
@@ -299,20 +319,6 @@ export class Compaction {
     const time = String(this.#ports.clock.now()).padStart(14, '0');
     return `${time}-${Buffer.from(this.#ports.random(4)).toString('hex')}`;
   }
-}
-
-/** The streams that rows are of, in their order. */
-function streamsOf(rows: readonly Row[], streams: readonly FileStream[]): readonly FileStream[] {
-  const used = new Set(rows.map(({ stream }) => stream));
-  return streams.filter((_, place) => used.has(place));
-}
-
-/** Rows under the places of the streams that they are of. */
-function* renumbered(rows: readonly Row[], streams: readonly FileStream[]): Generator<Row, void> {
-  const used = streamsOf(rows, streams);
-  if (used.length === streams.length) return yield* rows;
-  const places = placesIn(streams, used);
-  for (const row of rows) yield { ...row, stream: places[row.stream]! };
 }
 
 const chunkTime = (key: string): number => Number(key.slice(logKeys.chunks.length).split('/')[0]);

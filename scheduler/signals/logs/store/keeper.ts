@@ -1,26 +1,18 @@
-import type { Log } from '@slipway/auth/contract';
 import type { BlobStore } from '@slipway/storage/blobs';
 import type { Clock } from '@slipway/storage/clock';
 import { type HeldLease, leadEach, type Leases } from '@slipway/storage/leases';
 import { type RecordStore, scan } from '@slipway/storage/records';
-import type { RandomBytes } from '../../../state/index.ts';
-import { Counts, type CountsPorts } from '../filters/index.ts';
+import { Counts } from '../filters/index.ts';
+import { Deliveries, type DeliveriesPorts, type DeliveryNumbers, noDeliveries, Owing } from '../subscriptions/index.ts';
 import { Compaction, type CompactionLimits } from './compaction.ts';
 import type { EventBlobs } from './event-blobs.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
 import type { SegmentRecord } from './records.ts';
 import { Retention } from './retention.ts';
 
-export interface KeeperPorts {
-  readonly records: RecordStore;
+export interface KeeperPorts extends DeliveriesPorts {
   readonly blobs: BlobStore;
   readonly leases: Leases;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly log: Log;
-  readonly limit: () => number;
-  /** Takes what metric filters count. */
-  readonly metrics: CountsPorts['metrics'];
 }
 
 /** Milliseconds between looks, and between looks at everything. */
@@ -36,6 +28,8 @@ export class Keeper {
   readonly #ports: KeeperPorts;
   readonly #blobs: EventBlobs;
   readonly #limits: CompactionLimits;
+  /** What was done for subscription filters. */
+  readonly deliveries: DeliveryNumbers = noDeliveries();
   #room: { readonly stored: number; readonly limit: number; readonly at: number } | undefined;
 
   constructor(ports: KeeperPorts, blobs: EventBlobs, limits: CompactionLimits) {
@@ -76,6 +70,24 @@ export class Keeper {
   }
 
   async #keep(account: string, lease: HeldLease, signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const until = AbortSignal.any([signal, ended.signal]);
+    const telling = this.tell(account, lease, until);
+    try {
+      await this.#rounds(account, lease, until);
+    } finally {
+      ended.abort(signal.reason ?? new Error('the upkeep ended'));
+      await telling;
+    }
+  }
+
+  /** Tells receivers of subscription filters what comes, as a holder of the lease; for tests as well. */
+  tell(account: string, lease: Pick<HeldLease, 'name' | 'epoch'>, signal: AbortSignal): Promise<void> {
+    const fence = { name: lease.name, epoch: lease.epoch };
+    return new Deliveries(account, this.#ports, this.#blobs, fence, this.deliveries).run(signal);
+  }
+
+  async #rounds(account: string, lease: HeldLease, signal: AbortSignal): Promise<void> {
     const { clock } = this.#ports;
     const round = this.round(account, lease);
     for (let thoroughAt = -Infinity; !signal.aborted;) {
@@ -96,7 +108,15 @@ export class Keeper {
       this.#ports.records,
       account,
       this.#ports.clock,
-      new Compaction(account, this.#ports, this.#blobs, this.#limits, fence, counts),
+      new Compaction(
+        account,
+        this.#ports,
+        this.#blobs,
+        this.#limits,
+        fence,
+        counts,
+        new Owing(account, this.#ports, this.#blobs),
+      ),
       new Retention(account, { ...this.#ports, measured: (room) => this.#measured(room) }, fence),
       counts,
     );

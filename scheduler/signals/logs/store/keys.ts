@@ -30,6 +30,16 @@ export const logKeys = {
   filtersOf: (group: string): string => `filter/${group}/`,
   filter: (group: string, name: string): string => `filter/${group}/${name}`,
   counts: 'counts/',
+  /** Subscription filters of a group; by the id of one, how far its receiver is, and what it is owed. */
+  subscriptions: 'subscription/',
+  subscriptionsOf: (group: string): string => `subscription/${group}/`,
+  subscription: (group: string, name: string): string => `subscription/${group}/${name}`,
+  deliveries: 'delivery/',
+  delivery: (subscription: string): string => `delivery/${subscription}`,
+  owed: 'owed/',
+  owedTo: (subscription: string): string => `owed/${subscription}/`,
+  /** What the calls of a subscription filter are signed with, by a digest of its names. */
+  signing: (names: string): string => `signing/${names}`,
   /** Queries, whose answers are blobs as well, and queries that were saved. */
   queries: 'query/',
   query: (id: string): string => `query/${id}`,
@@ -64,6 +74,10 @@ export const logRows: OwnedRows = {
     logKeys.queries,
     logKeys.definitions,
     logKeys.counts,
+    logKeys.subscriptions,
+    logKeys.deliveries,
+    logKeys.owed,
+    'signing/',
     logKeys.chunks,
     logKeys.segments,
     logKeys.garbage,

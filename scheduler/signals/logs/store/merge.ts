@@ -20,6 +20,20 @@ export function placesIn(streams: readonly FileStream[], joined: readonly FileSt
   return streams.map((stream) => places.get(nameOf(stream)) ?? -1);
 }
 
+/** The streams that rows are of, in their order. */
+export function streamsOf(rows: readonly Row[], streams: readonly FileStream[]): readonly FileStream[] {
+  const used = new Set(rows.map(({ stream }) => stream));
+  return streams.filter((_, place) => used.has(place));
+}
+
+/** Rows under the places of the streams that they are of. */
+export function* renumbered(rows: readonly Row[], streams: readonly FileStream[]): Generator<Row, void> {
+  const used = streamsOf(rows, streams);
+  if (used.length === streams.length) return yield* rows;
+  const places = placesIn(streams, used);
+  for (const row of rows) yield { ...row, stream: places[row.stream]! };
+}
+
 type Read = (file: EventsRecord, block: Block) => Promise<RowReader>;
 
 const nameOf = ({ group, id, name }: FileStream): string => `${group} ${id} ${name}`;

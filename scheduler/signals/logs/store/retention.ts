@@ -26,6 +26,12 @@ export interface RetentionPorts {
   readonly measured: (room: { readonly stored: number; readonly limit: number }) => void;
 }
 
+/** The keys of a row of a group, and of what goes with it. */
+function rowsOf({ key, value }: Stored): readonly string[] {
+  if (!key.startsWith(logKeys.subscriptions)) return [key];
+  return [key, logKeys.delivery((value as { readonly id: string }).id)];
+}
+
 const day = 86_400_000;
 /** For how long a read may go on after its files were replaced. */
 const readGrace = 5 * 60_000;
@@ -76,9 +82,10 @@ export class Retention {
         logKeys.shippedOf(group),
         logKeys.deadOf(group),
         logKeys.filtersOf(group),
+        logKeys.subscriptionsOf(group),
       ]) {
         for await (const page of scanPages(records, this.#partition, { prefix, limit: atOnce }))
-          await this.#commit(page.records.map((record) => record.key));
+          await this.#commit(page.records.flatMap(rowsOf));
       }
       if (clock.now() - value.at > lateGrace) await this.#commit([logKeys.usage(group), key]);
     }

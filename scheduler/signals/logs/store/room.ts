@@ -1,6 +1,6 @@
 import { type RecordStore, scan, scanPartitions } from '@slipway/storage/records';
 import { logKeys, logsPartition } from './keys.ts';
-import type { ChunkRecord, UsageRecord } from './records.ts';
+import type { EventsRecord, UsageRecord } from './records.ts';
 
 /** What logs take on disk, bytes. */
 export interface LogRoom {
@@ -16,8 +16,8 @@ export async function logRoom(records: RecordStore): Promise<LogRoom> {
   let largest: LogRoom['largest'];
   for await (const partition of scanPartitions(records, logsPartition(''))) {
     const account = partition.slice(logsPartition('').length);
-    for await (const { value } of scan<ChunkRecord>(records, partition, { prefix: logKeys.chunks }))
-      total += value.blob.size;
+    for (const prefix of [logKeys.chunks, logKeys.owed])
+      for await (const { value } of scan<EventsRecord>(records, partition, { prefix })) total += value.blob.size;
     for await (const { key, value } of scan<UsageRecord>(records, partition, { prefix: logKeys.usage('') })) {
       total += value.stored;
       if (value.stored > (largest?.stored ?? 0))

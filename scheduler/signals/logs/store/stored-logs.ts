@@ -1,11 +1,14 @@
 import type { Log } from '@slipway/auth/contract';
+import type { Outbound } from '@slipway/auth/outbound';
 import { RateLimiter } from '@slipway/auth/rates';
+import type { Sealer } from '@slipway/auth/tokens';
 import type { BlobStore } from '@slipway/storage/blobs';
 import type { Clock } from '@slipway/storage/clock';
 import type { Leases } from '@slipway/storage/leases';
 import type { RecordStore } from '@slipway/storage/records';
 import type { RandomBytes } from '../../../state/index.ts';
 import type { CountsPorts } from '../filters/index.ts';
+import type { DeliveryNumbers } from '../subscriptions/index.ts';
 import { checkEvents } from './checks.ts';
 import { collect, type Collected, type Wanted } from './collect.ts';
 import { type CompactionLimits, compactionLimits } from './compaction.ts';
@@ -48,6 +51,9 @@ export interface LogsPorts {
   readonly log: Log;
   /** Takes what metric filters count. */
   readonly metrics: CountsPorts['metrics'];
+  /** Calls receivers of subscription filters, and opens what the calls are signed with. */
+  readonly outbound: Pick<Outbound, 'fetch'>;
+  readonly sealer: Sealer;
 }
 
 export interface LogStoreOptions {
@@ -212,6 +218,11 @@ export class StoredLogs implements LogStore {
   /** See {@link Keeper.room}. */
   room(): { readonly stored: number; readonly limit: number } | undefined {
     return this.keeper.room();
+  }
+
+  /** What this process did for subscription filters. */
+  get deliveries(): DeliveryNumbers {
+    return this.keeper.deliveries;
   }
 
   /** Writes what was taken in, and ends. */

@@ -4,8 +4,9 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 
 import { type Answer, callerOf, region } from '../../../balancing/testing/caller.ts';
 import { createLogs, logsSchemas } from '../api/index.ts';
+import { createOutbound } from '@slipway/auth/outbound';
 import { LogQueries } from '../queries/index.ts';
-import { MemoryBlobs, MemoryLogs } from '../store/testing/index.ts';
+import { MemoryBlobs, MemoryLogs, sealer } from '../store/testing/index.ts';
 
 /** Counts who follows it. */
 class WatchedLogs extends MemoryLogs {
@@ -35,11 +36,20 @@ export function openLogsApi() {
       }),
   };
   const logs = new WatchedLogs(clock.now);
+  const calls: { readonly url: string; readonly body: string }[] = [];
+  const webhooks = { answer: (): Response => new Response('') };
+  const outbound = {
+    check: (url: string) => createOutbound().check(url),
+    fetch: (url: string, request?: { readonly body?: string | Uint8Array }): Promise<Response> => {
+      calls.push({ url, body: Buffer.from(request?.body ?? '').toString() });
+      return Promise.resolve(webhooks.answer());
+    },
+  };
   const records = memoryRecords(systemClock);
   const blobs = new MemoryBlobs();
   const log = { info: () => undefined, warn: () => undefined };
   const queries = new LogQueries({ records, blobs, log, random: randomBytes, clock, logs });
-  const service = createLogs({ records, random: randomBytes, clock, logs, queries, region });
+  const service = createLogs({ records, random: randomBytes, clock, logs, queries, region, sealer, outbound });
   const { call, access, refusal } = callerOf(service, logsSchemas, {
     write: (_name, _shapes, input) => Buffer.from(JSON.stringify(input)),
     read: (answer: Answer, body) => (Buffer.isBuffer(body) ? (JSON.parse(body.toString('utf8')) as Answer) : answer),
@@ -48,6 +58,9 @@ export function openLogsApi() {
   return {
     clock,
     logs,
+    /** What webhooks were told, and how they answer. */
+    calls,
+    webhooks,
     records,
     blobs,
     queries,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '@slipway/storage/blobs';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import { openLeases } from '@slipway/storage/leases';
-import { fenceKey, type RecordStore } from '@slipway/storage/records';
+import { type Fence, fenceKey, type RecordStore } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { logKeys, logsPartition } from '../keys.ts';
 import { type LogsPorts, type LogStoreOptions, StoredLogs } from '../stored-logs.ts';
@@ -27,12 +27,20 @@ export const withCommit = (inner: RecordStore, commit: RecordStore['commit']): R
     },
   });
 
+/** Seals nothing; for tests. */
+export const sealer = {
+  seal: (text: string): string => `sealed ${text}`,
+  open: (text: string): string => text.slice('sealed '.length),
+};
+
 export interface OpenedLogs {
   readonly clock: HandClock;
   readonly records: RecordStore;
   readonly blobs: BlobStore;
   /** A server on the same stores. */
   readonly server: (options?: Partial<LogStoreOptions>) => StoredLogs;
+  /** Becomes the holder of the lease. */
+  readonly lead: () => Promise<Fence>;
   /** What the holder of the lease does, once, with everything looked at. */
   readonly upkeep: (store: StoredLogs, thorough?: boolean) => Promise<void>;
   /** Lines of the log at `warn` and `error`. */
@@ -44,12 +52,18 @@ export function openedLogs(
   blobs: BlobStore = new MemoryBlobs(),
   given: (clock: HandClock) => RecordStore = (clock) => memoryRecords(clock),
   metrics: LogsPorts['metrics'] = { put: () => Promise.resolve() },
+  outbound: LogsPorts['outbound'] = { fetch: () => Promise.resolve(new Response('')) },
 ): OpenedLogs {
   const clock = new HandClock();
   const records = given(clock);
   const said: string[] = [];
   const say = (_: unknown, message: string): void => void said.push(message);
   const log = { info: () => undefined, warn: say, error: say };
+  const lead = async (): Promise<Fence> => {
+    const epoch = ((await records.get<number>(logsPartition(account), fenceKey(logKeys.keeper)))?.value ?? 0) + 1;
+    await records.commit(logsPartition(account), { put: [{ key: fenceKey(logKeys.keeper), value: epoch }] });
+    return { name: logKeys.keeper, epoch };
+  };
   const leases = openLeases(records, clock, Math.random);
   return {
     clock,
@@ -58,7 +72,7 @@ export function openedLogs(
     said,
     server: (options = {}) =>
       new StoredLogs(
-        { records, blobs, leases, clock, random: randomBytes, log, metrics },
+        { records, blobs, leases, clock, random: randomBytes, log, metrics, outbound, sealer },
         {
           maxBytes: () => Infinity,
           ...options,
@@ -66,11 +80,10 @@ export function openedLogs(
           compaction: { age: 0, chunks: 0, settle: 0, ...options.compaction },
         },
       ),
+    lead,
     upkeep: async (store, thorough = true) => {
-      const epoch = ((await records.get<number>(logsPartition(account), fenceKey(logKeys.keeper)))?.value ?? 0) + 1;
-      await records.commit(logsPartition(account), { put: [{ key: fenceKey(logKeys.keeper), value: epoch }] });
       const { signal } = new AbortController();
-      const round = store.keeper.round(account, { name: logKeys.keeper, epoch });
+      const round = store.keeper.round(account, await lead());
       await round.quick(signal);
       if (thorough) await round.thorough(signal);
     },

@@ -1,9 +1,22 @@
-import { signatureHeader, signatureOf } from '@slipway/auth/kit';
-import { type Outbound, OutboundError } from '@slipway/auth/outbound';
 import type { Clock } from '@slipway/storage/clock';
 
+import { signatureHeader, signatureOf } from '../kit/index.ts';
+import type { Outbound } from './client.ts';
+import { OutboundError } from './errors.ts';
+
+const webhookArn = /^arn:[^:]*:slipway:[^:]*:\d*:webhook\/(https:\/\/.+)$/;
+
+/**
+ * The address of a target that is a webhook: `https://…`, or `arn:aws:slipway:<region>:<account>:webhook/https://…` for programs that take
+ * nothing but ARNs (Terraform). Undefined for anything else.
+ */
+export function webhookOf(target: string): string | undefined {
+  if (target.startsWith('https://')) return target;
+  return webhookArn.exec(target)?.[1];
+}
+
 /** The header that says which delivery it is: the same for each attempt. The signature is over it too. */
-export const deliveryHeader = 'slipway-delivery';
+const deliveryHeader = 'slipway-delivery';
 
 /** Milliseconds for one call with everything in it. */
 const timeLimit = 10_000;

@@ -1,0 +1,93 @@
+import type { Mutation } from './mutation.ts';
+
+/** Mistakes of servers that share a store: who leads, what is committed once, what clients are told, what is kept. */
+export const control: readonly Mutation[] = [
+  {
+    name: 'a leader commits without its epoch',
+    file: 'scheduler/control/commit.ts',
+    find: '...(fence === undefined ? {} : { fence })',
+    replace: '',
+    caughtBy: ['one-leader'],
+    from: 2,
+  },
+  {
+    name: 'a host leaves by the clock of whoever noted that it is away',
+    file: 'scheduler/control/lost-hosts.ts',
+    find: 'Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()',
+    replace: 'instance.connectivityChangedAt + deregisterLostAfter > now',
+    caughtBy: ['patient'],
+    from: 1372,
+  },
+  {
+    name: 'room is free when the order to stop is given',
+    file: 'scheduler/views/cluster-view.ts',
+    find: "if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
+    replace: "if (task.desiredStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
+    caughtBy: ['room'],
+    from: 6,
+  },
+  {
+    name: 'what is over goes in half its time',
+    file: 'scheduler/control/sweep.ts',
+    find: 'return age >= (place < retention.newestCount ? retention.newestEnded : retention.ended);',
+    replace: 'return age >= retention.ended / 2;',
+    caughtBy: ['kept'],
+  },
+  {
+    name: 'what is over never goes',
+    file: 'scheduler/control/sweep.ts',
+    find: 'return age >= (place < retention.newestCount ? retention.newestEnded : retention.ended);',
+    replace: 'return age < 0;',
+    caughtBy: ['repaired'],
+    from: 7,
+  },
+  {
+    name: 'a client token is not looked at',
+    file: 'scheduler/tasks/run.ts',
+    find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
+    replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
+    caughtBy: ['once'],
+    from: 300,
+  },
+  {
+    name: 'tasks are told of before they are committed',
+    file: 'scheduler/control/placer.ts',
+    find: 'const parts = this.#plan(open);',
+    replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
+    caughtBy: ['acknowledged'],
+    from: 1329,
+  },
+  {
+    name: "a revision is made without its family's row",
+    file: 'scheduler/tasks/definitions.ts',
+    find: 'const revision = (family?.lastRevision ?? 0) + 1;',
+    replace: 'const revision = (family?.latestActive ?? 0) + (family === undefined ? 1 : 0);',
+    caughtBy: ['revisions'],
+    from: 2,
+  },
+  {
+    name: 'a lease runs by the wall clock',
+    file: 'storage/leases/open-leases.ts',
+    find: 'return new RecordLeases(records, clock, random);',
+    replace: 'return new RecordLeases(records, { ...clock, monotonic: () => clock.now() }, random);',
+    caughtBy: ['one-holder'],
+    from: 227,
+  },
+  {
+    name: 'a lease counts as renewed before the store has said so',
+    file: 'storage/leases/open-leases.ts',
+    find: '        const holder = { ...this.#holder, renewals: this.#holder.renewals + 1 };',
+    replace:
+      '        this.#renewedAt = at;\n        const holder = { ...this.#holder, renewals: this.#holder.renewals + 1 };',
+    caughtBy: ['one-holder'],
+    from: 32,
+  },
+  {
+    name: 'a lease is taken from who holds it',
+    file: 'storage/leases/open-leases.ts',
+    find: 'silent >= holder.value.ttl',
+    replace: 'silent >= holder.value.ttl / 4',
+    caughtBy: ['one-holder'],
+    from: 2,
+  },
+];
