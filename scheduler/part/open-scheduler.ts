@@ -9,6 +9,7 @@ import { bringAllOn, createCodeDeploy } from '../codedeploy/index.ts';
 import { createCluster } from '../cluster/index.ts';
 import { type ControlPlane, createControlPlane } from '../control/index.ts';
 import { createEcs } from '../ecs/index.ts';
+import { createSessions } from '../exec/api/index.ts';
 import { ExecFront, recordSession } from '../exec/sessions/index.ts';
 import { askHooks, createHookAdministration, type HookPorts } from '../hooks/index.ts';
 import { type AgentControl, createAgentControl, createHostAdministration } from '../hosts/control/index.ts';
@@ -246,7 +247,13 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createKms({ keys, region, authorizer, principals: ports.principals }),
       createLogs({ ...base, logs, queries, outbound, sealer }),
       createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
-      createParameterStore({ ...base, parameters, secrets, authorizer }),
+      createParameterStore({
+        ...base,
+        parameters,
+        secrets,
+        authorizer,
+        beside: [createSessions({ region, running: exec.running })],
+      }),
       createEfs({
         ...base,
         fileSystems,

@@ -62,7 +62,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'objects',
     ],
     ['signals/usage', 'exec/sessions'],
-    ['services', 'control', 'hosts/control', 'balancing/traffic', 'scaling/groups'],
+    ['exec/api', 'services', 'control', 'hosts/control', 'balancing/traffic', 'scaling/groups'],
     [
       'ecs',
       'codedeploy',

@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { type ECSClient, ExecuteCommandCommand } from '@aws-sdk/client-ecs';
+import { once } from 'node:events';
+import { type ECSClient, ExecuteCommandCommand, type Session } from '@aws-sdk/client-ecs';
 import { ExecClient, joinCommand } from '@slipway/scheduler/exec/protocol';
 import { systemClock, waitAtMost } from '@slipway/storage/clock';
 import { WebSocket } from 'ws';
 import { CliError } from './errors.ts';
 import type { ExecTarget } from './exec-target.ts';
+import { callJson } from './json-api.ts';
+import { ApiError } from './query-api.ts';
 
 /** What docker exits with when the command could not be run, or it is not known how it ended. */
 export const notRun = 125;
+/** How a connection ends on which nobody said goodbye (RFC 6455, section 7.1.5). */
+const broken = 1006;
+/** For how long another one is tried for; a server waits as long. Milliseconds. */
+const away = 30_000;
 
 export interface ConnectionPorts {
   readonly output: (bytes: Buffer, stream: 'stdout' | 'stderr') => void;
@@ -17,7 +24,9 @@ export interface ConnectionPorts {
 
 /** One command in a container: its streams and its end. */
 export class ExecConnection {
-  readonly #ws: WebSocket;
+  #ws: WebSocket;
+  readonly #sessionId: string;
+  readonly #streamUrl: string;
   readonly #client: ExecClient;
   readonly #over = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
@@ -25,9 +34,9 @@ export class ExecConnection {
   #drained: () => void = () => undefined;
   #code: number | undefined;
 
-  private constructor(streamUrl: string, tokenValue: string, ports: ConnectionPorts) {
-    const ws = new WebSocket(streamUrl, { perMessageDeflate: false, handshakeTimeout: 15_000 });
-    this.#ws = ws;
+  private constructor({ sessionId = '', streamUrl = '', tokenValue = '' }: Session, ports: ConnectionPorts) {
+    this.#sessionId = sessionId;
+    this.#streamUrl = streamUrl;
     this.#ended.promise.catch(() => undefined);
     this.#ready.promise.catch(() => undefined);
     this.#client = new ExecClient({
@@ -35,7 +44,7 @@ export class ExecConnection {
       random: randomBytes,
       socket: {
         send: (frame) => {
-          if (ws.readyState === ws.OPEN) ws.send(frame);
+          if (this.#ws.readyState === WebSocket.OPEN) this.#ws.send(frame);
         },
       },
       ...ports,
@@ -44,21 +53,72 @@ export class ExecConnection {
       exited: (code) => (this.#code = code),
       closed: (said) => this.#end(said),
     });
+    let began = false;
+    this.#ready.promise.then(
+      () => (began = true),
+      () => undefined,
+    );
+    const ws = this.#connect();
     ws.on('open', () => {
       this.#client.run(tokenValue, this.#over.signal).then(
         (how) => how === 'silent' && this.#end('the server does not answer any more'),
         () => this.#end('the connection broke'),
       );
     });
+    ws.on('error', (error) => {
+      if (!began) this.#end(error.message);
+    });
+    const closed = (status: number, reason: Buffer): void => {
+      if (status !== broken || !began) this.#end(reason.toString());
+      else this.#goOn(closed).catch((error: unknown) => this.#end((error as Error).message));
+    };
+    ws.on('close', closed);
+    this.#ws = ws;
+  }
+
+  #connect(): WebSocket {
+    const ws = new WebSocket(this.#streamUrl, { perMessageDeflate: false, handshakeTimeout: 15_000 });
+    ws.on('error', () => ws.terminate());
     ws.on('message', (data, isBinary) => {
       try {
-        if (isBinary) this.#client.receive(data as Buffer);
+        if (isBinary && ws === this.#ws) this.#client.receive(data as Buffer);
       } catch (error) {
         this.#end((error as Error).message);
       }
     });
-    ws.on('error', (error) => this.#end(error.message));
-    ws.on('close', (_status, reason) => this.#end(reason.toString()));
+    return ws;
+  }
+
+  /**
+   * The connection broke: opens another one, on which nothing is lost or comes twice.
+   * @throws Error when nobody answers for so long that the session is over, and what the server refuses it with
+   */
+  async #goOn(closed: (status: number, reason: Buffer) => void): Promise<void> {
+    const { signal } = this.#over;
+    const until = performance.now() + away;
+    for (let wait = 50; !signal.aborted; wait = Math.min(2 * wait, 2_000)) {
+      try {
+        const { TokenValue = '' } = await callJson<{ TokenValue?: string }>(
+          'ssm',
+          'ResumeSession',
+          { SessionId: this.#sessionId },
+          AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
+        );
+        if (TokenValue === '') throw new CliError('the session is over', notRun);
+        const ws = this.#connect();
+        await once(ws, 'open', { signal });
+        this.#ws = ws;
+        ws.on('close', closed);
+        this.#client.reopen(TokenValue);
+        return;
+      } catch (error) {
+        // Whoever does not answer, or is in trouble, may be there the next time.
+        if (error instanceof ApiError ? error.code === 'AccessDeniedException' : error instanceof CliError) throw error;
+        if (performance.now() > until)
+          throw new CliError(`the connection broke, and there is no other one: ${(error as Error).message}`, notRun);
+      }
+      await systemClock.sleep(wait, signal).catch(() => undefined);
+    }
   }
 
   /** Asks for a session, and opens it; resolves when the command is about to run. @throws CliError, and what ExecuteCommand answers */
@@ -72,7 +132,7 @@ export class ExecConnection {
     const { session } = await client.send(
       new ExecuteCommandCommand({ ...target, command: joinCommand(words), interactive }),
     );
-    const connection = new ExecConnection(session?.streamUrl ?? '', session?.tokenValue ?? '', ports);
+    const connection = new ExecConnection(session ?? {}, ports);
     await Promise.race([connection.#ready.promise, connection.#ended.promise]);
     return connection;
   }

@@ -7,6 +7,7 @@ const services = {
   secretsmanager: { target: 'secretsmanager', version: '1.1' },
   'application-autoscaling': { target: 'AnyScaleFrontendService', version: '1.1' },
   codedeploy: { target: 'CodeDeploy_20141006', version: '1.1' },
+  ssm: { target: 'AmazonSSM', version: '1.1' },
   monitoring: { target: 'GraniteServiceVersion20100801', version: '1.0' },
 } as const;
 

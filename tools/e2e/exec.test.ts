@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import {
   CreateServiceCommand,
@@ -10,7 +12,7 @@ import {
   UpdateClusterCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { missingAwsCli } from '../testbed/aws-cli.ts';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { builtClient } from '../testbed/clients/programs.ts';
 import { type CommandResult, run, until } from '../testbed/command.ts';
@@ -31,6 +33,40 @@ const main = join(import.meta.dirname, '../cli/main.ts');
 /** What a shell waits with until its terminal has a size: how soon that follows the session's beginning is not told. */
 const untilSize = (size: string): string =>
   `while :; do case "$(busybox stty size)" in "${size}") break;; esac; busybox usleep 50000; done`;
+
+/** A way to a port of this machine that can be cut. */
+async function openWay(port: number) {
+  const open = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => from.destroy());
+      from.on('close', () => {
+        open.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = (): void => {
+    for (const socket of open) socket.destroy();
+  };
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
 
 describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : ` (${missing})`}`, () => {
   const stage = new LocalStage('exec');
@@ -76,16 +112,15 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
   describe.skipIf(plugin.missing !== undefined)('the AWS command line with session-manager-plugin', () => {
     const path = { PATH: `${folder}:${process.env['PATH'] ?? ''}` };
     /** On a terminal: the plug-in takes the end of its input for a mistake. */
-    const onTerminal = (...words: readonly string[]): Terminal => {
+    const onTerminal = (words: readonly string[], more: Readonly<Record<string, string>> = {}): Terminal => {
       const quoted = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
-      return new Terminal(`exec ${quoted.join(' ')}`, { AWS_PAGER: '', ...server.aws(), ...path });
+      return new Terminal(`exec ${quoted.join(' ')}`, { AWS_PAGER: '', ...server.aws(), ...path, ...more });
     };
-    const asked = (words: string, how = '--interactive'): string[] => [
-      ...['aws', 'ecs', 'execute-command', '--cluster', 'default', '--task', task, how, '--command', words],
-    ];
+    const asked = (words: string, how = '--interactive'): string[] =>
+      `aws ecs execute-command --cluster default --task ${task} ${how} --command`.split(' ').concat(words);
 
     test('has a terminal: its size and the next one, what is typed, ctrl-C, its end', async () => {
-      using shell = onTerminal(...asked('sh'));
+      using shell = onTerminal(asked('sh'));
       await shell.shows(/Starting session/);
       shell.type(`${untilSize('24 80')}; echo si""zed\n`);
       await shell.shows(/sized/);
@@ -103,15 +138,39 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
     });
 
     test('shows what a command without a terminal wrote, and why one does not run', async () => {
-      using apart = onTerminal(...asked(`sh -c 'echo out; echo err >&2; test -t 0 || exit 6'`, '--non-interactive'));
+      using apart = onTerminal(asked(`sh -c 'echo out; echo err >&2; test -t 0 || exit 6'`, '--non-interactive'));
       await apart.shows(/exit status 6/);
       expect([/^out\r/m.test(apart.shown), /^err\r/m.test(apart.shown), await apart.ended()]).toEqual([true, true, 0]);
-      using none = onTerminal(...asked('no-such-program'));
+      using none = onTerminal(asked('no-such-program'));
       await none.shows(/no-such-program/);
       expect(await none.ended()).toBe(0);
-      using denied = onTerminal(...asked('sh').map((word) => (word === task ? '0'.repeat(32) : word)));
+      using denied = onTerminal(asked('sh').map((word) => (word === task ? '0'.repeat(32) : word)));
       await denied.shows(/task was not found/);
       expect(await denied.ended()).not.toBe(0);
+    });
+
+    test('goes on with a session whose connection broke, whichever process it comes to; sessions are listed, and ended by others', async () => {
+      await using way = await openWay(Number(new URL(server.endpoint).port));
+      const cli = new AwsCli(server.aws());
+      using shell = onTerminal(asked('sh'), { AWS_ENDPOINT_URL: way.endpoint });
+      await shell.shows(/Starting session/);
+      shell.type('x=ke""pt; echo $x 0\n');
+      await shell.shows(/kept 0/);
+      for (let times = 1; times <= 4; times += 1) {
+        way.cut();
+        shell.type(`echo $x ${times}\n`);
+        await shell.shows(new RegExp(`kept ${times}`));
+      }
+      type Sessions = { readonly Sessions: readonly { readonly SessionId: string; readonly Target: string }[] };
+      const { Sessions: active } = await cli.json<Sessions>(['ssm', 'describe-sessions', '--state', 'Active']);
+      expect(active.map(({ Target }) => Target)).toEqual([
+        expect.stringMatching(`^ecs:default_${task.split('/').at(-1)}_`),
+      ]);
+      await cli.json(['ssm', 'terminate-session', '--session-id', active[0]?.SessionId ?? '']);
+      await shell.shows(/The session was terminated/);
+      expect(await shell.ended()).toBe(0);
+      const started = await cli.run(['ssm', 'start-session', '--target', active[0]?.Target ?? '']);
+      expect(started.stderr).toMatch(/Sessions are begun with ecs:ExecuteCommand/);
     });
 
     test('is told that a token was used, and ends', async () => {
@@ -126,10 +185,10 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
         '',
         '{"Target":"ecs"}',
       ];
-      using first = onTerminal('session-manager-plugin', ...given, server.endpoint);
+      using first = onTerminal(['session-manager-plugin', ...given, server.endpoint]);
       await first.shows(/once\s+Exiting session/);
       expect(await first.ended()).toBe(0);
-      using again = onTerminal('session-manager-plugin', ...given, server.endpoint);
+      using again = onTerminal(['session-manager-plugin', ...given, server.endpoint]);
       await again.shows(/The token is not good, not any more, or was used/);
       expect(await again.ended()).toBe(0);
     });
@@ -156,6 +215,21 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
       code: expect.toSatisfy((code: number) => code !== 0) as number,
     });
     expect((await slipway(['exec', 'nothing', '--', 'sh'])).stderr).toMatch(/no service nothing/);
+  });
+
+  test('slipway exec goes on when its connection breaks', async () => {
+    await using way = await openWay(Number(new URL(server.endpoint).port));
+    const env = { ...server.aws(), AWS_ENDPOINT_URL: way.endpoint };
+    using shell = new Terminal(`exec '${process.execPath}' '${main}' exec -it web -- sh`, env);
+    shell.type('x=ke""pt; echo $x 0\n');
+    await shell.shows(/kept 0/);
+    for (let times = 1; times <= 3; times += 1) {
+      way.cut();
+      shell.type(`echo $x ${times}\n`);
+      await shell.shows(new RegExp(`kept ${times}`));
+    }
+    shell.type('exit 6\n');
+    expect(await shell.ended()).toBe(6);
   });
 
   test('with logging OVERRIDE there is no session that is not logged', async () => {

@@ -58,6 +58,17 @@ export class ExecClient {
 
   /** Opens the channel with the token of ExecuteCommand, and keeps what was sent coming until the signal aborts. */
   run(tokenValue: string, signal: AbortSignal): Promise<'ended' | 'silent'> {
+    this.#open(tokenValue);
+    return this.#stream.run(signal);
+  }
+
+  /** Goes on over another connection with the token of ResumeSession: nothing that was on its way is lost, or comes twice. */
+  reopen(tokenValue: string): void {
+    this.#open(tokenValue);
+    this.#stream.reopened();
+  }
+
+  #open(tokenValue: string): void {
     const { socket, random, version = ownClient } = this.#ports;
     const id = (): string => idText(Buffer.from(random(16)));
     socket.send(
@@ -69,7 +80,6 @@ export class ExecClient {
         ClientVersion: version,
       }),
     );
-    return this.#stream.run(signal);
   }
 
   /** Takes one binary frame in. @throws BadMessage */

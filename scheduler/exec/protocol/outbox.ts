@@ -103,6 +103,16 @@ export class Outbox {
     }
   }
 
+  /** Sends all of it again, over a connection that takes the place of one that broke. */
+  afresh(): void {
+    const now = this.#ports.now();
+    this.#wentOnAt = now;
+    for (const sent of this.#sent.values()) {
+      sent.sentAt = now;
+      this.#ports.transmit(sent.frame);
+    }
+  }
+
   /** A busy peer is slow with every message: to send each again would make it slower. */
   get #firstWait(): number {
     return Math.min(Math.max(firstWait, this.#backedOff, (this.#usual ?? 0) + 4 * this.#varies), slowestWait);

@@ -127,6 +127,11 @@ export class ReliableStream {
     }
   }
 
+  /** Another connection has taken the place of one that broke: what may have been lost with that is sent again. */
+  reopened(): void {
+    this.#outbox.afresh();
+  }
+
   #take(message: Message): void {
     const full = this.#held.length >= mostHeld.messages || this.#heldBytes + message.payload.length > mostHeld.bytes;
     if (full) return;

@@ -45,7 +45,7 @@ const mostUnread = 4 * 1024 * 1024;
 
 /** The server's side of a data channel: the handshake, then a terminal or three streams. */
 export class DataChannel {
-  readonly #ws: WebSocket;
+  #ws: WebSocket;
   readonly #ports: DataChannelPorts;
   readonly #stream: ReliableStream;
   readonly #began: number;
@@ -62,7 +62,7 @@ export class DataChannel {
       clock: ports.clock,
       random: ports.random,
       transmit: (frame) => {
-        if (ws.readyState === ws.OPEN && ws.bufferedAmount < mostUnread) ws.send(frame);
+        if (this.#ws.readyState === this.#ws.OPEN && this.#ws.bufferedAmount < mostUnread) this.#ws.send(frame);
       },
       sends: 'output_stream_data',
       receives: 'input_stream_data',
@@ -92,6 +92,12 @@ export class DataChannel {
       }),
     );
     if ((await this.#stream.run(signal)) === 'silent') broken('the client acknowledges nothing any more');
+  }
+
+  /** The client goes on over another connection. */
+  attach(ws: WebSocket): void {
+    this.#ws = ws;
+    this.#stream.reopened();
   }
 
   /** Takes one frame in. */

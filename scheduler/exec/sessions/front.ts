@@ -6,14 +6,12 @@ import { settling, waitAtMost } from '@slipway/storage/clock';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 
 import type { ClusterRef, EcsPorts } from '../../cluster/index.ts';
-import type { ExecSessionRecord } from '../../state/index.ts';
 
-import { closingFrame, mostFrame } from '../protocol/index.ts';
-import { refusal } from './allowed.ts';
+import { mostFrame } from '../protocol/index.ts';
 import { Meetings } from './meeting.ts';
-import type { Recorder } from './recorder.ts';
-import { Session, type SessionPorts } from './session.ts';
-import { hostPatience, sessionIdForm, WaitingSessions } from './store.ts';
+import { RunningSessions } from './running.ts';
+import { refuse, ServedSessions, type ServedPorts } from './served.ts';
+import { sessionIdForm, WaitingSessions } from './store.ts';
 import { Strangers } from './strangers.ts';
 
 /** Where clients open the data channels of their sessions. */
@@ -23,17 +21,12 @@ const dataChannelPath = '/exec/ws';
 const opening = { bytes: 4096, patience: 10_000 } as const;
 /** Milliseconds that a client has to take what it is told last. */
 const lastWords = 2_000;
-/** What a client is told while nobody can tell whether it may have its session. */
-const unknownRight = 'It is not known at present whether you may run commands in this task; try again.';
 /** What a client is told whose token opens nothing. */
 const badToken = 'The token is not good, not any more, or was used: run the command again.';
 /** Sessions that one process carries. */
 const mostSessions = 512;
 
-export interface ExecFrontPorts extends EcsPorts, SessionPorts {
-  /** Where a session's output is kept. @returns undefined where it is not @throws Error whose message the user is shown */
-  readonly record: (ref: ClusterRef, session: ExecSessionRecord, call: Call) => Promise<Recorder | undefined>;
-}
+export interface ExecFrontPorts extends EcsPorts, ServedPorts {}
 
 /** The address of a session's data channel. @param endpoint where the client reaches this installation */
 export function streamUrl(endpoint: string, { account, cluster }: ClusterRef, sessionId: string): string {
@@ -48,6 +41,7 @@ export function streamUrl(endpoint: string, { account, cluster }: ClusterRef, se
 export class ExecFront {
   readonly meetings: Meetings;
   readonly waiting: WaitingSessions;
+  readonly running: RunningSessions;
   readonly upgrade: UpgradeService;
   readonly #ports: ExecFrontPorts;
   readonly #server = new WebSocketServer({
@@ -59,6 +53,7 @@ export class ExecFront {
     maxBufferedChunks: 1_024,
   });
   readonly #strangers: Strangers;
+  readonly #served: ServedSessions;
   readonly #serving = new Set<Promise<void>>();
   #sessions = 0;
   readonly #stopped = new AbortController();
@@ -68,6 +63,8 @@ export class ExecFront {
     this.#strangers = new Strangers(ports.clock);
     this.meetings = new Meetings(ports.clock);
     this.waiting = new WaitingSessions(ports);
+    this.running = new RunningSessions(ports);
+    this.#served = new ServedSessions(ports, this);
     this.upgrade = {
       path: dataChannelPath,
       service: 'ecs',
@@ -143,79 +140,47 @@ export class ExecFront {
     ws.once('close', () => gone.abort());
     ws.on('error', () => ws.terminate());
     const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
-    const said = opened(await this.#first(ws, either));
-    const session = said && (await this.waiting.open(ref, sessionId, said.tokenValue));
+    const { first, release } = await this.#first(ws, either);
+    const said = opened(first);
+    const isHere = this.meetings.has(sessionId);
+    const session = said && (await this.waiting.open(ref, sessionId, said.tokenValue, isHere));
     if (said === undefined) {
       ws.close(1008, 'the first frame has no token');
       return;
     }
     if (session === undefined) {
       // Told as the end of a session: after any other end the plug-in waits for one for ever.
-      this.#refuse(ws, sessionId, badToken);
+      refuse(this.#ports, ws, sessionId, badToken);
       return;
     }
     known();
     this.#sessions += 1;
     try {
-      await this.#carry(ws, ref, session, said.clientVersion, call, either);
+      const came = { ws, ref, session, clientVersion: said.clientVersion, call, release };
+      if (isHere) await this.#served.again(came);
+      else if (session.aliveAt !== undefined) await this.#served.carry(came, either);
+      else await this.#served.serve(came, either, this.#stopped.signal);
     } finally {
       this.#sessions -= 1;
     }
   }
 
-  /** A session whose client has come, to its end. */
-  async #carry(
+  /**
+   * The first frame, which must be short and come soon; undefined when it does not. What has come with it belongs to the session: `release`
+   * hands it to whoever listens by then.
+   */
+  async #first(
     ws: WebSocket,
-    ref: ClusterRef,
-    session: ExecSessionRecord,
-    clientVersion: string,
-    call: Call,
-    either: AbortSignal,
-  ): Promise<void> {
-    const { log } = this.#ports;
-    const sessionId = session.id;
-    const about = { session: sessionId, cluster: ref.cluster, task: session.taskId, container: session.containerName };
-    const principal = session.principal.arn;
-    let host: WebSocket | undefined;
-    let recorder: Recorder | undefined;
-    try {
-      // Since it was asked for, a minute may have gone by.
-      const why = await refusal(this.#ports, { ref, session, call }).catch((cause: unknown) => {
-        // What is wrong with the store is not for clients.
-        throw new Error(unknownRight, { cause });
-      });
-      if (why !== undefined) throw new Error(why);
-      recorder = await this.#ports.record(ref, session, call);
-      host = await this.meetings.wait(sessionId, session.instanceId, hostPatience, either);
-      if (host === undefined) throw new Error('The host of the task did not come for the session; try again.');
-    } catch (error) {
-      log.warn({ ...about, principal, err: error }, 'a session did not begin');
-      this.#refuse(ws, sessionId, error instanceof Error ? error.message : String(error));
-      await recorder?.end();
-      return;
-    } finally {
-      // A row that stays is nobody's soon; what has come for the session must not be left alone with it.
-      const stays = (err: unknown): void => log.warn({ ...about, err }, 'the row of a session could not be removed');
-      await this.waiting.remove(ref, sessionId).catch(stays);
-    }
-    log.info({ ...about, principal, sourceIp: call.sourceIp }, 'a session of ECS Exec began');
-    try {
-      await new Session(this.#ports, { ref, session, clientVersion, client: ws, host, call, recorder }).run(
-        this.#stopped.signal,
-      );
-    } finally {
-      host.terminate();
-      log.info({ ...about, principal }, 'a session of ECS Exec ended');
-    }
-  }
-
-  /** The first frame, which must be short and come soon; undefined when it does not. */
-  async #first(ws: WebSocket, signal: AbortSignal): Promise<string | undefined> {
+    signal: AbortSignal,
+  ): Promise<{ readonly first: string | undefined; readonly release: () => void }> {
     let first: string | undefined;
+    const more: [data: RawData, isBinary: boolean][] = [];
+    const hold = (...message: [RawData, boolean]): void => void more.push(message);
     const listen = (wake: () => void): (() => void) => {
       const came = (data: RawData, isBinary: boolean): void => {
-        // What follows belongs to the session.
+        // Of what is read of the connection already, the rest comes all the same.
         ws.pause();
+        ws.on('message', hold);
         const bytes = data as Buffer;
         if (!isBinary && bytes.length <= opening.bytes) first = bytes.toString('utf8');
         wake();
@@ -224,12 +189,11 @@ export class ExecFront {
       return () => ws.off('message', came);
     };
     await waitAtMost(opening.patience, listen, this.#ports.clock, signal);
-    return first;
-  }
-
-  #refuse(ws: WebSocket, sessionId: string, output: string): void {
-    if (ws.readyState === ws.OPEN) ws.send(closingFrame(this.#ports, sessionId, output));
-    ws.close(1000);
+    const release = (): void => {
+      ws.off('message', hold);
+      for (const [data, isBinary] of more.splice(0)) ws.emit('message', data, isBinary);
+    };
+    return { first, release };
   }
 }
 

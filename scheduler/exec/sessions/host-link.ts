@@ -17,7 +17,8 @@ export interface HostLinkEvents {
   readonly refused: (reason: string) => void;
   /** There is room for more input. */
   readonly drained: () => void;
-  readonly closed: () => void;
+  /** @param status that of the WebSocket */
+  readonly closed: (status: number) => void;
 }
 
 /** Bytes on their way to a host, at most: it is sent fewer at a time, unless it says that it took what it does not read. */

@@ -4,4 +4,5 @@ export { ExecFront, type ExecFrontPorts, streamUrl } from './front.ts';
 export { Meetings } from './meeting.ts';
 export { recordSession, type RecordPorts } from './record.ts';
 export { LogRecorder, type Recorder } from './recorder.ts';
-export { hostPatience, WaitingSessions } from './store.ts';
+export { type RunningSession, RunningSessions } from './running.ts';
+export { hostPatience, sessionIdForm, WaitingSessions } from './store.ts';

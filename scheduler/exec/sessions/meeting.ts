@@ -1,9 +1,16 @@
 import { type Clock, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
+/** A session that this process has, as hosts find it that bring its client from another one. */
+interface Here {
+  readonly instanceId: string;
+  readonly attach: (ws: WebSocket) => void;
+}
+
 /** Where the client of a session meets its host: the process that the client is connected to. */
 export class Meetings {
   readonly #waiting = new Map<string, { readonly instanceId: string; readonly came: (ws: WebSocket) => void }>();
+  readonly #here = new Map<string, Here>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -22,6 +29,32 @@ export class Meetings {
     this.#waiting.delete(sessionId);
     waiting.came(ws);
     return true;
+  }
+
+  /** This process has a session, until it says otherwise. */
+  keep(sessionId: string, here: Here): void {
+    this.#here.set(sessionId, here);
+  }
+
+  forget(sessionId: string): void {
+    this.#here.delete(sessionId);
+  }
+
+  /** Whether this process has a session; with a host: one of that host. */
+  has(sessionId: string, instanceId?: string): boolean {
+    const here = this.#here.get(sessionId);
+    return here !== undefined && (instanceId === undefined || here.instanceId === instanceId);
+  }
+
+  /**
+   * The client of a session goes on over another connection: its own, or one that its host carries here from the process that the client
+   * came to. What a host types that way it could type in its containers without.
+   * @returns whether the session is here still
+   */
+  attach(sessionId: string, ws: WebSocket): boolean {
+    const here = this.#here.get(sessionId);
+    here?.attach(ws);
+    return here !== undefined;
   }
 
   /** Waits for a session's host. @returns undefined when it does not come in time, or the signal aborts */

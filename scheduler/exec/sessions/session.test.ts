@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 
 import { SteppedClock } from '../../control/testing/stepped-clock.ts';
-import { execCost, execLimits } from '../../hosts/wire/index.ts';
+import { execCost, execEnded, execLimits } from '../../hosts/wire/index.ts';
 import { decodeMessage, encodeMessage, flags, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
 import { execSession } from '../testing/exec-session.ts';
 import type { Recorder } from './recorder.ts';
@@ -32,14 +32,14 @@ class End extends EventEmitter {
     // It never pauses.
   }
 
-  close(): void {
+  close(status = 1000): void {
     if (this.readyState !== this.OPEN) return;
     this.readyState = 3;
-    this.emit('close');
+    this.emit('close', status);
   }
 
   terminate(): void {
-    this.close();
+    this.close(1006);
   }
 
   say(bytes: Buffer, isBinary: boolean): void {
@@ -47,7 +47,7 @@ class End extends EventEmitter {
   }
 }
 
-function open(recorder?: Recorder, more: Partial<SessionPorts> = {}) {
+function open(recorder?: Recorder, more: Partial<SessionPorts> = {}, keep: () => Promise<boolean> = async () => false) {
   const [client, host] = [new End(), new End()];
   const silent = (): void => undefined;
   const session = new Session(
@@ -68,6 +68,7 @@ function open(recorder?: Recorder, more: Partial<SessionPorts> = {}) {
       host: host as unknown as WebSocket,
       call: {} as Call,
       recorder,
+      keep,
     },
   );
   let sequence = 0;
@@ -264,6 +265,56 @@ describe('a session', () => {
     await run;
     expect(lastWords()).toBe('The right to run commands in this task was taken away.');
     expect(asked[0]).toEqual([record.principal, 'ecs:ExecuteCommand']);
+  });
+
+  test('waits half a minute for a client whose connection broke, which is sent what did not arrive; not for one that went', async () => {
+    const clock = new SteppedClock();
+    const { session, client, host, write } = open(undefined, { clock });
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    const step = async (to: number): Promise<void> => {
+      while (host.readyState === 1 && clock.monotonic() < to) {
+        clock.step(to);
+        await new Promise(setImmediate);
+      }
+    };
+    client.terminate();
+    host.say(Buffer.of(1, 97, 98), true);
+    await step(29_000);
+    const again = new End();
+    session.attach(again as unknown as WebSocket);
+    const data = again.sent.map((frame) => decodeMessage(frame as Buffer)).map(({ payload }) => payload.toString());
+    expect(data.at(-1)).toBe('ab');
+    await step(70_000);
+    expect(host.readyState).toBe(1);
+    // It takes the place of one that nobody has seen break.
+    const third = new End();
+    session.attach(third as unknown as WebSocket);
+    expect([again.readyState, host.readyState]).toEqual([3, 1]);
+    third.terminate();
+    await step(101_000);
+    expect(host.readyState).toBe(3);
+    await run;
+    const late = new End();
+    session.attach(late as unknown as WebSocket);
+    expect(late.readyState).toBe(3);
+  });
+
+  test('ends when somebody asked for that, whoever sees it first', async () => {
+    const clock = new SteppedClock();
+    const seen = open(undefined, { clock }, async () => true);
+    const run = seen.session.run(new AbortController().signal);
+    while (seen.client.readyState === 1) {
+      clock.step(60_000);
+      await new Promise(setImmediate);
+    }
+    await run;
+    expect(seen.lastWords()).toBe('The session was terminated.');
+    const told = open();
+    const over = told.session.run(new AbortController().signal);
+    told.host.close(execEnded);
+    await over;
+    expect(told.lastWords()).toBe('The session was terminated.');
   });
 
   test('ends when it cannot be logged, also when that was so before it began', async () => {

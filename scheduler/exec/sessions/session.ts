@@ -2,7 +2,7 @@ import type { Log } from '@slipway/auth/contract';
 import { settling, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
-import { execCost, execLimits } from '../../hosts/wire/index.ts';
+import { brokenOff, execCost, execEnded, execLimits } from '../../hosts/wire/index.ts';
 import { arns, type RandomBytes } from '../../state/index.ts';
 
 import { mostPayload } from '../protocol/index.ts';
@@ -22,6 +22,8 @@ const timing = {
   size: 300,
   /** How long the last output may take to arrive. */
   last: 60_000,
+  /** How long a client whose connection broke may be away. */
+  away: 30_000,
 } as const;
 
 export interface SessionPorts extends AllowedPorts {
@@ -29,8 +31,16 @@ export interface SessionPorts extends AllowedPorts {
   readonly log: Log;
 }
 
+/** What the row of a session is told and says. */
+export interface SessionRow {
+  /** The session lasts. @returns whether somebody has asked for its end */
+  readonly keep: () => Promise<boolean>;
+}
+
+const terminated = 'The session was terminated.';
+
 /** What a session is made of: who asked for what, and the connections to both sides. */
-export interface SessionParts extends Asked {
+export interface SessionParts extends Asked, SessionRow {
   readonly clientVersion: string;
   readonly client: WebSocket;
   readonly host: WebSocket;
@@ -47,6 +57,9 @@ export class Session {
   readonly #over = new AbortController();
   readonly #began: number;
   #active: number;
+  #client: WebSocket;
+  /** The client that was away has come again. */
+  #came: () => void = () => undefined;
   #size = { cols: 80, rows: 24 };
   readonly #sized = Promise.withResolvers<void>();
   #started = false;
@@ -60,6 +73,7 @@ export class Session {
     const { session, clientVersion } = parts;
     this.#began = ports.clock.monotonic();
     this.#active = this.#began;
+    this.#client = parts.client;
     this.#channel = new DataChannel(parts.client, {
       ...ports,
       sessionId: session.id,
@@ -102,8 +116,9 @@ export class Session {
       },
       refused: (reason) => this.#end(`The command could not be run: ${reason}.`),
       drained: () => this.#channel.resume(),
-      closed: () => {
-        if (!this.#exited) this.#end('The connection to the host of the task was lost.');
+      closed: (status) => {
+        if (status === execEnded) this.#end(terminated);
+        else if (!this.#exited) this.#end('The connection to the host of the task was lost.');
       },
     });
   }
@@ -115,13 +130,8 @@ export class Session {
     const stop = (): void => this.#end('The server is stopping; run the command again.');
     stopped.addEventListener('abort', stop, { once: true });
     if (stopped.aborted) stop();
-    client.on('message', (data, isBinary) => {
-      if (isBinary && !signal.aborted) this.#channel.receive(data as Buffer);
-    });
-    client.once('close', () => this.#end(''));
-    if (client.readyState !== client.OPEN) this.#end('');
+    this.#listen(client);
     if (host.readyState !== host.OPEN) this.#end('The connection to the host of the task was lost.');
-    client.resume();
     if (recorder !== undefined) {
       recorder.drained = () => this.#grant();
       recorder.failure.then(
@@ -132,6 +142,46 @@ export class Session {
     await Promise.all([this.#channel.run(signal), this.#watch()]);
     stopped.removeEventListener('abort', stop);
     await recorder?.end();
+  }
+
+  /** The client goes on over another connection; the one that it had is given up, if it was not yet. */
+  attach(client: WebSocket): void {
+    if (this.#over.signal.aborted) {
+      client.close(1000);
+      return;
+    }
+    const before = this.#client;
+    this.#listen(client);
+    before.terminate();
+    this.#channel.attach(client);
+    this.#came();
+  }
+
+  /** Resolves when the session is over. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  #listen(client: WebSocket): void {
+    this.#client = client;
+    const is = (): boolean => client === this.#client && !this.#over.signal.aborted;
+    client.on('message', (data, isBinary) => {
+      if (isBinary && is()) this.#channel.receive(data as Buffer);
+    });
+    const left = (status: number): void => {
+      if (!is()) return;
+      if (status === brokenOff) this.#await(client).catch(() => this.#end(''));
+      else this.#end('');
+    };
+    client.once('close', left);
+    if (client.readyState !== client.OPEN) left(brokenOff);
+    client.resume();
+  }
+
+  /** Waits for a client that is away; when it does not come, the session is over. */
+  async #await(left: WebSocket): Promise<void> {
+    await waitAtMost(timing.away, (wake) => void (this.#came = wake), this.#ports.clock, this.#over.signal);
+    if (this.#client === left) this.#end('');
   }
 
   async #start(): Promise<void> {
@@ -184,8 +234,12 @@ export class Session {
       else if (now - this.#began > timing.longest) this.#end('The session lasted for a day.');
       else {
         // While nobody can tell, it goes on.
-        const why = await refusal(this.#ports, this.#parts).catch(() => undefined);
+        const [why, ends] = await Promise.all([
+          refusal(this.#ports, this.#parts).catch(() => undefined),
+          this.#parts.keep().catch(() => false),
+        ]);
         if (why !== undefined) this.#end(why);
+        else if (ends) this.#end(terminated);
       }
     }
   }

@@ -14,11 +14,18 @@ const mostWaiting = 500;
 /** After this a row is nobody's. */
 const rowLife = tokenLife + hostPatience;
 
+/** A server that has a session says so all half minute; one that has not for so long is gone, and the session with it. Milliseconds. */
+export const aliveLife = 120_000;
+
 /** What ExecuteCommand hands out. */
 export interface ExecTicket {
   readonly sessionId: string;
   readonly tokenValue: string;
 }
+
+/** Whether a session has begun, and its server is there as far as anybody knows. */
+export const isAlive = ({ aliveAt }: ExecSessionRecord, now: number): boolean =>
+  aliveAt !== undefined && Math.abs(now - aliveAt) < aliveLife;
 
 const hashOf = (token: string): string => hash('sha256', token, 'base64url');
 
@@ -31,7 +38,13 @@ function newSessionId(random: EcsPorts['random']): string {
   return `ecs-execute-command-${letters.join('')}`;
 }
 
-/** The rows of sessions that wait: in the cluster's partition, so that any server may take the client. */
+/** A token for a session, and what its row keeps of it. */
+export function newToken(random: EcsPorts['random']): { readonly tokenValue: string; readonly tokenHash: string } {
+  const tokenValue = Buffer.from(random(32)).toString('base64url');
+  return { tokenValue, tokenHash: hashOf(tokenValue) };
+}
+
+/** The rows of sessions that wait for their clients: in the cluster's partition, so that any server may take the client. */
 export class WaitingSessions {
   readonly #ports: EcsPorts;
 
@@ -45,18 +58,22 @@ export class WaitingSessions {
    */
   async add(
     ref: ClusterRef,
-    session: Omit<ExecSessionRecord, 'id' | 'createdAt' | 'tokenHash' | 'openedAt'>,
+    session: Omit<
+      ExecSessionRecord,
+      'id' | 'createdAt' | 'tokenHash' | 'resumableAt' | 'openedAt' | 'carries' | 'aliveAt' | 'endAskedAt'
+    >,
   ): Promise<ExecTicket> {
     const { records, clock, random } = this.#ports;
     const partition = clusterPartition(ref.account, ref.cluster);
     const now = clock.now();
-    const waiting = await scanAll<ExecSessionRecord>(records, partition, clusterKeys.execs);
-    const over = waiting.filter(({ createdAt }) => Math.abs(now - createdAt) > rowLife);
-    if (waiting.length - over.length >= mostWaiting)
+    const rows = await scanAll<ExecSessionRecord>(records, partition, clusterKeys.execs);
+    const left = rows.filter((row) => !isAlive(row, now));
+    const over = left.filter(({ createdAt }) => Math.abs(now - createdAt) > rowLife);
+    if (left.length - over.length >= mostWaiting)
       throw new AwsError('ThrottlingException', 'Too many sessions of the cluster wait for their clients.');
-    const tokenValue = Buffer.from(random(32)).toString('base64url');
+    const { tokenValue, tokenHash } = newToken(random);
     const id = newSessionId(random);
-    const record: ExecSessionRecord = { ...session, id, createdAt: now, tokenHash: hashOf(tokenValue) };
+    const record: ExecSessionRecord = { ...session, id, createdAt: now, tokenHash };
     await records.commit(partition, {
       put: [{ key: clusterKeys.exec(id), value: toJson(record) }],
       remove: over.map((row) => clusterKeys.exec(row.id)),
@@ -66,26 +83,30 @@ export class WaitingSessions {
 
   /**
    * Takes a token in, once; from then on the host is told.
+   * @param isHere whether this server has the session: then the host has nothing to do with it
    * @returns the session; undefined for a token that is not its, was used, or came too late
    */
-  open(ref: ClusterRef, sessionId: string, tokenValue: string): Promise<ExecSessionRecord | undefined> {
+  open(ref: ClusterRef, sessionId: string, tokenValue: string, isHere = false): Promise<ExecSessionRecord | undefined> {
     const { records, clock } = this.#ports;
     const key = clusterKeys.exec(sessionId);
     return transact(records, clusterPartition(ref.account, ref.cluster), async (tx) => {
       const session = await tx.get<ExecSessionRecord>(key);
       const now = clock.now();
-      if (session?.tokenHash === undefined || Math.abs(now - session.createdAt) > tokenLife) return undefined;
+      if (session?.tokenHash === undefined) return undefined;
+      if (Math.abs(now - (session.resumableAt ?? session.createdAt)) > tokenLife) return undefined;
+      if (session.aliveAt !== undefined && !isAlive(session, now)) return undefined;
       const said = Buffer.from(hashOf(tokenValue));
       const kept = Buffer.from(session.tokenHash);
       if (said.length !== kept.length || !timingSafeEqual(said, kept)) return undefined;
       const { tokenHash: _, ...rest } = session;
-      const opened = { ...rest, openedAt: now };
+      const carries = session.aliveAt === undefined ? {} : { carries: (session.carries ?? 0) + 1 };
+      const opened = isHere ? rest : { ...rest, ...carries, openedAt: now };
       tx.put(key, toJson(opened));
       return opened;
     });
   }
 
-  /** The session has begun, or never will: nobody waits any more. */
+  /** The session is over, or will never begin. */
   async remove(ref: ClusterRef, sessionId: string): Promise<void> {
     await this.#ports.records.commit(clusterPartition(ref.account, ref.cluster), {
       remove: [clusterKeys.exec(sessionId)],

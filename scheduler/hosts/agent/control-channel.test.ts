@@ -46,7 +46,7 @@ describe("the agent's end of the control connection", () => {
       report: (report) => reports.push(report),
       learn: (...learnt) => void learned.push(learnt),
       learnSecrets: () => undefined,
-      execWanted: (...session) => void wanted.push(session),
+      execWanted: ({ sessionId, taskArn }) => void wanted.push([sessionId, taskArn]),
       seenSequence: 3 * 2 ** 20 + 7,
       sawGeneration: (sequence) => Promise.resolve(void generations.push(sequence)),
     });

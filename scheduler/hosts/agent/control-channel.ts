@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Log } from '@slipway/auth/contract';
 
 import type { RoleType } from './endpoint/index.ts';
+import type { WantedSession } from './exec/index.ts';
 import { brokenTask, type RoleCredentials, sendMessage, serverMessage, taskSchema } from '../wire/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { TaskReport } from './report.ts';
@@ -24,7 +25,7 @@ export interface ControlHandlerPorts {
   /** Takes the values of a task's secrets. */
   readonly learnSecrets: SecretValues['learn'];
   /** A client waits for a session of ECS Exec. */
-  readonly execWanted: (sessionId: string, taskArn: string) => void;
+  readonly execWanted: (session: WantedSession) => void;
   /** The highest sequence number seen by an earlier run. */
   readonly seenSequence: number;
   /** Called when a connection of a newer generation speaks for the first time; resolves when that is durable. */
@@ -98,7 +99,7 @@ export class ControlHandler {
       }
       case 'ExecSessionMessage':
         // Said again until the session has begun; what it is the server that has the client says.
-        this.#ports.execWanted(message.sessionId, message.taskArn);
+        this.#ports.execWanted(message);
         return;
       case 'IAMRoleCredentialsMessage': {
         const { messageId, taskArn, roleType, roleCredentials } = message;

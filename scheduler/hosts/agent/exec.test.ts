@@ -93,7 +93,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])('ECS Exec on a host
     const gone = await open(['busybox', 'sleep', '4321']);
     await gone.ready;
     await until(async () => ((await processes('sleep 4321')) === 1 ? true : undefined), 'the command');
-    gone.ws.terminate();
+    gone.ws.close();
     await until(async () => ((await processes('sleep 4321')) === 0 ? true : undefined), 'its end');
     const ended = await open(['busybox', 'sleep', '4322'], { interactive: true });
     await ended.ready;

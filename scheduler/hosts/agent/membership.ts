@@ -59,9 +59,10 @@ export class Membership {
       dial: ports.dial,
       engine: ports.commands,
       tasks: () => engine.live(),
-      url: async (session) => {
+      url: async (session, carried) => {
         const { control } = await ports.plane.discover(containerInstanceArn);
-        return socketUrl(new URL(execPath, control).href, { containerInstanceArn, session });
+        const more = carried ? { carried: 'true' } : {};
+        return socketUrl(new URL(execPath, control).href, { containerInstanceArn, session, ...more });
       },
     });
     this.#handler = new ControlHandler({
@@ -72,7 +73,7 @@ export class Membership {
       report: (report) => reporter.report(report),
       learn: (taskArn, type, credentials) => keys.learn(taskArn, type, credentials),
       learnSecrets: (taskArn, values) => secrets.learn(taskArn, values),
-      execWanted: (sessionId, taskArn) => this.#sessions.wanted(sessionId, taskArn),
+      execWanted: (session) => this.#sessions.wanted(session),
     });
     this.#telemetry = new TelemetryHandler({ options, engine, sampler, containerInstanceArn });
     const control = this.#channel('control', () => ({

@@ -291,7 +291,9 @@ class Connections {
   exec: Accept = async (ref, query, upgraded) => {
     const { clock, meetings } = this.#options;
     const session = query.get('session') ?? '';
-    if (!meetings.awaits(session, ref.id)) {
+    // It brings the client of a session that is here from another server, or comes for one whose client is here.
+    const carries = query.get('carried') === 'true';
+    if (carries ? !meetings.has(session, ref.id) : !meetings.awaits(session, ref.id)) {
       const message = 'No client waits here for this session.';
       throw new ConnectionRefused(400, 'SessionNotHereException', message);
     }
@@ -302,7 +304,10 @@ class Connections {
         () => ended.abort(),
         () => undefined,
       );
-      if (!meetings.join(session, ref.id, ws)) ws.close(1000, 'the client has gone');
+      const met = carries
+        ? meetings.has(session, ref.id) && meetings.attach(session, ws)
+        : meetings.join(session, ref.id, ws);
+      if (!met) ws.close(1000, 'the client has gone');
       if (ws.readyState === ws.CLOSED) return;
       await Promise.all([closed, watchLiveness(ws, clock, ended.signal)]);
     });

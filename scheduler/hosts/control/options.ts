@@ -107,7 +107,7 @@ export interface AgentControlOptions extends EcsPorts {
   /** Where the output of tasks goes that log with `awslogs`. */
   readonly taskLogs: Pick<TaskLogs, 'open' | 'ship'>;
   /** Where the clients of sessions of ECS Exec wait for their hosts. */
-  readonly meetings: Pick<Meetings, 'awaits' | 'join'>;
+  readonly meetings: Pick<Meetings, 'awaits' | 'join' | 'has' | 'attach'>;
   /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
   readonly ownHost: (host: string) => boolean;
   /**

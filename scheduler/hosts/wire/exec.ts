@@ -12,11 +12,16 @@ export const execLimits = {
   outputBytes: 1024 * 1024,
   /** Bytes of output in one frame, which has one more. */
   chunkBytes: 64 * 1024 - 1,
-  /** Bytes of one frame. */
-  frameBytes: 64 * 1024,
+  /** Bytes of one frame; those of clients that a host carries from one server to another have a header. */
+  frameBytes: 65 * 1024,
+  /** Bytes of them on their way at most: what is left out beyond them is sent again by whoever sent it. */
+  carriedBytes: 4 * 1024 * 1024,
   /** Bytes that were used until it is worth a frame to say so: what waits for room has more than that. */
   creditBytes: 64 * 1024,
 } as const;
+
+/** The status that an agent closes a session's connection with which it was told to end. */
+export const execEnded = 4000;
 
 /** What a frame of so many bytes counts against what may be sent: each takes memory where it waits, however short it is. */
 export const execCost = (bytes: number): number => bytes + 64;

@@ -1,5 +1,6 @@
 export {
   execCost,
+  execEnded,
   execLimits,
   execOrder,
   type ExecOrder,
@@ -9,6 +10,7 @@ export {
   type ExecStart,
   execStream,
 } from './exec.ts';
+export { brokenOff, carryFrames } from './carried.ts';
 export { agentMessage, telemetryMessage, type TelemetryMessage } from './agent-messages.ts';
 export { type MessageOf, parseFrame, sendMessage, telemetryBody } from './frame.ts';
 export {

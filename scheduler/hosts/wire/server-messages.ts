@@ -57,7 +57,15 @@ export const serverMessage = z.discriminatedUnion('type', [
   /** A client waits for a session of ECS Exec: our agent opens a connection for it. Not in the ACS model. */
   z.object({
     type: z.literal('ExecSessionMessage'),
-    message: z.object({ messageId: z.string(), sessionId: z.string().min(1).max(64), taskArn: z.string() }),
+    message: z.object({
+      messageId: z.string(),
+      sessionId: z.string().min(1).max(64),
+      taskArn: z.string(),
+      /** The client came again, for the so manyeth time, to a server that has not the session. */
+      carry: z.number().int().min(1).optional(),
+      /** The session is to end. */
+      end: z.boolean().optional(),
+    }),
   }),
   z.object({ type: z.literal('NetworkStateMessage'), message: networkState.extend(command) }),
   z.object({

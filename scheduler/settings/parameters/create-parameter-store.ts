@@ -18,6 +18,12 @@ import { tagOperations } from './tagging.ts';
 export interface ParameterStoreOptions extends Omit<ParametersApi, 'pages'> {
   readonly records: RecordStore;
   readonly random: RandomBytes;
+  /** Operations of Systems Manager's API that are other rooms' own, with their shapes and what is known of those. */
+  readonly beside?: readonly {
+    readonly schemas: Readonly<Record<string, unknown>>;
+    readonly constraints: Constraints;
+    readonly operations: ServiceDefinition['operations'];
+  }[];
 }
 
 /** The API of Parameter Store: a table of operations for each noun. */
@@ -66,7 +72,12 @@ export const parametersConstraints: Constraints = {
 export const parametersProtocol = awsJson('1.1', 'AmazonSSM');
 
 /** The API of Parameter Store (Systems Manager 2014-11-06) as the gateway serves it. */
-export function createParameterStore({ records, random, ...ports }: ParameterStoreOptions): ServiceDefinition {
+export function createParameterStore({
+  records,
+  random,
+  beside = [],
+  ...ports
+}: ParameterStoreOptions): ServiceDefinition {
   const place = { partition: parametersPartition, key: parameterKeys.signingKey };
   const pages = new Pages(createSigning(storedKeys(records, random, place)), {
     usual: 50,
@@ -78,11 +89,18 @@ export function createParameterStore({ records, random, ...ports }: ParameterSto
     ...defineService({
       name: 'ssm',
       protocol: parametersProtocol,
-      client: parametersSchemas,
-      constraints: parametersConstraints,
+      client: Object.assign({}, parametersSchemas, ...beside.map(({ schemas }) => schemas)) as typeof parametersSchemas,
+      constraints: Object.assign(
+        {},
+        parametersConstraints,
+        ...beside.map(({ constraints }) => constraints),
+      ) as Constraints,
       limits: { needs: (operation) => `ssm:${operation}` },
       operations: {},
     }),
-    operations: bindAll(parametersOperations, { ...ports, pages }),
+    operations: Object.assign(
+      bindAll(parametersOperations, { ...ports, pages }),
+      ...beside.map(({ operations }) => operations),
+    ) as ServiceDefinition['operations'],
   };
 }

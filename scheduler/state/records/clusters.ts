@@ -43,6 +43,14 @@ export interface ExecSessionRecord {
   readonly createdAt: number;
   /** SHA-256 of the token; gone once it was used. */
   readonly tokenHash?: string;
-  /** When the client came; then the host is told. */
+  /** When the token was made, if that was later than the session: a client whose connection broke comes again with another one. */
+  readonly resumableAt?: number;
+  /** When the client came; then the host is told, until it has come as well. */
   readonly openedAt?: number;
+  /** How often the client came again to a server that has not the session. */
+  readonly carries?: number;
+  /** When the server that has the session said last that it has; not there before the session has begun. */
+  readonly aliveAt?: number;
+  /** When somebody asked for its end: then the host is told. */
+  readonly endAskedAt?: number;
 }

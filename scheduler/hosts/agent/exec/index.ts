@@ -1,2 +1,2 @@
 export { dockerExec, type ExecEngine } from './engine.ts';
-export { ExecSessions } from './sessions.ts';
+export { ExecSessions, type WantedSession } from './sessions.ts';

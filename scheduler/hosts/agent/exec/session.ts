@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 
 import {
   execCost,
+  execEnded,
   execLimits,
   execOrder,
   type ExecOrder,
@@ -12,9 +13,7 @@ import {
   sendMessage,
 } from '../../wire/index.ts';
 import type { ExecEngine, ExecProcess } from './engine.ts';
-
-/** A server that says nothing for so long is gone; it pings every few seconds. Milliseconds. */
-const silence = 40_000;
+import { watchServer } from './watch-server.ts';
 
 export interface ExecSessionPorts {
   readonly engine: ExecEngine;
@@ -54,12 +53,10 @@ export class ExecSession {
   /** Output that the server takes now, as {@link execCost} counts it. */
   #room: number = execLimits.outputBytes;
   #roomCame: () => void = () => undefined;
-  #heard: number;
 
   constructor(ws: WebSocket, ports: ExecSessionPorts) {
     this.#ws = ws;
     this.#ports = ports;
-    this.#heard = ports.clock.monotonic();
   }
 
   /** Serves the session until it ends. */
@@ -73,11 +70,8 @@ export class ExecSession {
       this.#ended.abort();
       closed.resolve();
     });
-    ws.on('error', () => ws.terminate());
-    ws.on('ping', () => (this.#heard = clock.monotonic()));
     let work: Promise<void> = Promise.resolve();
     ws.on('message', (data, isBinary) => {
-      this.#heard = clock.monotonic();
       const bytes = data as Buffer;
       if (isBinary) {
         this.#input(bytes);
@@ -88,19 +82,15 @@ export class ExecSession {
     });
     ws.resume();
     if (stopped.aborted) stop();
-    await Promise.all([closed.promise, this.#watch()]);
+    await Promise.all([closed.promise, watchServer(ws, clock, this.#ended.signal)]);
     stopped.removeEventListener('abort', stop);
     await this.#kill();
     await work;
   }
 
-  async #watch(): Promise<void> {
-    const { clock } = this.#ports;
-    const { signal } = this.#ended;
-    while (!signal.aborted) {
-      if (clock.monotonic() - this.#heard > silence) this.#ws.terminate();
-      await clock.sleep(silence / 4, signal).catch(() => undefined);
-    }
+  /** Ends the command, as somebody asked for. */
+  end(): void {
+    this.#ws.close(execEnded, 'the session was terminated');
   }
 
   /** @returns what the order began */

@@ -69,7 +69,7 @@ test.each([
   ['free', '0'],
 ])('a command in the container %s is run as %s', async (containerName, user) => {
   const of = host(containerName, () => Promise.resolve(ordering(containerName)));
-  of.sessions.wanted('s', arn);
+  of.sessions.wanted({ sessionId: 's', taskArn: arn });
   expect(await of.user).toBe(user);
   await of.sessions.stop();
 });
@@ -86,7 +86,7 @@ test('servers that have not the client, or cannot be reached, are asked until it
     const answer = answers.shift();
     return answer === undefined ? Promise.resolve(ordering('free')) : Promise.reject(answer);
   });
-  of.sessions.wanted('s', arn);
+  of.sessions.wanted({ sessionId: 's', taskArn: arn });
   expect(await of.user).toBe('0');
   expect(answers).toEqual([]);
   await of.sessions.stop();
@@ -98,7 +98,7 @@ test('a server that refuses the host is not asked again', async () => {
     asked += 1;
     return Promise.reject(new UpgradeRefused('AccessDeniedException', 'it is not yours'));
   });
-  of.sessions.wanted('s', arn);
+  of.sessions.wanted({ sessionId: 's', taskArn: arn });
   await until(() => (of.warned.length > 0 ? true : undefined), 'the refusal told of');
   expect([asked, of.warned]).toEqual([1, ['a session came to nothing']]);
   await of.sessions.stop();

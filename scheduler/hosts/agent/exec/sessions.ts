@@ -6,6 +6,7 @@ import type { ExecStart } from '../../wire/index.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
 import { commandUser } from '../file-systems/index.ts';
+import { carry } from './carry.ts';
 import type { ExecEngine } from './engine.ts';
 import { ExecSession } from './session.ts';
 
@@ -20,19 +21,30 @@ export interface ExecSessionsPorts {
   readonly engine: ExecEngine;
   readonly tasks: () => readonly LiveTask[];
   readonly dial: Dial;
-  /** Where the connection of a session is opened. */
-  readonly url: (sessionId: string) => Promise<URL>;
+  /** Where the connection of a session is opened; with `carried`: one for its client, which came again to another server. */
+  readonly url: (sessionId: string, carried: boolean) => Promise<URL>;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
   readonly log: Log;
 }
 
+/** What the control plane tells of a session. */
+export interface WantedSession {
+  readonly sessionId: string;
+  readonly taskArn: string;
+  /** The client came again, for the so manyeth time, to a server that has not the session. */
+  readonly carry?: number | undefined;
+  /** The session is to end. */
+  readonly end?: boolean | undefined;
+}
+
 /** The sessions of ECS Exec on this host: for each a connection to the server that has the client, and a command in a container. */
 export class ExecSessions {
   readonly #ports: ExecSessionsPorts;
-  /** The newest sessions that were told of, oldest first. */
+  /** The newest sessions that were told of, and clients of theirs that came again, oldest first. */
   readonly #known = new Set<string>();
+  readonly #open = new Map<string, ExecSession>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
 
@@ -40,18 +52,20 @@ export class ExecSessions {
     this.#ports = ports;
   }
 
-  /** A client waits for a session; being told twice changes nothing. */
-  wanted(sessionId: string, taskArn: string): void {
+  /** A client waits for a session, came again to another server, or the session is to end; being told twice changes nothing. */
+  wanted({ sessionId, taskArn, carry: times, end }: WantedSession): void {
     const { log } = this.#ports;
-    if (this.#stopped.signal.aborted || this.#known.has(sessionId)) return;
+    if (end === true) this.#open.get(sessionId)?.end();
+    const name = times === undefined ? sessionId : `${sessionId} ${times}`;
+    if (end === true || this.#stopped.signal.aborted || this.#known.has(name)) return;
     if (this.#running.size >= most) {
       log.warn({ session: sessionId, task: taskArn }, 'there are too many sessions on this host');
       return;
     }
-    this.#known.add(sessionId);
+    this.#known.add(name);
     const [oldest] = this.#known;
     if (oldest !== undefined && this.#known.size > remembered) this.#known.delete(oldest);
-    const run = this.#serve(sessionId)
+    const run = (times === undefined ? this.#serve(sessionId) : this.#carry(sessionId))
       .catch((err: unknown) => log.warn({ session: sessionId, task: taskArn, err }, 'a session came to nothing'))
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
@@ -70,20 +84,39 @@ export class ExecSessions {
     const refusal = (start: ExecStart): string | undefined =>
       start.sessionId === sessionId ? this.#refusal(start) : 'another session was asked for';
     const user = (start: ExecStart): string => this.#userOf(start);
-    await new ExecSession(ws, { engine, clock, log, refusal, user }).run(this.#stopped.signal);
+    const session = new ExecSession(ws, { engine, clock, log, refusal, user });
+    this.#open.set(sessionId, session);
+    try {
+      await session.run(this.#stopped.signal);
+    } finally {
+      this.#open.delete(sessionId);
+    }
+  }
+
+  /** Brings a client that came again to another server to the one that has its session. */
+  async #carry(sessionId: string): Promise<void> {
+    if (!this.#open.has(sessionId)) return;
+    const client = await this.#connect(sessionId);
+    if (client === undefined) return;
+    const session = await this.#connect(sessionId, true).catch((error: unknown) => {
+      client.terminate();
+      throw error;
+    });
+    if (session === undefined) client.terminate();
+    else await carry(client, session, this.#ports, this.#stopped.signal);
   }
 
   /**
    * Opens the connection. Behind one address there may be several servers, and one of them has the client: who has not says so, and
    * is asked again, until it is another one; so is one that could not be reached or is in trouble, or something else than a server that answers for it.
    */
-  async #connect(sessionId: string): Promise<WebSocket | undefined> {
+  async #connect(sessionId: string, carried = false): Promise<WebSocket | undefined> {
     const { dial, url, clock, random } = this.#ports;
     const { signal } = this.#stopped;
     const until = clock.monotonic() + search.longest;
     for (let wait: number = search.first; !signal.aborted; wait = Math.min(wait * 1.3, search.most)) {
       try {
-        return await dial(await url(sessionId), signal);
+        return await dial(await url(sessionId, carried), signal);
       } catch (error) {
         if (isRefusal(error) || signal.aborted || clock.monotonic() > until) throw error;
       }
