@@ -215,6 +215,44 @@ export const ecsPolicies: readonly ManagedPolicyText[] = [
     ],
   },
   {
+    name: 'AmazonECSInfrastructureRolePolicyForLoadBalancers',
+    description: 'Provides access to other AWS service resources required to manage load balancers on your behalf.',
+    statements: [
+      {
+        Sid: 'ELBReadOperations',
+        Effect: 'Allow',
+        Action: [
+          'elasticloadbalancing:DescribeListeners',
+          'elasticloadbalancing:DescribeRules',
+          'elasticloadbalancing:DescribeTargetGroups',
+          'elasticloadbalancing:DescribeTargetHealth',
+        ],
+        Resource: '*',
+      },
+      {
+        Sid: 'TargetGroupOperations',
+        Effect: 'Allow',
+        Action: ['elasticloadbalancing:RegisterTargets', 'elasticloadbalancing:DeregisterTargets'],
+        Resource: 'arn:aws:elasticloadbalancing:*:*:targetgroup/*/*',
+      },
+      {
+        Sid: 'ModifyListeners',
+        Effect: 'Allow',
+        Action: 'elasticloadbalancing:ModifyListener',
+        Resource: [
+          'arn:aws:elasticloadbalancing:*:*:listener/app/*/*/*',
+          'arn:aws:elasticloadbalancing:*:*:listener/net/*/*/*',
+        ],
+      },
+      {
+        Sid: 'ModifyRules',
+        Effect: 'Allow',
+        Action: 'elasticloadbalancing:ModifyRule',
+        Resource: 'arn:aws:elasticloadbalancing:*:*:listener-rule/app/*/*/*/*',
+      },
+    ],
+  },
+  {
     name: 'AWSCodeDeployRoleForECS',
     description: 'Provides CodeDeploy service wide access to perform an ECS blue/green deployment on your behalf.',
     statements: [
