@@ -3,7 +3,7 @@ import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
-import { Agent, buildConnector, type Dispatcher, request } from 'undici';
+import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { AddressRule } from './addresses.ts';
 import { OutboundError } from './errors.ts';
 import { parseOutboundUrl } from './url.ts';
@@ -64,22 +64,45 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   const rule = new AddressRule(options.allow ?? []);
   const resolve =
     options.resolve ?? (async (host: string) => (await dnsLookup(host, { all: true })).map(({ address }) => address));
-  const agent = new Agent({
-    connect: guardedConnector(rule, resolve, options.ca),
-    pipelining: 0,
-    keepAliveTimeout: 1000,
-    maxHeaderSize: 16 * 1024,
-  });
+  const open = async (): Promise<Client> => {
+    const { Agent, buildConnector, request } = await import('undici');
+    const agent = new Agent({
+      connect: guardedConnector(buildConnector, rule, resolve, options.ca),
+      pipelining: 0,
+      keepAliveTimeout: 1000,
+      maxHeaderSize: 16 * 1024,
+    });
+    return { agent, request };
+  };
+  let opened: Promise<Client> | undefined;
+  let closed = false;
+  // Most servers call nobody for long: what does it takes 13 MiB, and is loaded by the first call.
+  const client: OpenClient = () => {
+    if (closed) return Promise.reject(new OutboundError('unreachable', UNREACHABLE, 'the client is closed'));
+    return (opened ??= open());
+  };
   return {
     check: (url) => parseOutboundUrl(url, rule),
-    fetch: (url, call = {}) => follow(agent, rule, url, call),
-    stream: (url, call = {}) => stream(agent, rule, url, call),
-    close: () => agent.destroy(),
+    fetch: (url, call = {}) => follow(client, rule, url, call),
+    stream: (url, call = {}) => stream(client, rule, url, call),
+    close: async () => {
+      closed = true;
+      await (await opened)?.agent.destroy();
+    },
   };
 }
 
+interface Client {
+  readonly agent: Agent;
+  readonly request: (url: URL, options: { dispatcher: Agent } & CallOptions) => Promise<Dispatcher.ResponseData>;
+}
+
+type CallOptions = Omit<Dispatcher.RequestOptions, 'origin' | 'path'>;
+type OpenClient = () => Promise<Client>;
+
 /** Resolves, checks every answer, and connects to what was checked: a name cannot change its mind in between. */
 function guardedConnector(
+  makeConnector: typeof buildConnector,
   rule: AddressRule,
   resolve: (host: string) => Promise<readonly string[]>,
   ca: string | undefined,
@@ -92,7 +115,7 @@ function guardedConnector(
     }
     return addresses.map((address) => ({ address, family: isIP(address) }));
   });
-  const connect = buildConnector({
+  const connect = makeConnector({
     timeout: 5000,
     ...(ca === undefined ? {} : { ca }),
     // Asks for all addresses of a name at once, which is the only way this lookup answers.
@@ -115,7 +138,7 @@ function guardedConnector(
 
 const UNREACHABLE = 'The address could not be reached.';
 
-async function follow(agent: Agent, rule: AddressRule, first: string, call: OutboundRequest): Promise<Response> {
+async function follow(client: OpenClient, rule: AddressRule, first: string, call: OutboundRequest): Promise<Response> {
   const timeout = AbortSignal.timeout(call.timeoutMs ?? 10_000);
   const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]);
   let url = parseOutboundUrl(first, rule);
@@ -123,7 +146,7 @@ async function follow(agent: Agent, rule: AddressRule, first: string, call: Outb
   let { method = 'GET', body } = call;
   for (let left = Math.min(call.redirects ?? 0, 10); ; left--) {
     const answer = await send(
-      agent,
+      client,
       url,
       { method, headers, signal, ...(body === undefined ? {} : { body }) },
       timeout,
@@ -155,11 +178,11 @@ async function follow(agent: Agent, rule: AddressRule, first: string, call: Outb
   }
 }
 
-async function stream(agent: Agent, rule: AddressRule, text: string, call: OutboundStream): Promise<Response> {
+async function stream(client: OpenClient, rule: AddressRule, text: string, call: OutboundStream): Promise<Response> {
   const { method = 'GET', headers = {}, body, signal } = call;
   const never = new AbortController().signal;
   const answer = await send(
-    agent,
+    client,
     parseOutboundUrl(text, rule),
     {
       method,
@@ -178,12 +201,13 @@ async function stream(agent: Agent, rule: AddressRule, text: string, call: Outbo
 }
 
 async function send(
-  agent: Agent,
+  client: OpenClient,
   url: URL,
-  init: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
+  init: CallOptions,
   timeout: AbortSignal,
 ): Promise<Dispatcher.ResponseData> {
   try {
+    const { agent, request } = await client();
     return await request(url, { ...init, dispatcher: agent });
   } catch (error) {
     throw wrapped(error, timeout);

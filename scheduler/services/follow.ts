@@ -1,4 +1,4 @@
-import semver from 'semver';
+import validRange from 'semver/ranges/valid.js';
 
 import { invalidParameter } from '../cluster/index.ts';
 import { hasTaskSets } from '../deployments/index.ts';
@@ -21,8 +21,7 @@ export function parseFollow(value: string): FollowRule | undefined {
   if (value === 'false') return undefined;
   const [, mode, argument = ''] = /^(pattern|semver):(.*)$/s.exec(value) ?? [];
   if (mode === 'pattern' && glob.test(argument)) return { mode, pattern: argument };
-  if (mode === 'semver' && semver.validRange(argument) !== null && argument.trim() !== '')
-    return { mode, range: argument };
+  if (mode === 'semver' && validRange(argument) !== null && argument.trim() !== '') return { mode, range: argument };
   throw invalidParameter(
     `Invalid value '${value}' of tag '${followTag}': use 'true' to follow the tags that the task definition names, ` +
       `'pattern:<glob>' (for example pattern:v*), 'semver:<range>' (for example semver:^1.2), or 'false'.`,

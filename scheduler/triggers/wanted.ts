@@ -1,5 +1,7 @@
 import { textGlob } from '@slipway/auth/policy';
-import semver from 'semver';
+import gt from 'semver/functions/gt.js';
+import satisfies from 'semver/functions/satisfies.js';
+import valid from 'semver/functions/valid.js';
 
 import type { ImageResolver, OwnHost } from '../control/index.ts';
 import { effectiveTag, type ImageReference, parseImageReference, pinned, sameRepository } from '../references/index.ts';
@@ -141,9 +143,6 @@ export function newestMatch(tags: readonly KnownTag[], pattern: string): string 
 /** Of the tags that are versions in the range (`v1.2.3` is one) the highest. */
 export function highestVersion(tags: readonly KnownTag[], range: string): string | undefined {
   return tags
-    .filter(({ tag }) => semver.valid(tag) !== null && semver.satisfies(tag, range))
-    .reduce<string | undefined>(
-      (best, { tag }) => (best === undefined || semver.gt(tag, best) ? tag : best),
-      undefined,
-    );
+    .filter(({ tag }) => valid(tag) !== null && satisfies(tag, range))
+    .reduce<string | undefined>((best, { tag }) => (best === undefined || gt(tag, best) ? tag : best), undefined);
 }

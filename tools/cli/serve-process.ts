@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Installation, startInstallation } from '../server/installation.ts';
 import { ConfigError, readConfig, type ServerConfig } from '../server/config.ts';
 import { warnOfDocker } from '../server/instance-providers.ts';
-import { dockerAnswers, startLocalAgent } from '../server/local-agent.ts';
 import { openLog } from '../server/log.ts';
 import { readCredentials, removeServerState, writeCredentials, writeServerState } from '../server/state-files.ts';
 import { ownRole, type ProcessRole } from '../server/process-role.ts';
@@ -63,7 +62,7 @@ export async function serveProcess(): Promise<void> {
   } else {
     await announce(config, installation, role);
     if (role !== undefined) joinSupervisor(metrics, listens);
-    const agent = localAgent(config, log, installation);
+    const agent = await localAgent(config, log, installation);
     if (role?.port === undefined) await warnOfDocker(config, log);
     // What took the place of one that ended says nothing new to people.
     if (role?.port === undefined) await welcome(config, clientUrl(config, installation.listening.url));
@@ -135,12 +134,16 @@ async function announce(
   });
 }
 
+/** Loaded only where there is an agent: of the processes of a server only one has it, and it is a quarter of all that a server loads. */
+const agentRoom = () => import('../server/local-agent.ts');
+
 /** The agent beside the server, where it is not turned off. */
-function localAgent(config: ServerConfig, log: Log, { listening, identity }: Installation) {
+async function localAgent(config: ServerConfig, log: Log, { listening, identity }: Installation) {
   if (config.agent === 'off') return undefined;
   // The default one; another is the operator's, who may have to mount it first.
   if (config.efsShare === join(config.data, 'file-systems'))
     mkdirSync(config.efsShare, { recursive: true, mode: 0o700 });
+  const { startLocalAgent } = await agentRoom();
   return startLocalAgent({
     endpoint: listening.url,
     region: config.region,
@@ -189,7 +192,7 @@ async function welcome(config: ServerConfig, url: string): Promise<void> {
   print(`  docker tag IMAGE ${registry}/web:prod && docker push ${registry}/web:prod`);
   print('  aws ecs create-service ...  then  npx slipway follow default/SERVICE   (see README.md)\n');
   if (config.agent === 'off') print('  SLIPWAY_AGENT=off: this machine runs no tasks.\n');
-  else if (!(await dockerAnswers()))
+  else if (!(await (await agentRoom()).dockerAnswers()))
     print(
       `  No Docker engine answers at ${dockerAddress()}: the registry and the control plane work; tasks start as soon as one does.\n`,
     );
