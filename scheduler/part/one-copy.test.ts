@@ -74,6 +74,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     credentialIdKey: randomBytes(32),
     traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
     logs: { maxBytes: () => Infinity },
+    metrics: { maxBytes: () => Infinity },
     fileSystems: { encrypted: false },
     plugins: { strategies: [], constraints: [] },
     seed: 1,

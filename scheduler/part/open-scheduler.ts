@@ -83,7 +83,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       constraints: new Set([...builtInExtensions.constraints, ...plugins.constraints.map(({ type }) => type)]),
     },
   };
-  const metrics = new StoredMetrics({ ...base, blobs, leases, log });
+  const metrics = new StoredMetrics({ ...base, blobs, leases, log }, ports.metrics);
   const alarms = new Alarms(base);
   const points = new StoredPoints(metrics);
   const alarmKeeper = new AlarmKeeper({

@@ -73,6 +73,10 @@ export interface SchedulerPorts {
     /** Bytes on disk that logs may take; beyond them the oldest of the largest group go. */
     readonly maxBytes: () => number;
   };
+  readonly metrics: {
+    /** Likewise; see `MetricStoreOptions`. */
+    readonly maxBytes: () => number;
+  };
   readonly plugins: PlacementPlugins;
   /** Breaks ties of `random`. */
   readonly seed: number;

@@ -34,7 +34,7 @@ const storage = await openStorage(
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const metrics = new StoredMetrics(
   { ...storage, clock: systemClock, random: randomBytes, log },
-  { compaction: { age: 0, chunks: 0 } },
+  { maxBytes: () => Infinity, compaction: { age: 0, chunks: 0 } },
 );
 /** The minute that a day ends with. */
 const now = Math.floor(Date.now() / minute) * minute;

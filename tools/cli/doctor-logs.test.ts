@@ -2,9 +2,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { account, openedLogs } from '@slipway/scheduler/signals/logs/store/testing';
+import { openedMetrics, upkeep } from '@slipway/scheduler/signals/metrics/store/testing';
 import { expect, test } from 'vitest';
 
-import { logFindings, lostLines } from './doctor-logs.ts';
+import { logFindings, lostLines, metricFindings } from './doctor-logs.ts';
 
 test('logs near the room that they have are a warning, and nothing is said where there are none', async () => {
   const opened = openedLogs();
@@ -18,6 +19,27 @@ test('logs near the room that they have are a warning, and nothing is said where
   await opened.upkeep(store);
   expect(await found(2 ** 30)).toMatchObject([{ state: 'ok', detail: 'logs take 0.00 GiB of 1.0 GiB' }]);
   expect(await found(10)).toMatchObject([{ state: 'warning', detail: expect.stringContaining('SLIPWAY_LOGS_MAX') }]);
+  await store.close();
+});
+
+test('metrics near the room that they have are a warning, too', async () => {
+  const { records, clock, server, compaction } = openedMetrics();
+  const store = server();
+  const found = (metricsMaxBytes: number) =>
+    metricFindings(records, { metricsMaxBytes, blobs: { type: 'filesystem' }, data: '/' });
+  expect(await found(1000)).toEqual([]);
+  const sample = {
+    namespace: 'App',
+    name: 'a',
+    dimensions: [],
+    resolution: 60,
+    timestamp: clock.time,
+    measured: 1,
+  } as const;
+  await store.put(account, [sample]);
+  await upkeep(await compaction(store));
+  expect(await found(2 ** 30)).toMatchObject([{ state: 'ok', detail: 'metrics take 0.00 GiB of 1.0 GiB' }]);
+  expect(await found(10)).toMatchObject([{ state: 'warning', detail: expect.stringContaining('SLIPWAY_METRICS_MAX') }]);
   await store.close();
 });
 

@@ -1,8 +1,9 @@
 import { logRoom } from '@slipway/scheduler/signals/logs/store';
+import { metricRoom } from '@slipway/scheduler/signals/metrics/store';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { ServerConfig } from '../server/config.ts';
-import { logsLimit } from '../server/logs-limit.ts';
+import { logsLimit, metricsLimit } from '../server/logs-limit.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 2 : 1)} GiB`;
@@ -23,6 +24,22 @@ export async function logFindings(
           'logs',
           `${text}: the oldest of the largest group go; give groups a retention (aws logs put-retention-policy), or set SLIPWAY_LOGS_MAX`,
         ),
+  ];
+}
+
+/** What metrics take of the room that they may take; nothing when there are none. */
+export async function metricFindings(
+  records: RecordStore,
+  config: Pick<ServerConfig, 'metricsMaxBytes' | 'blobs' | 'data'>,
+): Promise<Finding[]> {
+  const { total } = await metricRoom(records);
+  if (total === 0) return [];
+  const limit = metricsLimit(config);
+  const text = `metrics take ${gibibytes(total)} of ${gibibytes(limit)}`;
+  return [
+    total < 0.9 * limit
+      ? ok('metrics', text)
+      : warning('metrics', `${text}: the finest and oldest go; report fewer series, or set SLIPWAY_METRICS_MAX`),
   ];
 }
 

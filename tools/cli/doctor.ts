@@ -12,7 +12,7 @@ import { checkDataFolder } from '../server/data-folder.ts';
 import { readCredentials, readServerState, type ServerState } from '../server/state-files.ts';
 import { storageConfig } from '../server/storage-config.ts';
 import { ecsClient } from './aws-client.ts';
-import { logFindings, lostLines } from './doctor-logs.ts';
+import { logFindings, lostLines, metricFindings } from './doctor-logs.ts';
 import { certificateFinding } from './doctor-tls.ts';
 import { providerFindings } from './doctor-providers.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
@@ -192,7 +192,10 @@ async function storageFindings(config: ServerConfig, server: ServerState | undef
       records === undefined
         ? []
         : [ok('network', `${records}: records, what leaves a host has the address of the host`)];
-    const logs = await logFindings(storage.it.records, config);
+    const logs = [
+      ...(await logFindings(storage.it.records, config)),
+      ...(await metricFindings(storage.it.records, config)),
+    ];
     return [...stores, ...networks, ...logs, ...(server === undefined ? [] : await tlsFindings(server, trouble))];
   } catch (error) {
     return [problem('storage', (error as Error).message), ...(server === undefined ? [] : await tlsFindings(server))];

@@ -59,6 +59,12 @@ test('logs take the room that is set, in words with a unit', () => {
     expect(() => max(wrong), wrong).toThrow(/SLIPWAY_LOGS_MAX/);
 });
 
+test('so do metrics', () => {
+  expect(readConfig({}).metricsMaxBytes).toBeUndefined();
+  expect(readConfig({ SLIPWAY_METRICS_MAX: '64MiB' }).metricsMaxBytes).toBe(64 * 2 ** 20);
+  expect(() => readConfig({ SLIPWAY_METRICS_MAX: '1MiB' })).toThrow(/SLIPWAY_METRICS_MAX/);
+});
+
 test('what proxies say counts from those that are named, and the public name is one of ours', () => {
   expect(readConfig({})).toMatchObject({ publicUrl: undefined, trustedProxies: [], metricsFrom: undefined });
   const behind = {

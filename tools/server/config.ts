@@ -63,6 +63,8 @@ export interface ServerConfig {
   readonly lostHostDeregisterAfterSeconds: number | undefined;
   /** Bytes on disk that logs may take; undefined: what `logsLimit` makes of the disk. */
   readonly logsMaxBytes: number | undefined;
+  /** The same of metrics: `metricsLimit`. */
+  readonly metricsMaxBytes: number | undefined;
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   /** Certificates from an authority; never together with `tls`. */
   readonly acme: AcmeSettings | undefined;
@@ -228,6 +230,7 @@ const schema = z.object({
   SLIPWAY_HEALTHY_AFTER_SECONDS: z.coerce.number().min(0).max(3600).default(40),
   SLIPWAY_LOST_HOST_DEREGISTER_AFTER: lostHostAge,
   SLIPWAY_LOGS_MAX: amount.optional(),
+  SLIPWAY_METRICS_MAX: amount.optional(),
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
   ...acmeShape,
@@ -354,6 +357,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     healthyAfterSeconds: env.SLIPWAY_HEALTHY_AFTER_SECONDS,
     lostHostDeregisterAfterSeconds: env.SLIPWAY_LOST_HOST_DEREGISTER_AFTER,
     logsMaxBytes: env.SLIPWAY_LOGS_MAX,
+    metricsMaxBytes: env.SLIPWAY_METRICS_MAX,
     tls:
       env.SLIPWAY_TLS_CERTIFICATE !== undefined && env.SLIPWAY_TLS_KEY !== undefined
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }

@@ -17,7 +17,7 @@ import type { ServerConfig } from './config.ts';
 import type { Foundations } from './foundations.ts';
 import type { Role } from './installation.ts';
 import { subkey } from './key-file.ts';
-import { logsLimit } from './logs-limit.ts';
+import { logsLimit, metricsLimit } from './logs-limit.ts';
 import { instanceProviders, reachedByMachines } from './instance-providers.ts';
 import { isOwnHost, machineAddresses } from './own-hosts.ts';
 import { RegistryMetrics } from './registry-metrics.ts';
@@ -134,6 +134,7 @@ export async function openParts(
       probe: networkProbe,
     },
     logs: { maxBytes: () => logsLimit(config) },
+    metrics: { maxBytes: () => metricsLimit(config) },
     fileSystems: { encrypted: config.efsEncrypted },
     seed: randomInt(2 ** 31),
     stopwatch: () => performance.now(),

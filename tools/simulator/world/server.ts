@@ -197,6 +197,7 @@ export class SimulatedServer {
         probe: traffic?.probe(process),
       },
       logs: { maxBytes: () => Infinity },
+      metrics: { maxBytes: () => Infinity },
       fileSystems: { encrypted: false },
       plugins: { strategies: [], constraints: [] },
       seed: own.whole(0, 2 ** 31),

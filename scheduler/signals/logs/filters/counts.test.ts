@@ -1,10 +1,14 @@
+import { StoreUnavailable } from '@slipway/storage/records';
+import { memoryRecords } from '@slipway/storage/records/memory';
 import { describe, expect, test } from 'vitest';
 
 import { LogGroupMissing, LogNameTooLong } from '../store/index.ts';
-import { account, openedLogs } from '../store/testing/index.ts';
+import { logKeys, logsPartition } from '../store/keys.ts';
+import { account, openedLogs, withCommit } from '../store/testing/opened.ts';
 
 import type { Sample } from '../../metrics/index.ts';
 import { MetricsThrottled, TooManySeries } from '../../metrics/index.ts';
+import { openedMetrics } from '../../metrics/store/testing/opened.ts';
 import { Counts, FilterMissing, MetricFilters, TooManyFilters } from './index.ts';
 
 const transformation = { namespace: 'web', name: 'errors', value: '1', unit: 'Count' } as const;
@@ -105,6 +109,41 @@ describe('events of a group with filters', () => {
 });
 
 describe('what was counted', () => {
+  test('counts once in the metric store, though noting that it was told fails, and whoever tells it again', async () => {
+    const metrics = openedMetrics();
+    const stored = metrics.server();
+    let refused = 0;
+    const logs = openedLogs(
+      undefined,
+      (clock) => {
+        const inner = memoryRecords(clock);
+        return withCommit(inner, async (partition, batch) => {
+          const notes = batch.remove?.some((key) => key.startsWith(logKeys.counts)) === true;
+          if (notes && refused < 2)
+            throw new StoreUnavailable('the disk is away', refused++ === 0 ? 'not-committed' : 'unknown');
+          return inner.commit(partition, batch);
+        });
+      },
+      stored,
+    );
+    const store = logs.server();
+    logs.clock.time = metrics.clock.time;
+    await store.createGroup(account, 'web', { tags: {}, logGroupClass: 'STANDARD' });
+    await store.createStream(account, 'web', 'one');
+    const filters = new MetricFilters({ records: logs.records, logs: store });
+    const filter = { pattern: 'ERROR', transformation, createdAt: logs.clock.time };
+    await filters.put(account, 'web', 'errors', filter, () => false);
+    await store.put(account, 'web', 'one', [{ timestamp: logs.clock.time, message: 'ERROR' }]);
+    await expect(logs.upkeep(store, false)).rejects.toThrow('the disk is away');
+    await expect(logs.upkeep(logs.server(), false)).rejects.toThrow('the disk is away');
+    await logs.upkeep(logs.server(), false);
+    const range = { from: logs.clock.time - 60_000, to: logs.clock.time + 60_000, period: 60 };
+    const [buckets] = await stored.read(account, [{ namespace: 'web', name: 'errors', dimensions: [] }], range);
+    expect([buckets?.map(({ count }) => count), refused]).toEqual([[1], 2]);
+    expect(await logs.records.count(logsPartition(account), logKeys.counts, 10)).toBe(0);
+    await Promise.all([store.close(), stored.close()]);
+  });
+
   test('is told together: the metric store is not waited for row by row', async () => {
     const { add, write, store, upkeep, count, at, filters, clock } = await opened();
     await add('errors', 'ERROR');

@@ -1,6 +1,6 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import { type Fence, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
+import { type Fence, type Json, type RecordStore } from '@slipway/storage/records';
 
 import { type MetricStore, putSamples, type Sample, TooManySeries } from '../../metrics/index.ts';
 import { logKeys, logsPartition } from '../store/keys.ts';
@@ -33,8 +33,8 @@ interface CountsRecord {
 
 /**
  * Counts what comes into the log groups of an account by their filters. Counts are committed with what says that the events were looked
- * at, so that each event is counted by one commit, whoever is killed; they are told to the metric store afterwards, and a process that
- * is killed between that and the next commit leaves them to be told twice.
+ * at, so that each event is counted by one commit, whoever is killed; they are told to the metric store afterwards, under their names, so
+ * that those of a process that was killed before it had noted it are told again without counting twice.
  */
 export class Counts {
   readonly #ports: CountsPorts;
@@ -111,7 +111,9 @@ export class Counts {
       const page = await records.list<CountsRecord>(this.#partition, { prefix: logKeys.counts, ...toldAtOnce });
       const failures: unknown[] = [];
       const done = await Promise.all(
-        page.records.map(async ({ key, value }) => ((await this.#take(value.samples, signal, failures)) ? [key] : [])),
+        page.records.map(async ({ key, value }) =>
+          (await this.#take(key, value.samples, signal, failures)) ? [key] : [],
+        ),
       );
       const remove = done.flat();
       if (remove.length > 0) await records.commit(this.#partition, { remove, fence: this.#fence });
@@ -125,17 +127,17 @@ export class Counts {
   }
 
   /** @returns whether they are done with; why the store did not take them is added to `failures` */
-  async #take(samples: readonly Sample[], signal: AbortSignal, failures: unknown[]): Promise<boolean> {
+  async #take(key: string, samples: readonly Sample[], signal: AbortSignal, failures: unknown[]): Promise<boolean> {
     try {
-      await this.#ports.metrics.put(this.#account, samples);
+      await this.#ports.metrics.put(this.#account, samples, key);
     } catch (err) {
       if (err instanceof TooManySeries) {
         await putSamples(this.#ports, this.#account, samples, signal);
         return true;
       }
       failures.push(err);
-      // Where nobody knows whether it was taken, nothing counts twice; and what cannot be stored must not stop the rest.
-      return (err instanceof StoreUnavailable && err.outcome === 'unknown') || err instanceof RangeError;
+      // What cannot be stored must not stop the rest.
+      return err instanceof RangeError;
     }
     return true;
   }

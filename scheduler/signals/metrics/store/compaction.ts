@@ -1,12 +1,19 @@
-import type { Log } from '@slipway/auth/contract';
 import { BlobMissing } from '@slipway/storage/blobs';
-import type { Clock } from '@slipway/storage/clock';
-import { type Fence, type Json, type RecordStore, scan, scanAll, type Stored } from '@slipway/storage/records';
+import {
+  type EventDraft,
+  type Fence,
+  type Json,
+  scan,
+  scanAll,
+  scanPages,
+  type Stored,
+} from '@slipway/storage/records';
 
 import type { RandomBytes } from '../../../state/index.ts';
 
 import { Accumulator } from './accumulator.ts';
 import { ByteReader } from './bytes.ts';
+import { type CapPorts, capMetrics } from './capping.ts';
 import { MetricsDamaged } from './contract.ts';
 import { identityOf } from './identity.ts';
 import { metricKeys, metricsPartition, placeOfSegment } from './keys.ts';
@@ -40,14 +47,13 @@ export const compactionLimits: CompactionLimits = {
 const readGrace = 5 * 60_000;
 /** A series is forgotten, and no longer counted, when it has not reported for so long. Its buckets are kept. */
 export const forgottenAfter = 15 * 24 * 3_600_000;
+/** For how long samples that were taken under a name are known by it, so that they are not taken again. */
+const namesKept = 15 * 24 * 3_600_000;
 /** Rows of one round and of one commit. */
 const atOnce = 500;
 
-export interface CompactionPorts {
-  readonly records: RecordStore;
-  readonly clock: Clock;
+export interface CompactionPorts extends CapPorts {
   readonly random: RandomBytes;
-  readonly log: Log;
 }
 type Put = { readonly key: string; readonly value: Json };
 /** Where a file belongs. */
@@ -132,6 +138,14 @@ export class Compaction {
       }
     }
     await this.#forgetSeries(signal);
+    await this.#forgetNames(signal);
+  }
+
+  /** Keeps the metrics of all accounts within the room that they have. */
+  cap(): Promise<void> {
+    return capMetrics(this.#ports, this.#account, (files, data) =>
+      this.#commit(files, [], [{ topic: 'metrics', type: 'metrics.dropped', data }]),
+    );
   }
 
   /** Removes blobs that were replaced a while ago. */
@@ -212,7 +226,11 @@ export class Compaction {
   }
 
   /** Files and chunks go, others take their place. @throws ConditionFailed when somebody else replaced one; StaleEpoch */
-  async #commit(gone: readonly Stored<ChunkRecord | SegmentRecord>[], put: readonly Put[]): Promise<void> {
+  async #commit(
+    gone: readonly Stored<ChunkRecord | SegmentRecord>[],
+    put: readonly Put[],
+    announce: readonly EventDraft[] = [],
+  ): Promise<void> {
     const { records, clock } = this.#ports;
     const at = clock.now();
     const garbage = gone.flatMap(({ value }) =>
@@ -224,8 +242,20 @@ export class Compaction {
       require: gone.map(({ key, version }) => ({ key, version })),
       put: [...put, ...garbage, { key: metricKeys.files, value: at }],
       remove: gone.map(({ key }) => key),
+      announce,
       fence: this.#fence,
     });
+  }
+
+  /** Names of samples that nobody sends again. */
+  async #forgetNames(signal: AbortSignal): Promise<void> {
+    const { records, clock } = this.#ports;
+    const until = clock.now() - namesKept;
+    for await (const page of scanPages<number>(records, this.#partition, { prefix: metricKeys.names, limit: atOnce })) {
+      signal.throwIfAborted();
+      const remove = page.records.filter(({ value }) => value < until).map(({ key }) => key);
+      if (remove.length > 0) await records.commit(this.#partition, { remove, fence: this.#fence });
+    }
   }
 
   /** Series that have not reported for long are counted no longer. */

@@ -96,9 +96,10 @@ export interface MetricStore {
    * times are too old or too new is the caller's to decide.
    * @throws TooManySeries when the account would have more series than it may; nothing was taken
    * @throws MetricsThrottled when more waits to be written than memory is given for; nothing was taken
+   * @param once a name of these samples: what was taken under it is not taken again, for 15 days, so that whoever does not know may send it again
    * @throws RangeError for samples out of bounds: values beyond 2^360, counts that are not above 0, names that are too long
    */
-  put(account: string, samples: readonly Sample[]): Promise<void>;
+  put(account: string, samples: readonly Sample[], once?: string): Promise<void>;
   /**
    * What came of each of the series, in their order: ascending buckets, none for a period in which nothing came, or that is finer than
    * what is kept of its time (a second for 3 hours, a minute for 15 days, 5 minutes for 63 days, an hour for 455 days).

@@ -3,7 +3,7 @@ import type { PartGauge } from '@slipway/auth/contract';
 import type { StoredMetrics } from './stored-metrics.ts';
 
 /** What the metric store does, for `/metrics`. A scrape reads no store. */
-export function metricGauges(store: Pick<StoredMetrics, 'counts' | 'waiting'>): readonly PartGauge[] {
+export function metricGauges(store: Pick<StoredMetrics, 'counts' | 'waiting' | 'room'>): readonly PartGauge[] {
   const line = (name: string, help: string, kind: 'gauge' | 'counter', read: () => number): PartGauge => ({
     name,
     help,
@@ -11,6 +11,16 @@ export function metricGauges(store: Pick<StoredMetrics, 'counts' | 'waiting'>): 
     labels: [],
     across: 'sum',
     read: async () => [{ labels: {}, value: read() }],
+  });
+  const room = (name: string, help: string, of: 'stored' | 'limit'): PartGauge => ({
+    name,
+    help,
+    labels: [],
+    across: 'max',
+    read: async () => {
+      const value = store.room()?.[of];
+      return value === undefined || !Number.isFinite(value) ? [] : [{ labels: {}, value }];
+    },
   });
   const { counts } = store;
   return [
@@ -23,5 +33,11 @@ export function metricGauges(store: Pick<StoredMetrics, 'counts' | 'waiting'>): 
     ),
     line('slipway_metrics_commits_total', 'Commits that wrote metrics', 'counter', () => counts.commits),
     line('slipway_metrics_buckets_waiting', 'Buckets that wait to be written', 'gauge', () => store.waiting),
+    room(
+      'slipway_metrics_stored_bytes',
+      'Bytes that metrics take, where a process of this server looks after them',
+      'stored',
+    ),
+    room('slipway_metrics_limit_bytes', 'Bytes that metrics may take (SLIPWAY_METRICS_MAX)', 'limit'),
   ];
 }

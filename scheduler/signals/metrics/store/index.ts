@@ -25,3 +25,4 @@ export { metricKeys, metricRows, metricsPartition } from './keys.ts';
 export type { DashboardRecord } from './records.ts';
 export { type MetricsPorts, type MetricStoreOptions, StoredMetrics } from './stored-metrics.ts';
 export { units } from './units.ts';
+export { metricRoom } from './capping.ts';

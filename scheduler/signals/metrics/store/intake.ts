@@ -1,5 +1,5 @@
 import type { Clock } from '@slipway/storage/clock';
-import type { Json, RecordStore } from '@slipway/storage/records';
+import { ConditionFailed, type Json, type RecordStore } from '@slipway/storage/records';
 
 import { Accumulator } from './accumulator.ts';
 import type { Catalog, KnownSeries } from './catalog.ts';
@@ -40,6 +40,8 @@ interface OpenRun {
 interface Chunk {
   readonly runs: Map<string, OpenRun>;
   readonly done: PromiseWithResolvers<void>;
+  /** The name that its samples are taken under, once. */
+  readonly once?: string | undefined;
   buckets: number;
   values: number;
 }
@@ -94,22 +96,23 @@ export class Intake {
     this.#counts = shared.counts;
   }
 
-  /** Resolves when the samples are durable. @throws MetricsThrottled when too much is waiting */
-  take(samples: readonly Sample[], series: readonly KnownSeries[]): Promise<void> {
+  /** Resolves when the samples are durable. @param once see `MetricStore.put`: they are written by themselves @throws MetricsThrottled when too much is waiting */
+  take(samples: readonly Sample[], series: readonly KnownSeries[], once?: string): Promise<void> {
     const { waitingBuckets, waitingValues } = this.#limits;
     const values = samples.reduce((sum, { measured }) => sum + valuesOf(measured), 0);
     if (this.#waiting.buckets + samples.length > waitingBuckets || this.#waiting.values + values > waitingValues)
       return Promise.reject(
         new MetricsThrottled('metrics arrive faster than they can be stored; send them again', 2 * this.#limits.linger),
       );
-    const chunk = this.#chunk();
+    const chunk = once === undefined ? this.#chunk() : emptyChunk(once);
     const before = chunk.buckets;
     for (const [index, sample] of samples.entries()) this.#add(chunk, sample, series[index] as KnownSeries);
     this.#waiting.buckets += chunk.buckets - before;
     this.#waiting.values += values;
     chunk.values += values;
     this.#counts.samples += samples.length;
-    if (chunk.buckets >= this.#limits.chunkBuckets) this.#close(chunk);
+    if (once !== undefined) this.#send(chunk);
+    else if (chunk.buckets >= this.#limits.chunkBuckets) this.#close(chunk);
     return chunk.done.promise;
   }
 
@@ -141,7 +144,7 @@ export class Intake {
 
   #chunk(): Chunk {
     if (this.#open !== undefined) return this.#open;
-    const chunk: Chunk = { runs: new Map(), done: Promise.withResolvers(), buckets: 0, values: 0 };
+    const chunk = emptyChunk();
     this.#open = chunk;
     const over = (): void => this.#close(chunk);
     // What is taken after the end goes at once.
@@ -153,6 +156,10 @@ export class Intake {
   #close(chunk: Chunk): void {
     if (this.#open !== chunk) return;
     this.#open = undefined;
+    this.#send(chunk);
+  }
+
+  #send(chunk: Chunk): void {
     this.#queue.push(chunk);
     this.#fly();
   }
@@ -182,7 +189,16 @@ export class Intake {
       key: metricKeys.chunk(now, this.#writer, count, index),
       value: { data: part.toString('base64') },
     }));
-    await records.commit(metricsPartition(this.#account), { put: [...put, ...renewed.rows] });
+    const name = chunk.once === undefined ? [] : [metricKeys.name(chunk.once)];
+    try {
+      await records.commit(metricsPartition(this.#account), {
+        require: name.map((key) => ({ key, exists: false })),
+        put: [...put, ...renewed.rows, ...name.map((key) => ({ key, value: now }))],
+      });
+    } catch (error) {
+      if (error instanceof ConditionFailed) return;
+      throw error;
+    }
     renewed.done();
     this.#counts.buckets += chunk.buckets;
     this.#counts.commits++;
@@ -206,6 +222,14 @@ export class Intake {
     return parts;
   }
 }
+
+const emptyChunk = (once?: string): Chunk => ({
+  runs: new Map(),
+  done: Promise.withResolvers(),
+  once,
+  buckets: 0,
+  values: 0,
+});
 
 const valuesOf = (measured: Sample['measured']): number =>
   typeof measured === 'object' && 'values' in measured ? measured.values.length : 0;

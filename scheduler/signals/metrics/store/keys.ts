@@ -24,6 +24,9 @@ export const metricKeys = {
   /** Blobs that no record names any more; they go when those who began to read them have ended. */
   garbage: 'garbage/',
   garbageOf: (generation: string): string => `garbage/${generation}`,
+  /** Names of samples that were taken, with the time when. */
+  names: 'once/',
+  name: (of: string): string => `once/${of}`,
   dashboards: 'dashboard/',
   dashboard: (name: string): string => `dashboard/${name}`,
   /** The lease of whoever compacts. */
@@ -46,6 +49,7 @@ export const metricRows: OwnedRows = {
     metricKeys.segments,
     metricKeys.files,
     metricKeys.garbage,
+    metricKeys.names,
     metricKeys.dashboards,
   ],
 };

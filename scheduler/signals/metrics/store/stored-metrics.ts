@@ -12,6 +12,7 @@ import { type CompactionLimits, compactionLimits } from './compaction.ts';
 import type { Bucket, MetricStore, ReadRange, Sample, Series, SeriesFilter, SeriesPage } from './contract.ts';
 import { Intake, type IntakeCounts, type IntakeLimits, intakeLimits, Waiting } from './intake.ts';
 import { Keeper } from './keeper.ts';
+import { metricKeys, metricsPartition } from './keys.ts';
 import { MetricBlobs } from './metric-blobs.ts';
 import { readMetrics } from './reading.ts';
 
@@ -25,6 +26,8 @@ export interface MetricsPorts {
 }
 
 export interface MetricStoreOptions {
+  /** Bytes on disk that the metrics of all accounts may take; beyond them files of the largest account go, the finest and oldest first. Asked each minute. */
+  readonly maxBytes: () => number;
   readonly catalog?: Partial<CatalogLimits> | undefined;
   readonly intake?: Partial<IntakeLimits> | undefined;
   readonly compaction?: Partial<CompactionLimits> | undefined;
@@ -48,12 +51,15 @@ export class StoredMetrics implements MetricStore {
   readonly #accounts = new Map<string, OfAccount>();
   readonly #writer: number;
 
-  constructor(ports: MetricsPorts, options: MetricStoreOptions = {}) {
+  constructor(ports: MetricsPorts, options: MetricStoreOptions) {
     this.#ports = ports;
     this.#options = options;
     this.#blobs = new MetricBlobs(ports.blobs);
     this.#writer = Buffer.from(ports.random(6)).readUIntBE(0, 6);
-    this.keeper = new Keeper(ports, this.#blobs, { ...compactionLimits, ...options.compaction });
+    this.keeper = new Keeper({ ...ports, maxBytes: options.maxBytes }, this.#blobs, {
+      ...compactionLimits,
+      ...options.compaction,
+    });
   }
 
   /** Buckets that wait to be written. */
@@ -61,11 +67,19 @@ export class StoredMetrics implements MetricStore {
     return this.#waiting.buckets;
   }
 
-  async put(account: string, samples: readonly Sample[]): Promise<void> {
+  async put(account: string, samples: readonly Sample[], once?: string): Promise<void> {
     for (const sample of samples) checkSample(sample);
     if (samples.length === 0) return;
     const { catalog, intake } = this.#of(account);
-    await intake.take(samples, await catalog.admit(samples));
+    if (once === undefined) return intake.take(samples, await catalog.admit(samples));
+    if (!/^[\w/-]{1,200}$/.test(once)) throw new RangeError('a name of samples has 1 to 200 letters, digits, - and /');
+    if ((await this.#ports.records.get(metricsPartition(account), metricKeys.name(once))) !== undefined) return;
+    await intake.take(samples, await catalog.admit(samples), once);
+  }
+
+  /** See {@link Keeper.room}. */
+  room(): { readonly stored: number; readonly limit: number } | undefined {
+    return this.keeper.room();
   }
 
   read(account: string, series: readonly Series[], range: ReadRange): Promise<readonly (readonly Bucket[])[]> {

@@ -164,6 +164,18 @@ export function describeMetricStore(what: string, open: () => Promise<TestedStor
       expect(await names({ since: tested.now() - 14 * day })).toEqual([]);
     });
 
+    test('takes what has a name once, though two servers send it at the same time', async () => {
+      const samples = [{ ...cpu, timestamp: tested.now(), resolution: 60, measured: 3 }] as const;
+      await Promise.all([tested.store, tested.another].map((one) => one.put(account, samples, 'counts/1')));
+      await tested.another.put(account, samples, 'counts/1');
+      await tested.store.put(account, samples, 'counts/2');
+      await put({ measured: 5 });
+      expect((await read()).map(({ count, sum }) => [count, sum])).toEqual([[3, 11]]);
+      await tested.settle();
+      await tested.store.put(account, samples, 'counts/2');
+      expect((await read()).map(({ count, sum }) => [count, sum])).toEqual([[3, 11]]);
+    });
+
     test.each([
       [{ measured: Number.NaN }],
       [{ measured: 2 ** 361 }],

@@ -9,18 +9,21 @@ import { isKept, periodOf, resolutionFor } from '../times.ts';
 export class MemoryMetrics implements MetricStore {
   readonly #now: () => number;
   readonly #accounts = new Map<string, Sample[]>();
+  readonly #names = new Set<string>();
 
   /** @param now milliseconds since the epoch */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  put(account: string, samples: readonly Sample[]): Promise<void> {
+  put(account: string, samples: readonly Sample[], once?: string): Promise<void> {
     try {
       for (const sample of samples) checkSample(sample);
     } catch (error) {
       return Promise.reject(error);
     }
+    if (once !== undefined && this.#names.has(`${account} ${once}`)) return Promise.resolve();
+    if (once !== undefined) this.#names.add(`${account} ${once}`);
     const known = this.#accounts.get(account) ?? [];
     known.push(...samples);
     this.#accounts.set(account, known);

@@ -39,10 +39,11 @@ export function openedMetrics(
     /** Lines of the log at `warn` and `error`. */
     said,
     /** A server on the same stores. */
-    server: (options: MetricStoreOptions = {}): StoredMetrics =>
+    server: (options: Partial<MetricStoreOptions> = {}): StoredMetrics =>
       new StoredMetrics(
         { records, blobs, leases, clock, random: randomBytes, log },
         {
+          maxBytes: () => Infinity,
           ...options,
           intake: { linger: 0, ...options.intake },
           compaction: { age: 0, chunks: 0, ...options.compaction },
