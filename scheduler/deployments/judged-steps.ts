@@ -56,7 +56,7 @@ export function judgeStep(
       advanced === undefined ? [] : lastOf(advanced.alternateTargetGroupArn),
     ),
   };
-  const problem = isOf?.problem;
+  const problem = sides.own.length === 0 ? 'no rule of a load balancer shares its traffic out' : isOf?.problem;
   const found =
     isOf === undefined || problem !== undefined
       ? ({ verdict: 'open', compared: [] } as const)

@@ -511,6 +511,7 @@ describe('deployment strategies', () => {
     const { serviceName = '' } = await create({ strategy: 'CANARY' }, { loadBalancers: [balancer()], tags });
     await finish(serviceName);
     await expect(update(serviceName, { loadBalancers: tested })).rejects.toMatchObject(refused);
+    await expect(create({ strategy: 'LINEAR' }, { tags })).rejects.toThrow('the service has none: give it one');
   });
 
   test('rules of load balancers are refused with ROLLING, and strategies of daemons', async () => {

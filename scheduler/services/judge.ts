@@ -92,8 +92,17 @@ export function judgedAsTagged(service: ServiceRecord): ServiceRecord {
  * Checks that what engines count of the two revisions of a service is theirs alone.
  * @throws InvalidParameterException that says what to change
  */
-export function checkJudged({ judge, loadBalancers = [] }: Pick<ServiceRecord, 'judge' | 'loadBalancers'>): void {
-  if (judge === undefined || loadBalancers.every(({ advanced }) => advanced?.testListenerRule === undefined)) return;
+export function checkJudged({
+  judge,
+  loadBalancers = [],
+  deploymentConfiguration: { strategy },
+}: Pick<ServiceRecord, 'judge' | 'loadBalancers' | 'deploymentConfiguration'>): void {
+  if (judge === undefined) return;
+  if ((strategy?.type === 'LINEAR' || strategy?.type === 'CANARY') && loadBalancers.length === 0)
+    throw invalidParameter(
+      `With the tag '${judgeTag}' steps are judged by what load balancers count, and the service has none: give it one, or remove the tag.`,
+    );
+  if (loadBalancers.every(({ advanced }) => advanced?.testListenerRule === undefined)) return;
   throw invalidParameter(
     `With the tag '${judgeTag}' steps are judged by all requests to the target groups of the two revisions, and those of a test listener would be among them: ` +
       'leave testListenerRule out, or remove the tag.',

@@ -24,7 +24,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   volumes: ['slipway volumes', 'slipway volumes --cluster prod --output json'],
   follow: ['slipway follow web', "slipway follow prod/api --semver '^1.4'", 'slipway follow web --off'],
   deploy: ['slipway deploy web --image 127.0.0.1:7500/web:v2 --wait'],
-  strategy: ['slipway strategy web blue-green --bake 10', 'slipway strategy prod/api canary'],
+  strategy: ['slipway strategy web blue-green --bake 10', 'slipway strategy prod/api canary --judge true'],
   'deployments list': ['slipway deployments list web'],
   'deployments show': [
     'slipway deployments show web',

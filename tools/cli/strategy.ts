@@ -2,6 +2,8 @@ import {
   type DeploymentConfiguration,
   type LoadBalancer,
   type Service,
+  TagResourceCommand,
+  UntagResourceCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { activeService, ecsClient, parseService } from './aws-client.ts';
@@ -12,10 +14,15 @@ import { ApiError, callQuery, listOf, textOf } from './query-api.ts';
 
 export interface StrategyOptions {
   readonly bake: string;
+  /** The value of the tag `slipway:judge`; `off` removes it. */
+  readonly judge?: string;
   readonly output: string;
 }
 
 const strategies = { 'blue-green': 'BLUE_GREEN', linear: 'LINEAR', canary: 'CANARY' } as const;
+
+/** The ECS tag by which steps are judged; the same from Terraform or the AWS CLI. */
+const judgeTag = 'slipway:judge';
 
 /** In whose name ECS changes the rules of load balancers. */
 const roleName = 'slipwayTrafficShifts';
@@ -37,9 +44,22 @@ export async function setStrategy(name: string, strategy: string, options: Strat
   const client = ecsClient();
   const found = await activeService(client, cluster, service);
   const loadBalancers = await withRules(found, `${cluster}/${service}`);
+  const { judge } = options;
+  const resourceArn = found.serviceArn ?? '';
+  // First: a value that is none changes nothing.
+  if (judge === 'off') await client.send(new UntagResourceCommand({ resourceArn, tagKeys: [judgeTag] }));
+  else if (judge !== undefined)
+    await client.send(new TagResourceCommand({ resourceArn, tags: [{ key: judgeTag, value: judge }] }));
   await client.send(new UpdateServiceCommand({ cluster, service, deploymentConfiguration, loadBalancers }));
-  if (output === 'json') return printJson({ service: found.serviceArn, deploymentConfiguration, loadBalancers });
-  print(`${name} is deployed by ${deploymentConfiguration.strategy ?? ''}`);
+  if (output === 'json')
+    return printJson({
+      service: found.serviceArn,
+      deploymentConfiguration,
+      loadBalancers,
+      ...(judge === undefined ? {} : { judge: judge === 'off' ? null : judge }),
+    });
+  const judged = judge === undefined ? '' : judge === 'off' ? ', and not judged' : `, and judged (${judge})`;
+  print(`${name} is deployed by ${deploymentConfiguration.strategy ?? ''}${judged}`);
   note(`slipway deployments watch ${name} shows how it goes`);
 }
 

@@ -20,7 +20,7 @@ export interface Applied {
 export interface Counts {
   readonly requests: number;
   readonly codes: Codes;
-  /** Attempts to reach a target that failed. */
+  /** Attempts to reach a target that failed, or that it did not answer. */
   readonly connectionErrors: number;
   /** From clients to targets, and back. */
   readonly bytesIn: number;

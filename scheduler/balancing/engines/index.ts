@@ -5,6 +5,7 @@ export {
   codesBetween,
   countsBetween,
   latencyBounds,
+  latencyClass,
   noCodes,
   noCounts,
   quantile,

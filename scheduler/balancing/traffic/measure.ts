@@ -1,7 +1,7 @@
 import type { MeasuredRecord, ShiftRecord, Tallies, Tally } from '../../state/index.ts';
 import { addCounts, type Counts, latencyBounds, noCounts } from '../engines/index.ts';
 import type { GroupSample } from '../numbers/index.ts';
-import type { ActionRecord, Balancing } from '../records/index.ts';
+import type { ActionRecord, Balancing, RuleRecord } from '../records/index.ts';
 
 /** How many answers show what is usual for a revision. */
 const enough = 100;
@@ -146,13 +146,26 @@ export function unmeasurable(
       : undefined;
   const shared = (id: string): string =>
     `the target group ${balancing.get('targetgroup', id)?.name ?? id} gets requests by another rule too, which are counted with those of the service's`;
+  // What comes after a rule that every request fits is asked for nothing, as the default action of a listener often is.
+  const last = new Map(
+    balancing
+      .all('listener-rule')
+      .filter((rule) => own.has(rule.id) && fitsAll(rule))
+      .map(({ listenerId, priority }) => [listenerId, priority]),
+  );
   for (const { id, defaultRuleId, defaultAction } of balancing.all('listener')) {
-    const group = own.has(id) || own.has(defaultRuleId) ? undefined : sends(defaultAction);
+    const group = own.has(id) || own.has(defaultRuleId) || last.has(id) ? undefined : sends(defaultAction);
     if (group !== undefined) return shared(group);
   }
-  for (const { id, action } of balancing.all('listener-rule')) {
-    const group = own.has(id) ? undefined : sends(action);
+  for (const { id, listenerId, priority, action } of balancing.all('listener-rule')) {
+    const isAsked = !own.has(id) && priority < (last.get(listenerId) ?? Number.POSITIVE_INFINITY);
+    const group = isAsked ? sends(action) : undefined;
     if (group !== undefined) return shared(group);
   }
   return undefined;
 }
+
+const fitsAll = ({ conditions }: RuleRecord): boolean =>
+  conditions.every(
+    (one) => one.field === 'path-pattern' && one.values.some((value) => value === '*' || value === '/*'),
+  );

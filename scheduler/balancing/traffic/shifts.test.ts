@@ -308,13 +308,22 @@ test('what is not the traffic of the two revisions alone is not measured, and wh
   expect(await why(wants(1, 10, [rule, listenerArn]))).toContain('requests of a test listener too');
   await call('ModifyListener', { ListenerArn: listenerArn, DefaultActions: forward([other, 1]) });
   expect(await why(wants(1, 10))).toBeUndefined();
-  await call('CreateRule', {
+  const {
+    Rules: [{ RuleArn: second }],
+  } = await call('CreateRule', {
     ListenerArn: listenerArn,
     Priority: 2,
     Conditions: [{ Field: 'path-pattern', Values: ['/b'] }],
     Actions: forward([other, 1], [green, 0]),
   });
   expect(await why(wants(1, 10))).toBeUndefined();
+  // A rule that every request fits leaves nothing to those after it.
+  await call('ModifyListener', { ListenerArn: listenerArn, DefaultActions: forward([blue, 1]) });
+  await call('ModifyRule', { RuleArn: rule, Conditions: [{ Field: 'path-pattern', Values: ['/a', '*'] }] });
+  expect(await why(wants(1, 10))).toBeUndefined();
+  await call('SetRulePriorities', { RulePriorities: [{ RuleArn: rule, Priority: 9 }] });
+  await call('ModifyRule', { RuleArn: second, Actions: forward([green, 1]) });
+  expect(await why(wants(1, 10))).toContain('the target group green gets requests by another rule too');
   const tcp = await group('tcp', { Protocol: 'TCP' });
   const rules = [{ arn: rule, groups: [blue, tcp].map((targetGroupArn) => ({ targetGroupArn, weight: 50 })) }];
   expect(await why({ service: 'web', sequence: 1, rules })).toContain('the target group tcp is of TCP');

@@ -224,7 +224,11 @@ export class Shifter {
           ? { isLive: false, problem: plan.problem }
           : acknowledged(balancing, shift.wanted, plan.version, engines, { silentFor, waited: waited(shift) });
       await this.#note(shift, answer, fence);
-      if (shift.isMeasured) await this.#tell(shift, balancing, { engines, isLive: answer.isLive }, fence);
+      // Of an engine that is behind, or was not heard of, nobody knows by what it routed: it is looked at anew when it is back.
+      const ready = engines.filter(
+        (one) => 'version' in plan && one.generation >= plan.version && silentFor(one) < defaultTiming.gone,
+      );
+      if (shift.isMeasured) await this.#tell(shift, balancing, { engines: ready, isLive: answer.isLive }, fence);
       isWaiting ||= !answer.isLive || shift.isMeasured;
     }
     return isWaiting;

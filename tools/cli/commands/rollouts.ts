@@ -36,6 +36,7 @@ export function addRollouts(program: Command): void {
     .argument('<cluster/service>', 'the service, which slipway expose gave a load balancer')
     .argument('<strategy>', 'blue-green, linear or canary')
     .option('--bake <minutes>', 'how long the old revision stays after all traffic has left it', '5')
+    .option('--judge <rule>', 'judge steps by what load balancers count: true, failed:1 slow:off …, or off')
     .option('--output <format>', 'text or json', 'text')
     .action(async (service: string, strategy: string, options: import('../strategy.ts').StrategyOptions) =>
       (await import('../strategy.ts')).setStrategy(service, strategy, options),

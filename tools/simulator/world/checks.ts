@@ -11,6 +11,7 @@ import { GroupChecks } from './group-checks.ts';
 import type { History } from './history.ts';
 import type { SimulatedHost } from './host.ts';
 import { Violation } from './invariants.ts';
+import { JudgeChecks } from './judge-checks.ts';
 import { Mirror } from './mirror.ts';
 import type { Counts } from './outcome.ts';
 import type { Plan } from './plan.ts';
@@ -45,6 +46,7 @@ export class Checks {
   readonly addresses: AddressChecks;
   readonly alarms: AlarmDays;
   readonly groups: GroupChecks;
+  readonly judge: JudgeChecks;
   readonly reach: ReachChecks;
   readonly stages: StageChecks;
   readonly #ports: ChecksPorts;
@@ -68,6 +70,7 @@ export class Checks {
     this.addresses = new AddressChecks({ account, mirror, hosts, now, clockError });
     this.alarms = new AlarmDays({ truth, chance: new Chance(plan.seed ^ 0xa1a6), clock: time, lag });
     this.groups = new GroupChecks({ mirror, now, lag });
+    this.judge = new JudgeChecks({ mirror, hosts });
     this.reach = new ReachChecks({ mirror, hosts, engines, now });
     this.stages = new StageChecks({ mirror, hasAgreed: (execution) => receiver.hasAgreed(execution), lag, now });
     this.#commits = new CommitChecks({
@@ -92,6 +95,7 @@ export class Checks {
     this.#commits.rewound();
     this.stages.rewound();
     this.reach.rewound();
+    this.judge.rewound();
     await this.mirror.reload(truth);
     if (plan.alarms) await this.alarms.rewound();
     await this.addresses.rewound(truth);
@@ -116,6 +120,7 @@ export class Checks {
     this.#hold(() => this.#commits.check(commit, changed));
     this.#hold(() => this.stages.check(commit, changed));
     this.#hold(() => this.alarms.check(commit, changed));
+    if (plan.judged) this.#hold(() => this.judge.check(commit, changed));
   }
 
   /** Somebody is about to call the API. */

@@ -24,6 +24,8 @@ const { values } = parseArgs({
     first: { type: 'boolean', default: false },
     /** Days of services that shift traffic. */
     shifts: { type: 'boolean', default: false },
+    /** The same, with steps that are judged by what engines count. */
+    judged: { type: 'boolean', default: false },
     /** Days of services with task sets. */
     sets: { type: 'boolean', default: false },
     /** Days of services whose zones are evened out. */

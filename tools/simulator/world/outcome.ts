@@ -29,4 +29,6 @@ export interface Counts {
   stages: number;
   /** Machines that the provider of an Auto Scaling group has made. */
   machines: number;
+  /** Verdicts on steps of deployments that are judged. */
+  verdicts: number;
 }

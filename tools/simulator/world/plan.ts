@@ -111,6 +111,8 @@ export interface Plan {
   readonly balanced: boolean;
   /** Whether services have strategies that shift traffic, with pauses that people end. */
   readonly shifts: boolean;
+  /** Whether steps of those are judged, and revisions answer well or badly. */
+  readonly judged: boolean;
   /** Whether somebody else than ECS deploys services: by task sets. */
   readonly sets: boolean;
   /** Whether zones of services are evened out. */
@@ -122,7 +124,7 @@ export interface Plan {
 }
 
 /** Kinds of days, each an option of `main.ts`; no seed has any by itself, so that those that there are stay as they are. */
-export const dayKinds = ['shifts', 'sets', 'zones', 'alarms', 'groups'] as const;
+export const dayKinds = ['shifts', 'judged', 'sets', 'zones', 'alarms', 'groups'] as const;
 
 /** How large and how bad plans are. */
 export interface PlanOptions {
@@ -138,6 +140,8 @@ export interface PlanOptions {
   readonly kinds?: readonly FaultKind[];
   /** Days of services with strategies that shift traffic; no seed has them by itself, so that those that there are stay as they are. */
   readonly shifts?: boolean;
+  /** Days of services that shift traffic behind load balancers and have their steps judged, likewise. */
+  readonly judged?: boolean;
   /** Days of services with task sets, likewise. */
   readonly sets?: boolean;
   /** Days of services whose zones are evened out, likewise. */
@@ -228,7 +232,8 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
     users,
     // What an operator has made is there: nobody makes the group anew when the store has lost it.
     faults: groups ? faults.filter(({ kind }) => kind !== 'store-rewind') : faults,
-    addressed: chance.happens(0.4) && !groups ? subset(chance, [...serviceNames, 'once'], 0.5) : [],
+    addressed:
+      chance.happens(0.4) && !groups && options.judged !== true ? subset(chance, [...serviceNames, 'once'], 0.5) : [],
     troubles: {
       unknownOutcome: sometimes(0.3, 0.001, 0.02),
       crashAtCommit: sometimes(0.3, 0.001, 0.01),
@@ -241,8 +246,10 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced: !groups && new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14),
-    shifts: options.shifts === true,
+    balanced:
+      options.judged === true || (!groups && new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14)),
+    shifts: options.shifts === true || options.judged === true,
+    judged: options.judged === true,
     sets: options.sets === true,
     zones: options.zones === true,
     alarms: options.alarms === true,

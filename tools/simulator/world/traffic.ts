@@ -1,6 +1,15 @@
-import { type Applied, noCounts, type Observation, type TrafficEngine } from '@slipway/scheduler/balancing/engines';
+import {
+  addCounts,
+  type Applied,
+  type Counts,
+  latencyClass,
+  noCounts,
+  type Observation,
+  type TrafficEngine,
+} from '@slipway/scheduler/balancing/engines';
 import type { VirtualClock } from '../virtual-clock.ts';
 import type { Chance } from './chance.ts';
+import { type Carried, type Quality, slowFrom } from './judge-checks.ts';
 import type { Machine, Process } from './machine.ts';
 
 type DesiredState = Parameters<TrafficEngine['apply']>[0];
@@ -18,7 +27,16 @@ export interface TrafficPorts {
   readonly chance: Chance;
   /** A request arrives at its target. */
   readonly sent: (from: SimulatedTraffic, request: Sent) => void;
+  /** Where steps are judged: clients in numbers, whose answers are counted; with a chance of its own, so that other days stay as they are. */
+  readonly crowd?: {
+    readonly chance: Chance;
+    readonly answers: (address: string, port: number) => Quality | undefined;
+    readonly carried: (request: Carried) => void;
+  };
 }
+
+/** Requests of a listener's clients at once. */
+const crowdSize = 120;
 
 /** A process of the engine that carries connections; one that is leaving knows nothing new. */
 interface Worker {
@@ -36,6 +54,7 @@ export class SimulatedTraffic {
   /** When its server last looked at it: true time. */
   seenAt = -Infinity;
   readonly #ports: TrafficPorts;
+  readonly #counts = new Map<string, Counts>();
   #workers: Worker[] = [];
   #asking = false;
 
@@ -74,6 +93,8 @@ export class SimulatedTraffic {
       else {
         const worker: Worker = { desired, inFlight: new Map(), leaving: false };
         this.#workers.push(worker);
+        // Now and then it begins to count anew, as a process that was ended and started does.
+        if (this.#ports.crowd?.chance.happens(0.2) === true) this.#counts.clear();
         if (newest !== undefined) {
           newest.leaving = true;
           // It takes no new clients, and those that it has are gone after a while; what it still carries ends before.
@@ -98,7 +119,7 @@ export class SimulatedTraffic {
     const newest = this.#newest();
     if (newest === undefined) throw new Error('it was told nothing yet');
     const { generation, listeners, targetGroups } = newest.desired;
-    const ids = new Set(this.#workers.flatMap(({ inFlight }) => [...inFlight.keys()]));
+    const ids = new Set([...this.#workers.flatMap(({ inFlight }) => [...inFlight.keys()]), ...this.#counts.keys()]);
     const groupOf = (id: string): string =>
       targetGroups.find(({ targets }) => targets.some(({ registrationId }) => registrationId === id))?.id ?? '';
     return {
@@ -108,7 +129,7 @@ export class SimulatedTraffic {
         targetGroupId: groupOf(registrationId),
         registrationId,
         inFlight: this.inFlight(registrationId),
-        counts: noCounts,
+        counts: this.#counts.get(registrationId) ?? noCounts,
       })),
       listeners: listeners.map(({ id }) => ({
         id,
@@ -134,10 +155,49 @@ export class SimulatedTraffic {
       for (const worker of this.#workers)
         if (!worker.leaving || chance.happens(0.5))
           for (const { id } of worker.desired.targetGroups) this.#request(worker, id);
+      for (const worker of this.#workers) if (!worker.leaving) this.#carry(worker);
       if (this.#workers.length === 0) this.#asking = false;
       else this.machine.at(time.now() + chance.between(150, 900), next);
     };
     this.machine.at(time.now() + chance.between(0, 300), next);
+  }
+
+  /** What clients in numbers get, by the weights that a process knows. */
+  #carry({ desired }: Worker): void {
+    const { crowd } = this.#ports;
+    if (crowd === undefined) return;
+    const { chance } = crowd;
+    for (const { defaultAction } of desired.listeners) {
+      if (defaultAction.kind !== 'forward') continue;
+      const all = defaultAction.targetGroups.reduce((sum, { weight }) => sum + weight, 0);
+      for (let request = 0; request < crowdSize && all > 0; request++) {
+        let left = chance.number() * all;
+        const to = defaultAction.targetGroups.find(({ weight }) => (left -= weight) < 0);
+        const up = desired.targetGroups.find(({ id }) => id === to?.id)?.targets.filter(({ state }) => state === 'up');
+        if (to === undefined || up === undefined || up.length === 0) continue;
+        const { registrationId, address, port } = chance.pick(up);
+        const quality = crowd.answers(address, port);
+        // A host that went away is nothing that its revision did: other invariants are about that.
+        if (quality === undefined) continue;
+        const failed = quality === 'failing' && chance.happens(0.4);
+        const seconds = quality === 'slow' && chance.happens(0.6) ? 2 * slowFrom : 0.02;
+        this.#count(registrationId, failed, seconds);
+        crowd.carried({ groupId: to.id, percent: (to.weight * 100) / all });
+      }
+    }
+  }
+
+  #count(registrationId: string, failed: boolean, seconds: number): void {
+    const classes = noCounts.latency.classes.map((_, place) => (place === latencyClass(seconds) ? 1 : 0));
+    this.#counts.set(
+      registrationId,
+      addCounts(this.#counts.get(registrationId) ?? noCounts, {
+        ...noCounts,
+        requests: 1,
+        codes: failed ? [0, 0, 0, 1] : [1, 0, 0, 0],
+        latency: { classes, seconds },
+      }),
+    );
   }
 
   #request(worker: Worker, groupId: string): void {

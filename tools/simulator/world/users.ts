@@ -44,6 +44,8 @@ export interface UserPorts {
   readonly alarms: boolean;
   /** Whether services have strategies that shift traffic. */
   readonly shifts: boolean;
+  /** Whether steps of those are judged. */
+  readonly judged: boolean;
   /** Whether somebody else than ECS deploys services. */
   readonly sets: boolean;
   /** Whether zones of services are evened out. */
@@ -109,7 +111,8 @@ export class Users {
 
   async act({ kind, seed }: UserAction): Promise<void> {
     const chance = new Chance(seed);
-    const name = chance.pick(serviceNames);
+    // Those behind load balancers, where that is what the day is about.
+    const name = chance.pick(this.#ports.judged ? serviceNames.slice(0, 2) : serviceNames);
     switch (kind) {
       case 'create-service':
         return this.#createService(name, chance);
@@ -211,8 +214,9 @@ export class Users {
     const network = await this.#network(serviceName, chance);
     if (network === undefined) return;
     const registered = await this.#ports.targetGroup(serviceName);
-    const shift = this.#ports.shifts && !daemon ? strategy(chance) : {};
-    if (this.#ports.shifts && !daemon && registered !== undefined && serviceName === deployedService) {
+    const shift = this.#ports.shifts && !daemon ? strategy(chance, this.#ports.judged) : {};
+    const byCodeDeploy = this.#ports.shifts && !this.#ports.judged && serviceName === deployedService;
+    if (byCodeDeploy && !daemon && registered !== undefined) {
       const made = { serviceName, taskDefinition, ...network, ...this.#constraints(chance, daemon) };
       return this.#deployers.make(
         { ...made, desiredCount: chance.whole(1, 6), deploymentConfiguration: bounds(chance, daemon) },
@@ -251,7 +255,10 @@ export class Users {
             loadBalancers: [loadBalancer(registered, shift.strategy !== undefined)],
             healthCheckGracePeriodSeconds: 15,
           }),
-      ...(chance.happens(0.5) ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
+      ...(chance.happens(0.5) && !this.#ports.judged ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
+      ...(this.#ports.judged && registered !== undefined
+        ? { tags: [{ key: 'slipway:judge', value: rule(chance) }] }
+        : {}),
     };
     await this.#call('CreateService', input);
   }
@@ -442,9 +449,9 @@ function bounds(chance: Chance, daemon: boolean): { maximumPercent: number; mini
   return { maximumPercent, minimumHealthyPercent };
 }
 
-/** A way of shifting traffic, with pauses and webhooks in some of its stages. */
-function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploymentConfiguration']> {
-  if (chance.happens(0.2)) return {};
+/** A way of shifting traffic, with pauses and webhooks in some of its stages; `judged`: in steps that both revisions share. */
+function strategy(chance: Chance, judged: boolean): NonNullable<CreateServiceCommandInput['deploymentConfiguration']> {
+  if (chance.happens(0.2) && !judged) return {};
   const minutes = (): number => chance.pick([0, 0, 1]);
   const hook = (): DeploymentLifecycleHook => ({
     ...(chance.happens(0.5) ? { targetType: 'PAUSE' as const } : { hookTargetArn: receiverUrl }),
@@ -467,7 +474,7 @@ function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploy
     bakeTimeInMinutes: minutes(),
     lifecycleHooks: Array.from({ length: chance.whole(0, 2) }, hook),
     ...chance.pick([
-      { strategy: 'BLUE_GREEN' as const },
+      ...(judged ? [] : [{ strategy: 'BLUE_GREEN' as const }]),
       {
         strategy: 'LINEAR' as const,
         linearConfiguration: { stepPercent: chance.pick([34, 50]), stepBakeTimeInMinutes: minutes() },
@@ -479,6 +486,10 @@ function strategy(chance: Chance): NonNullable<CreateServiceCommandInput['deploy
     ]),
   };
 }
+
+/** How steps are judged: with differences as they are here, hardly ever wrong. */
+const rule = (chance: Chance): string =>
+  `failed:5 slow:${chance.pick(['off', '10'])} alpha:0.01 beta:0.01 within:${chance.whole(1, 2)} else:${chance.pick(['rollback', 'continue', 'wait'])}`;
 
 /** Where tasks of a service are registered; `shifts`: in two groups by turns. */
 const loadBalancer = ({ group, alternate, rule }: Registered, shifts: boolean): LoadBalancer => ({

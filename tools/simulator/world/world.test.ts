@@ -8,6 +8,9 @@ const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_S
 /** The same of days on which services have the strategies that shift traffic. */
 const shiftSeeds = seeds / 20;
 
+/** The same of those whose steps are judged. */
+const judgedSeeds = seeds / 80;
+
 /** The same of days on which somebody else than ECS deploys services. */
 const setSeeds = seeds / 40;
 
@@ -42,7 +45,9 @@ const once: readonly (readonly [number, string])[] = [
 interface Line {
   readonly seed: number;
   readonly checksum: string;
-  readonly counts: Readonly<Record<'faults' | 'containersStarted' | 'commits' | 'stages' | 'machines', number>>;
+  readonly counts: Readonly<
+    Record<'faults' | 'containersStarted' | 'commits' | 'stages' | 'machines' | 'verdicts', number>
+  >;
   readonly violation?: { readonly invariant: string; readonly message: string };
 }
 
@@ -101,6 +106,10 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
 
   test(`holds it through ${shiftSeeds} days of services that shift traffic`, async () => {
     expect(sum(await hold(shiftSeeds, '--shifts'), 'stages')).toBeGreaterThan(5 * shiftSeeds);
+  });
+
+  test(`holds it through ${judgedSeeds} days of services whose steps are judged`, async () => {
+    expect(sum(await hold(judgedSeeds, '--judged'), 'verdicts')).toBeGreaterThan(judgedSeeds / 4);
   });
 
   test(`holds it through ${setSeeds} days of services with task sets`, async () => {

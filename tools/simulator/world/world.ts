@@ -58,6 +58,7 @@ export class World {
     requests: 0,
     stages: 0,
     machines: 0,
+    verdicts: 0,
   };
   readonly #approvers: Approvers;
   readonly #machines: SimulatedMachines;
@@ -187,6 +188,7 @@ export class World {
     });
     this.#users = new Users({
       shifts: plan.shifts,
+      judged: plan.judged,
       sets: plan.sets,
       zones: plan.zones,
       alarms: plan.alarms,
@@ -230,6 +232,7 @@ export class World {
       requests: this.checks.reach.arrived,
       stages: this.checks.stages.left,
       machines: this.#machines.all.length,
+      verdicts: this.checks.judge.given,
     };
     const played = this.time.now() - epoch;
     const outcome = { plan, checksum: history.checksum, played, counts, history };
@@ -307,6 +310,7 @@ export class World {
     // What a user has begun may still change a service: nobody repairs it before that is over.
     if (!(await becomes('settled', () => this.#quiet.unsettled() ?? this.#underWay()))) return;
     this.history.note('check', 'what users broke is repaired');
+    this.checks.judge.repair();
     const services = [...this.checks.mirror.services.values()].filter(({ status }) => status === 'ACTIVE');
     const names = services.map(({ name, schedulingStrategy, controller }) => ({
       name,
@@ -350,6 +354,15 @@ export class World {
       time,
       chance: chance.fork(),
       sent: (from, request) => this.checks.sent(from, request),
+      ...(this.plan.judged
+        ? {
+            crowd: {
+              chance: new Chance(this.plan.seed ^ 0x10d6e ^ engines.length),
+              answers: (address, port) => this.checks.judge.answers(address, port),
+              carried: (request) => this.checks.judge.carried(request),
+            },
+          }
+        : {}),
     });
     engines.push(engine);
     return { engine, probe: (process) => simulatedProbe(process, chance, network, this.hosts) };

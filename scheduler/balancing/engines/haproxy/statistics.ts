@@ -51,7 +51,7 @@ export function parseStatistics(text: string): Omit<WorkerStatistics, 'latencies
         counts: {
           requests: number('stot'),
           codes,
-          connectionErrors: number('econ'),
+          connectionErrors: number('econ') + number('eresp'),
           bytesIn: number('bin'),
           bytesOut: number('bout'),
           latency: noLatency,

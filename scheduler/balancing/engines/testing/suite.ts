@@ -299,6 +299,17 @@ export function engineSuite(
     expect(counts?.bytesOut).toBeGreaterThanOrEqual(10_000);
   });
 
+  it('counts requests that a target ends without an answer', async () => {
+    await using mute = await startTarget('mute', (request) => request.socket.destroy());
+    const listener = listenerOf({ address: freshAddress(), defaultAction: to('mute') });
+    await apply({ listeners: [listener], targetGroups: [groupOf('mute', [mute.target()])] });
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\ny';
+    for (let i = 0; i < 3; i++) expect((await ask(listener.address, listener.port, post)).status).toBe(502);
+    const { targets } = await opened.engine.observe();
+    const [counts] = targets.flatMap((one) => (one.targetGroupId === 'mute' ? [one.counts] : []));
+    expect(counts).toMatchObject({ requests: 3, codes: [0, 0, 0, 0], connectionErrors: 3 });
+  });
+
   it('says why a listener is not bound, and serves the others', async () => {
     const taken = createServer();
     const address = freshAddress();
