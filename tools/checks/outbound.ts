@@ -14,6 +14,7 @@ const exempt: Readonly<Record<string, string>> = {
     'checks targets of load balancers, which are in private networks; RegisterTargets takes no others',
   'scheduler/scaling/providers/docker/':
     'speaks with engines of this computer by socket files, and carries connections of its machines to the address of the configuration',
+  'scheduler/scaling/providers/ssh/wake.ts': 'wakes machines of the configuration by a packet to its network',
   'scheduler/balancing/remote/client.ts': 'runs on a host of its own and calls the address of its configuration',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',
 };

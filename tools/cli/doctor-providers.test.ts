@@ -50,3 +50,29 @@ test('says which programs that make machines cannot be run, and why', async () =
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('says why prepared machines cannot be reached', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-pool-'));
+  try {
+    const key = join(folder, 'key');
+    writeFileSync(key, 'key', { mode: 0o644 });
+    const files = {
+      none: undefined,
+      broken: {},
+      open: { key, knownHosts: '/dev/null', machines: [{ name: 'a', host: '127.0.0.1' }] },
+    };
+    for (const [name, pool] of Object.entries(files))
+      if (pool !== undefined) writeFileSync(join(folder, name), JSON.stringify(pool));
+    const found = await providerFindings({
+      instanceProviders: Object.keys(files).map((name) => ({ name, ssh: { file: join(folder, name) } })),
+    });
+    expect(found.map(({ state }) => state)).toEqual(['problem', 'problem', 'problem']);
+    expect(found.map(({ detail }) => detail.replaceAll(folder, ''))).toEqual([
+      '/none cannot be read (ENOENT): no machine can be taken into service',
+      expect.stringMatching(/^\/broken: key .*: no machine can be taken into service$/),
+      'others may read /key, so ssh refuses it: no machine can be taken into service; chmod 600 the file',
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 
 import { formatCidr } from '@slipway/scheduler/network/addresses';
+import { readPool, standings } from '@slipway/scheduler/scaling/providers';
 import type { ServerConfig } from '../server/config.ts';
 import { dockerTrouble } from '../server/docker-trouble.ts';
 import { type Finding, ok, problem } from './finding.ts';
@@ -20,6 +21,7 @@ export async function providerFindings({
           ? ok(what, `this computer makes up to ${most} machines, with addresses of ${formatCidr(range)}`)
           : problem(what, `no machine can be made: ${trouble}`);
       }
+      if ('ssh' in provider) return poolFinding(what, provider.ssh.file);
       const [program = ''] = provider.command;
       const wrong = await unusable(program);
       return wrong === undefined
@@ -27,6 +29,39 @@ export async function providerFindings({
         : problem(what, `${wrong}: no machine can be made; correct SLIPWAY_INSTANCE_PROVIDERS, or chmod +x the file`);
     }),
   );
+}
+
+/** Seconds that a machine of a pool has to answer. */
+const answersWithin = 5;
+
+/** Whether prepared machines can be reached: that the file of the pool can be read, that nobody else may read the key, and that they answer. */
+async function poolFinding(what: string, file: string): Promise<Finding> {
+  const none = 'no machine can be taken into service';
+  try {
+    const pool = await readPool(file);
+    const { mode } = await stat(pool.key);
+    if ((mode & 0o077) !== 0)
+      return problem(what, `others may read ${pool.key}, so ssh refuses it: ${none}; chmod 600 the file`);
+    await access(pool.knownHosts, constants.R_OK);
+    const env = { PATH: process.env['PATH'] ?? '' };
+    const all = await standings(
+      { ...pool, connectWithin: answersWithin },
+      { env, signal: AbortSignal.timeout(60_000) },
+    );
+    const silent = all.flatMap((one) =>
+      'trouble' in one && one.machine.wake === undefined && one.machine.mac === undefined ? [one] : [],
+    );
+    const counted = `${all.filter((one) => 'claim' in one).length} of ${all.length} machines answer`;
+    const [first] = silent;
+    return first === undefined
+      ? ok(what, `${counted}, others can be woken`)
+      : problem(
+          what,
+          `${counted}, and ${silent.length} that do not cannot be woken: ${first.trouble}; correct ${file}`,
+        );
+  } catch (error) {
+    return problem(what, `${error instanceof Error ? error.message : String(error)}: ${none}`);
+  }
 }
 
 async function unusable(program: string): Promise<string | undefined> {

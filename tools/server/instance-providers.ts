@@ -1,6 +1,11 @@
 import { join } from 'node:path';
 import type { Log } from '@slipway/auth/contract';
-import { commandProvider, dockerProvider, type InstanceProvider } from '@slipway/scheduler/scaling/providers';
+import {
+  commandProvider,
+  dockerProvider,
+  type InstanceProvider,
+  sshProvider,
+} from '@slipway/scheduler/scaling/providers';
 import type { ServerConfig } from './config.ts';
 import { dockerTrouble } from './docker-trouble.ts';
 
@@ -26,7 +31,9 @@ export function instanceProviders(config: Configured, log: Log): readonly Instan
           env: Object.fromEntries(Object.entries(env).filter(([name]) => handedOn.has(name.toUpperCase()))),
           log,
         })
-      : commandProvider({ name: one.name, command: one.command, env }),
+      : 'ssh' in one
+        ? sshProvider({ name: one.name, file: one.ssh.file, env })
+        : commandProvider({ name: one.name, command: one.command, env }),
   );
 }
 

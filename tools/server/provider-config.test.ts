@@ -18,7 +18,15 @@ test('machines are made by programs and by this computer, which has its own rang
   ]);
 });
 
+test('prepared machines are described by a file', () => {
+  expect(read('rack=ssh file=/etc/slipway/rack.json')).toEqual([
+    { name: 'rack', ssh: { file: '/etc/slipway/rack.json' } },
+  ]);
+});
+
 test.each([
+  ['rack=ssh', /must be NAME=/],
+  ['rack=ssh file=rack.json', /must be NAME=/],
   ['here=docker most=0', /most must be|at least 1/],
   ['here=docker most=many', /must be NAME=/],
   ['here=docker size=3', /must be NAME=/],

@@ -1,13 +1,7 @@
-import { spawn } from 'node:child_process';
 import { z } from 'zod';
 
-import {
-  type InstanceProvider,
-  machineId,
-  type ProvidedMachine,
-  ProviderError,
-  readable,
-} from './instance-provider.ts';
+import { type InstanceProvider, machineId, type ProvidedMachine, ProviderError } from './instance-provider.ts';
+import { runProgram } from './run-program.ts';
 
 export interface CommandProviderOptions {
   /** As groups name it. */
@@ -20,9 +14,6 @@ export interface CommandProviderOptions {
   readonly timeouts?: { readonly change: number; readonly list: number };
 }
 
-/** Bytes of what a program prints that are read. */
-const mostOutput = 4 * 1024 * 1024;
-const mostComplaint = 2048;
 const usual = { change: 600_000, list: 60_000 };
 
 /** What is asked for: a program may say more. */
@@ -76,68 +67,3 @@ function readList(text: string): ProvidedMachine[] {
     ),
   );
 }
-
-interface RunOptions {
-  readonly env: Readonly<Record<string, string>>;
-  readonly input: string;
-  readonly timeout: number;
-  readonly signal: AbortSignal;
-}
-
-/** Runs a program to its end. @returns what it printed @throws ProviderError */
-function runProgram(
-  [program = '', ...args]: readonly string[],
-  { env, input, timeout, signal }: RunOptions,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // A group of its own, so that what it started ends with it.
-    const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-    const output: Buffer[] = [];
-    let size = 0;
-    let complaint = '';
-    let ending: string | undefined;
-    let timer: NodeJS.Timeout | undefined;
-    const settle = (failed: string | undefined): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stop);
-      if (failed === undefined) resolve(Buffer.concat(output).toString('utf8'));
-      else reject(new ProviderError(failed));
-    };
-    // One that could not be started at all, for want of file descriptors, has no streams; nobody listening for that would end the server.
-    child.once('error', (error) => settle(`${program} cannot be run: ${error.message}`));
-    const end = (why: string): void => {
-      ending ??= why;
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // It is gone already.
-      }
-      // Whoever it has started elsewhere may keep these open for ever.
-      child.stdout.destroy();
-      child.stderr.destroy();
-    };
-    const stop = (): void => end('the server stopped meanwhile');
-    if (child.pid === undefined) return;
-    timer = setTimeout(() => end(`it was killed after ${timeout / 1000} seconds`), timeout);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    child.stdout.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > mostOutput) end(`it printed more than ${mostOutput} bytes`);
-      else output.push(chunk);
-    });
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (chunk: string) => (complaint = (complaint + chunk).slice(-mostComplaint)));
-    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
-    child.stdin.end(input);
-    child.once('close', (code, killed) => {
-      if (ending === undefined && code === 0) settle(undefined);
-      else
-        settle(
-          `${program}: ${[ending ?? (killed === null ? `exit status ${String(code)}` : `killed by ${killed}`), lastLine(complaint)].filter((part) => part !== '').join(': ')}`,
-        );
-    });
-  });
-}
-
-const lastLine = (text: string): string => readable(text.trim().split('\n').at(-1) ?? '', 500);

@@ -1,0 +1,259 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@slipway/storage/testing';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { holdToContract, newId, specOf } from '../testing/provider-contract.ts';
+import { readPool } from './pool.ts';
+import { sshProvider, standings } from './ssh.ts';
+import { magicPacket } from './wake.ts';
+
+const daemon = ['/usr/sbin/sshd', '/usr/local/sbin/sshd'].find((path) => existsSync(path));
+const missing = daemon === undefined || spawnSync('ssh', ['-V']).status !== 0 ? 'no OpenSSH' : undefined;
+if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-ssh-'));
+const key = join(folder, 'key');
+const knownHosts = join(folder, 'known_hosts');
+const over = new AbortController().signal;
+const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
+let port = 0;
+let sshd: ReturnType<typeof spawn> | undefined;
+
+/** In the place of `ssh`: runs what it is given here, and reaches nobody at port 1. */
+const stand = mkdtempSync(join(tmpdir(), 'slipway-ssh-stand-'));
+writeFileSync(
+  join(stand, 'ssh'),
+  `#!/bin/sh
+while [ "$#" -gt 1 ]; do [ "$1 $2" != "-p 1" ] || { echo "ssh: connect to host: Connection refused" >&2; exit 255; }; shift; done
+exec sh
+`,
+  { mode: 0o755 },
+);
+const inPlace = { PATH: `${stand}:${env.PATH}` };
+
+const keygen = (file: string): void => {
+  spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
+};
+
+beforeAll(async () => {
+  if (daemon === undefined) return;
+  port = await freePort();
+  keygen(key);
+  keygen(join(folder, 'host'));
+  writeFileSync(knownHosts, `[127.0.0.1]:${port} ${readFileSync(join(folder, 'host.pub'), 'utf8')}`);
+  writeFileSync(join(folder, 'authorized'), readFileSync(`${key}.pub`));
+  if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true });
+  const settings = [
+    'ListenAddress 127.0.0.1',
+    `Port ${port}`,
+    `HostKey ${join(folder, 'host')}`,
+    `AuthorizedKeysFile ${join(folder, 'authorized')}`,
+    'StrictModes no',
+    'UsePAM no',
+    'PidFile none',
+    'PermitRootLogin yes',
+    'PasswordAuthentication no',
+    'MaxStartups 100',
+  ];
+  writeFileSync(join(folder, 'sshd_config'), `${settings.join('\n')}\n`);
+  sshd = spawn(daemon, ['-D', '-e', '-f', join(folder, 'sshd_config')], { stdio: 'ignore' });
+  const pool = join(folder, 'first.json');
+  writeFileSync(pool, JSON.stringify(poolOf([{ name: 'a' }])));
+  await vi.waitFor(
+    async () => {
+      const [one] = await standings(await readPool(pool), { env, signal: over });
+      if (one !== undefined && 'trouble' in one) throw new Error(one.trouble);
+    },
+    { timeout: 60_000, interval: 200 },
+  );
+}, 120_000);
+
+afterAll(() => {
+  sshd?.kill();
+  for (const made of [folder, stand]) rmSync(made, { recursive: true, force: true });
+});
+
+let count = 0;
+interface Machine {
+  readonly name: string;
+  readonly [more: string]: unknown;
+}
+/** Machines that are folders of this one, whose agents are files. */
+const poolOf = (machines: readonly Machine[], more: object = {}): object => {
+  const at = join(folder, String(++count));
+  return {
+    user: userInfo().username,
+    key,
+    knownHosts,
+    join: 'cp "$PWD/../$(basename "$PWD").env" agent',
+    leave: 'rm -f agent',
+    machines: machines.map(({ name, ...rest }) => ({
+      name,
+      host: '127.0.0.1',
+      port,
+      folder: join(at, name),
+      settings: join(at, `${name}.env`),
+      ...rest,
+    })),
+    ...more,
+  };
+};
+/** @param real whether they are reached by `ssh` itself */
+function opened(machines: readonly Machine[], more: object = {}, real = false) {
+  const file = join(folder, `pool-${count}.json`);
+  writeFileSync(file, JSON.stringify(poolOf(machines, more)));
+  const at = join(folder, String(count));
+  return { at, file, provider: sshProvider({ name: 'rack', file, env: real ? env : inPlace, pace: 100 }) };
+}
+
+vi.setConfig({ testTimeout: 60_000 });
+
+describe.skipIf(missing !== undefined)(
+  `prepared machines by ssh itself${missing === undefined ? '' : ` (${missing})`}`,
+  () => {
+    test('get their settings and their user data, which no command line shows, start their agents once, and are put back clean', async () => {
+      const { at, provider } = opened(
+        [{ name: 'a' }],
+        {
+          join: 'echo "$(cat user-data.log)" >> ran; cp ../a.env agent; cat /proc/$PPID/cmdline | tr "\\0" " " > line',
+        },
+        true,
+      );
+      const id = newId();
+      const spec = {
+        ...specOf(id),
+        settings: { ECS_CLUSTER: 'rack', SLIPWAY_JOIN: `secret with 'quotes' and "more"` },
+        template: { UserData: Buffer.from('#!/bin/sh\necho prepared\n').toString('base64') },
+      };
+      await provider.launch(spec, over);
+      await provider.launch(spec, over);
+      const text = `ECS_CLUSTER=rack\nSLIPWAY_JOIN=secret with 'quotes' and "more"\n`;
+      expect(readFileSync(join(at, 'a', 'agent'), 'utf8')).toBe(text);
+      expect(readFileSync(join(at, 'a', 'ran'), 'utf8')).toBe('prepared\n');
+      expect(readFileSync(join(at, 'a', 'line'), 'utf8')).not.toContain('secret');
+      await provider.terminate(id, 'me', over);
+      for (const left of ['agent', 'claim', 'joined', 'user-data'])
+        expect(existsSync(join(at, 'a', left))).toBe(left === 'x');
+      expect(existsSync(join(at, 'a.env'))).toBe(false);
+    });
+
+    test('whose host key is another one, or unknown, are not spoken with', async () => {
+      const other = join(folder, 'other_hosts');
+      writeFileSync(other, `[127.0.0.1]:${port} ${readFileSync(`${key}.pub`, 'utf8')}`);
+      for (const known of [other, '/dev/null']) {
+        const { provider } = opened([{ name: 'a' }], { knownHosts: known }, true);
+        await expect(provider.launch(specOf(newId()), over)).rejects.toThrow(/Host key verification failed/);
+        expect(await provider.list('me', over)).toEqual([]);
+      }
+    });
+  },
+);
+
+holdToContract('ssh', () => opened([{ name: 'a' }, { name: 'b' }]).provider);
+
+describe('prepared machines', () => {
+  test('are taken by one each, those of its zone and its type, and refused when there are no more', async () => {
+    const { provider, at } = opened([
+      { name: 'a', zone: 'us-east-1a', types: ['m5.large'] },
+      { name: 'b', zone: 'us-east-1b' },
+      { name: 'c', zone: 'us-east-1a', types: ['c5.large'] },
+    ]);
+    await provider.launch(specOf(newId()), over);
+    expect(existsSync(join(at, 'a', 'claim'))).toBe(true);
+    await expect(provider.launch(specOf(newId()), over)).rejects.toThrow(
+      /No machine of the pool is free: 1 of 1 are in use$/,
+    );
+    await expect(provider.launch({ ...specOf(newId()), instanceType: 'x' }, over)).rejects.toThrow(
+      /1 of 1|No machine of the pool is of/,
+    );
+    const others = await Promise.allSettled(
+      [newId(), newId()].map((id) => provider.launch({ ...specOf(id), zone: 'us-east-1b' }, over)),
+    );
+    expect(others.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  test('are woken by a program, and wait for no longer than they may', async () => {
+    const lamp = join(folder, 'lamp');
+    const waker = join(folder, 'waker');
+    writeFileSync(waker, `#!/bin/sh\necho "$1" >> ${lamp}\n`);
+    chmodSync(waker, 0o755);
+    const { provider } = opened([{ name: 'a', port: 1, wake: [waker, 'rack-a'] }], {
+      wakeWithin: 1,
+      connectWithin: 1,
+    });
+    await expect(provider.launch(specOf(newId()), over)).rejects.toThrow(/a did not wake within 1 seconds: a: ssh: /);
+    expect(readFileSync(lamp, 'utf8')).toBe('rack-a\n');
+    const broken = opened([{ name: 'a', port: 1, wake: ['/none'] }], { wakeWithin: 1 });
+    await expect(broken.provider.launch(specOf(newId()), over)).rejects.toThrow(
+      /a cannot be woken: \/none cannot be run/,
+    );
+  });
+
+  test('that do not answer any more are what they were, until their end is asked for', async () => {
+    const { provider, file } = opened([{ name: 'a' }]);
+    const id = newId();
+    await provider.launch(specOf(id), over);
+    expect(await provider.list('me', over)).toEqual([{ id, owner: 'me' }]);
+    const { machines, ...pool } = JSON.parse(readFileSync(file, 'utf8')) as { machines: object[] };
+    writeFileSync(file, JSON.stringify({ ...pool, machines: [{ ...machines[0], port: 1 }] }));
+    expect(await provider.list('me', over)).toEqual([{ id, owner: 'me' }]);
+    await provider.terminate(id, 'me', over);
+    expect(await provider.list('me', over)).toEqual([]);
+    writeFileSync(file, JSON.stringify({ ...pool, machines }));
+    expect(await provider.list('me', over)).toEqual([{ id, owner: 'me' }]);
+    await provider.terminate(id, 'me', over);
+    expect(await provider.list('me', over)).toEqual([]);
+  });
+
+  test('are put to sleep when they are put back', async () => {
+    const { provider, at } = opened([{ name: 'a', sleep: `touch ${join(folder, 'asleep')}; exit 1` }]);
+    const id = newId();
+    await provider.launch(specOf(id), over);
+    await provider.terminate(id, 'me', over);
+    expect([existsSync(join(folder, 'asleep')), existsSync(join(at, 'a', 'claim'))]).toEqual([true, false]);
+  });
+
+  test('whose agents do not start say why, and can be tried again', async () => {
+    const { provider, file, at } = opened([{ name: 'a' }], { join: 'echo "no engine here" >&2; exit 3' });
+    const spec = specOf(newId());
+    await expect(provider.launch(spec, over)).rejects.toThrow(/exit status 3: no engine here/);
+    const pool = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...pool, join: 'touch agent' }));
+    await provider.launch(spec, over);
+    expect(existsSync(join(at, 'a', 'agent'))).toBe(true);
+  });
+});
+
+test.each([
+  ['{', /is no JSON/],
+  ['{}', /key Invalid input/],
+  [{ machines: [] }, /machines/],
+  [{ machines: [{ name: 'a', host: '-oProxyCommand=x' }] }, /machines\.0\.host must be a name or an address/],
+  [{ machines: [{ name: 'a', host: 'a', mac: 'x' }] }, /machines\.0\.mac must be like/],
+  [{ machines: [{ name: 'a', host: 'a', wake: ['bin'] }] }, /machines must name the programs/],
+  [
+    {
+      machines: [
+        { name: 'a', host: 'a' },
+        { name: 'a', host: 'b' },
+      ],
+    },
+    /machines must name each machine once/,
+  ],
+  [{ machines: [{ name: 'a', host: 'a' }], user: 'a b' }, /user must be the name of a user/],
+  [{ machines: [{ name: 'a', host: 'a' }], password: 'x' }, /Unrecognized key/],
+])('a file %j is refused', async (given, why) => {
+  const file = join(folder, 'wrong.json');
+  const keys = { key: '/key', knownHosts: '/hosts' };
+  writeFileSync(file, typeof given === 'string' ? given : JSON.stringify({ ...keys, ...given }));
+  await expect(readPool(file)).rejects.toThrow(why);
+});
+
+test('a packet of Wake-on-LAN has the address sixteen times', () => {
+  const packet = magicPacket('52:54:00:12:34:56');
+  expect(packet).toHaveLength(102);
+  expect(packet.toString('hex')).toBe(`${'ff'.repeat(6)}${'525400123456'.repeat(16)}`);
+});
