@@ -3,11 +3,12 @@ import {
   type DeploymentConfiguration,
   ListServiceDeploymentsCommand,
   type ServiceDeployment,
+  RegisterTaskDefinitionCommand,
   StopServiceDeploymentCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { underLoad } from '../testbed/balanced-service.ts';
+import { targetContainer, underLoad } from '../testbed/balanced-service.ts';
 import { until } from '../testbed/command.ts';
 import { describeReport } from '../testbed/load/index.ts';
 import { address, type Engine, missingForStage, Stage, unacknowledged } from '../testbed/balanced-stage.ts';
@@ -57,6 +58,13 @@ const plans: Readonly<Record<Engine, { readonly back: readonly Strategy[]; reado
         embedded: { back: ['BLUE_GREEN', 'LINEAR'], ends: ['CANARY'] },
       }
     : { haproxy: { back: every, ends: every }, embedded: { back: every, ends: every } };
+
+/** Of ten requests that come through a load balancer one fails; health checks pass. */
+const failsOften = `let asked = 0;
+require('http').createServer((request, response) => {
+  response.statusCode = 'x-forwarded-for' in request.headers && asked++ % 10 === 0 ? 500 : 200;
+  response.end('bad');
+}).listen(8080);`;
 
 /** The service of a stage, as its deployments shift traffic. */
 class Shifting {
@@ -126,10 +134,11 @@ class Shifting {
     });
   };
 
-  /** Begins another deployment of the same task definition. @returns its ARN */
-  async begin(deploymentConfiguration: DeploymentConfiguration): Promise<string> {
+  /** Begins another deployment, of the same task definition unless it is said which. @returns its ARN */
+  async begin(deploymentConfiguration: DeploymentConfiguration, taskDefinition?: string): Promise<string> {
     const { ecs } = this.#stage;
-    await ecs.send(new UpdateServiceCommand({ service: 'web', forceNewDeployment: true, deploymentConfiguration }));
+    const what = taskDefinition === undefined ? { forceNewDeployment: true } : { taskDefinition };
+    await ecs.send(new UpdateServiceCommand({ service: 'web', ...what, deploymentConfiguration }));
     const { serviceDeployments = [] } = await ecs.send(
       new ListServiceDeploymentsCommand({ service: 'web', status: ['PENDING', 'IN_PROGRESS'] }),
     );
@@ -209,6 +218,56 @@ describe.skipIf(missing !== undefined)(
     const begin = async (engine: Engine, more: Readonly<Record<string, string>> = {}): Promise<void> => {
       if (engine !== 'haproxy' || Object.keys(more).length > 0) await stage.restart(engine, more, shifting.settled);
     };
+
+    test('a revision that fails one request in ten is called worse by what the engine counts, and traffic goes back', async () => {
+      const { ecs, balanced } = stage;
+      const { taskDefinition: good } = await stage.service();
+      const judged = async (rule: string): Promise<void> => {
+        const { code, stdout, stderr } = await stage.slipway(
+          'strategy',
+          'default/web',
+          'canary',
+          '--bake',
+          '0',
+          '--judge',
+          rule,
+        );
+        expect([code, stderr]).toEqual([0, expect.stringContaining('slipway deployments watch default/web') as string]);
+        expect(stdout).toContain('default/web is deployed by CANARY');
+      };
+      await judged('failed:1 slow:off else:wait');
+      const bad = { ...targetContainer(stage.image), command: ['node', '-e', failsOften] };
+      const { taskDefinition } = await ecs.send(
+        new RegisterTaskDefinitionCommand({ family: 'web', containerDefinitions: [bad] }),
+      );
+      const deployment = await shifting.begin(strategies.CANARY, taskDefinition?.taskDefinitionArn);
+      let isOver = false;
+      const asking = Array.from({ length: 4 }, async () => {
+        while (!isOver) await stage.ask(balanced.port, balanced.host);
+      });
+      try {
+        await until('the deployment to be rolled back', 240_000, async () =>
+          ['ROLLBACK_SUCCESSFUL', 'ROLLBACK_FAILED', 'SUCCESSFUL'].includes(
+            (await shifting.see(deployment)).status ?? '',
+          ),
+        );
+      } finally {
+        isOver = true;
+        await Promise.all(asking);
+      }
+      const seen = await shifting.see(deployment);
+      expect(seen, stage.log.slice(-4_000)).toMatchObject({
+        status: 'ROLLBACK_SUCCESSFUL',
+        rollback: {
+          reason: expect.stringMatching(
+            /judged worse with 10 % of production traffic: \d+ of \d+ .* requests of the new revision failed, 0 of \d+/,
+          ) as string,
+        },
+      });
+      await shifting.settled();
+      expect((await stage.service()).taskDefinition).toBe(good);
+      await judged('off');
+    });
 
     test.each(['haproxy', 'embedded'] as const)(
       '%s: no request fails while traffic is shifted to another revision, and back',
