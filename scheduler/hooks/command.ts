@@ -33,25 +33,57 @@ const mark = 'ecs-hook/';
 export const runOf = ({ startedBy, clientToken }: TaskRecord): string | undefined =>
   startedBy?.startsWith(mark) === true && startedBy.slice(mark.length) === clientToken ? clientToken : undefined;
 
+/** A task that is run once for its exit code. */
+export interface Command {
+  readonly taskDefinition: string;
+  /** The client token: the same command again finds the task that runs already. */
+  readonly token: string;
+  readonly startedBy: string;
+  /** What every container is told. */
+  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  /** Why whoever it is run for may not, now; undefined when they may. */
+  readonly refusal: (definition: TaskDefinitionRecord) => Promise<string | undefined>;
+  /** Where it may be. @throws AwsError when its definition is not for that */
+  readonly launch: (definition: TaskDefinitionRecord) => ReturnType<typeof launchOf>;
+}
+
 /**
- * Starts the task of an asking, as RunTask does for the hook's role, and once however often it is called: the asking's id is the client
- * token. It runs where tasks of the deployment run, in their subnets and groups.
+ * Starts the task of an asking, as RunTask does for the hook's role. It runs where tasks of the deployment run, in their subnets and groups.
  * @throws StoreUnavailable
  */
-export async function startCommand(
+export function startCommand(
   ports: HookPorts,
   ref: ClusterRef,
   { service, deployment, run, hook }: AskedHook,
   payload: HookPayload,
 ): Promise<CommandStart> {
   if (hook.target.type !== 'task') throw new TypeError('the hook has no task');
+  return runCommand(ports, ref, {
+    taskDefinition: hook.target.taskDefinition,
+    token: run.id,
+    startedBy: `${mark}${run.id}`,
+    environment: environmentOf(payload),
+    refusal: (definition) => refusalOf(ports, ref, { service, run, hook }, definition),
+    launch: (definition) => launchOf(ref, startedAs(service, deployment), definition),
+  });
+}
+
+/**
+ * Starts a command once, however often it is called with its token.
+ * @throws StoreUnavailable
+ */
+export async function runCommand(
+  ports: Pick<HookPorts, keyof EcsPorts | 'placer'>,
+  ref: ClusterRef,
+  command: Command,
+): Promise<CommandStart> {
   try {
-    const definition = await activeDefinition(ports, ref.account, hook.target.taskDefinition);
+    const definition = await activeDefinition(ports, ref.account, command.taskDefinition);
     checkHookDefinition(definition);
-    const denied = await refusalOf(ports, ref, { service, run, hook }, definition);
+    const denied = await command.refusal(definition);
     if (denied !== undefined) return { refused: denied };
-    const launch = await launchOf(ref, startedAs(service, deployment), definition);
-    const environment = environmentOf(payload);
+    const launch = await command.launch(definition);
+    const environment = [...command.environment];
     const overrides = checkOverrides(
       { containerOverrides: containersOf(bodyOf(definition)).map(({ name }) => ({ name, environment })) },
       bodyOf(definition),
@@ -59,14 +91,14 @@ export async function startCommand(
     const request = {
       definition,
       group: `family:${definition.family}`,
-      startedBy: `${mark}${run.id}`,
+      startedBy: command.startedBy,
       tags: {},
       launchType: launch.launchType,
       network: launch.network,
       enableExecuteCommand: false,
       demands: [placementDemand(definition, launch)],
       ...(overrides === undefined ? {} : { overrides }),
-      token: { value: run.id, request: run.id },
+      token: { value: command.token, request: command.token },
     };
     const { tasks, failures } = await placing(() => runTasks(ports, ports.placer, ref, request));
     const [task] = tasks;
@@ -119,7 +151,11 @@ async function refusalOf(
 }
 
 /** What RunTask of a definition needs. */
-const runAccess = (ports: EcsPorts, ref: ClusterRef, definition: TaskDefinitionRecord): AccessRequest[] => [
+export const runAccess = (
+  ports: Pick<EcsPorts, 'region'>,
+  ref: ClusterRef,
+  definition: TaskDefinitionRecord,
+): [AccessRequest, ...AccessRequest[]] => [
   {
     action: 'ecs:RunTask',
     resources: [{ arn: definition.arn, tags: definition.tags }],

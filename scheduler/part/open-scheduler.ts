@@ -20,6 +20,7 @@ import { builtInExtensions } from '../placement/index.ts';
 import { createFileReader, createObjects, reclaim } from '../objects/index.ts';
 import { createKms, Keys } from '../settings/keys/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
+import { createRotationAdministration, rotationTargets, SecretRotator } from '../settings/rotation/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
 import { createTaskSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
@@ -191,6 +192,16 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   });
   const keys = new Keys({ ...base, sealer });
   const secrets = new Secrets({ ...base, keys, sealer });
+  const rotator = new SecretRotator({
+    ...base,
+    secrets,
+    leases,
+    log,
+    outbound,
+    sealer,
+    authorizer,
+    placer: control.placer,
+  });
   const parameters = new Parameters({ ...base, keys, sealer });
   const objects = { ...base, blobs, authorizer, principals: ports.principals };
   const files = createFileReader(objects);
@@ -246,7 +257,13 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createElbv2(elb),
       createKms({ keys, region, authorizer, principals: ports.principals }),
       createLogs({ ...base, logs, queries, outbound, sealer }),
-      createSecretsManager({ ...base, secrets, authorizer, principals: ports.principals }),
+      createSecretsManager({
+        ...base,
+        secrets,
+        authorizer,
+        principals: ports.principals,
+        rotation: rotationTargets({ ...base, checkUrl: outbound.check }),
+      }),
       createParameterStore({
         ...base,
         parameters,
@@ -281,6 +298,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createWebhookAdministration(webhooks),
       createHookAdministration(hooks),
       createAlarmAdministration({ ...base, sealer }),
+      createRotationAdministration({ ...base, secrets, sealer }),
       createGroupAdministration({ ...base, sealer }),
       createSubscriptionAdministration({ ...base, logs, sealer }),
       createHostAdministration(base),
@@ -343,7 +361,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await control.start();
       if (role.upkeep) {
         triggers.start();
-        keeping = Promise.all([logs, metrics, alarmKeeper, groupKeeper].map((one) => one.keep(upkeep.signal)));
+        keeping = Promise.all([logs, metrics, alarmKeeper, groupKeeper, rotator].map((one) => one.keep(upkeep.signal)));
       }
       told = telling.run(upkeep.signal);
       balancing.start(role);

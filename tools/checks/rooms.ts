@@ -77,7 +77,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/acm',
       'scaling/targets',
     ],
-    ['balancing/elb', 'scaling/api', 'scaling/autoscaling', 'scaling/capacity'],
+    ['settings/rotation', 'balancing/elb', 'scaling/api', 'scaling/autoscaling', 'scaling/capacity'],
     ['part'],
   ],
 };

@@ -82,6 +82,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'changes',
         'webhook-administration',
         'hook-administration',
+        'rotation-administration',
         'alarm-administration',
         'group-administration',
         'subscription-administration',

@@ -52,6 +52,26 @@ describe.skipIf(lacking !== undefined)(`secrets${lacking === undefined ? '' : ` 
     expect((await command('list')).stdout).toContain(arn);
     expect((await command('get', 'none')).stderr).toContain("can't find the specified secret");
 
+    const rotate = (RotationLambdaARN: string) =>
+      aws.json([
+        'secretsmanager',
+        'rotate-secret',
+        '--cli-input-json',
+        JSON.stringify({
+          SecretId: 'prod/db',
+          RotationLambdaARN,
+          RotationRules: { AutomaticallyAfterDays: 30 },
+          RotateImmediately: false,
+        }),
+      ]);
+    await expect(rotate('arn:aws:lambda:us-east-1:000000000000:function:x')).rejects.toThrow('name a webhook');
+    await rotate('https://rotate.example.com/db');
+    const standing = (await command('rotation', 'prod/db')).stdout;
+    expect(standing).toMatch(/^rotated by https:\/\/rotate\.example\.com\/db\nlast: never\nnext: 20/);
+    const key = (await command('rotation', 'prod/db', '--key')).stdout;
+    expect([key.trim().length, (await command('rotation', 'prod/db', '--key')).stdout]).toEqual([43, key]);
+    await aws.json(['secretsmanager', 'cancel-rotate-secret', '--secret-id', 'prod/db']);
+
     const ssm = ['ssm', 'put-parameter', '--name', '/prod/mode', '--type', 'String', '--value', planted.parameter];
     expect(await aws.json(ssm)).toEqual({ Version: 1, Tier: 'Standard' });
     const script = `

@@ -9,6 +9,7 @@ import type { SecretsApi, SecretsOperations } from './operation.ts';
 import { passwordOperations } from './password.ts';
 import { policyOperations } from './policies.ts';
 import { secretKeys, secretsPartition } from './records.ts';
+import { rotationOperations } from './rotate.ts';
 import { secretOperations } from './secrets.ts';
 import { tagOperations } from './tagging.ts';
 import { valueOperations } from './values.ts';
@@ -25,6 +26,7 @@ export const secretsOperations: SecretsOperations = {
   ...listOperations,
   ...valueOperations,
   ...versionOperations,
+  ...rotationOperations,
   ...passwordOperations,
   ...policyOperations,
   ...tagOperations,
@@ -57,6 +59,10 @@ export const secretsConstraints: Constraints = {
   Filters: { max: 10 },
   'Filter.Key': { values: ['description', 'name', 'tag-key', 'tag-value', 'primary-region', 'owning-service', 'all'] },
   'Filter.Values': { min: 1, max: 10 },
+  AutomaticallyAfterDays: { min: 1, max: 1000, integer: true },
+  Duration: { min: 2, max: 3, pattern: /^[0-9]+h$/ },
+  ScheduleExpression: { min: 1, max: 256, pattern: /^[0-9A-Za-z()#?*\-/, ]+$/ },
+  RotationLambdaARN: { max: 2048 },
   SortOrder: { values: ['asc', 'desc'] },
   SortBy: { values: ['created-date', 'last-changed-date', 'name'] },
   PasswordLength: { min: 1, max: 4096, integer: true },

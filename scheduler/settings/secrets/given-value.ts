@@ -34,7 +34,7 @@ export function versionOf(
 }
 
 /** Of version 4, as the SDKs make them. */
-function newVersionId(random: Uint8Array): string {
+export function newVersionId(random: Uint8Array): string {
   const bytes = Buffer.from(random);
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;

@@ -3,6 +3,7 @@ import { rowsOf } from '@slipway/auth/kit';
 import { isListed } from './filters.ts';
 import { described, mayList, namesOf, operation, type SecretsOperations } from './operation.ts';
 import type { SecretRecord } from './records.ts';
+import { rotationRules, rotationShown } from './rotate.ts';
 import { filters, flag, list, map, named, page, struct, tags, text, texts, time } from './shapes.ts';
 
 /** The list of an account's secrets. */
@@ -21,6 +22,11 @@ export const listOperations: SecretsOperations = {
           ...named,
           Description: text,
           KmsKeyId: text,
+          RotationEnabled: flag,
+          RotationLambdaARN: text,
+          RotationRules: rotationRules,
+          LastRotatedDate: time,
+          NextRotationDate: time,
           LastChangedDate: time,
           DeletedDate: time,
           Tags: tags,
@@ -50,6 +56,7 @@ export const listOperations: SecretsOperations = {
           ? {
               ...namesOf(scene, secret),
               ...described(secret),
+              ...rotationShown(secret),
               SecretVersionsToStages: Object.fromEntries(
                 secret.versions.filter(({ stages }) => stages.length > 0).map(({ id, stages }) => [id, stages]),
               ),

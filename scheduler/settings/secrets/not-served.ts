@@ -4,14 +4,10 @@ import { unsupported } from './errors.ts';
 import { mayList, type SecretsOperations } from './operation.ts';
 import { nothing, operationSchema, struct } from './shapes.ts';
 
-const rotation =
-  'Nothing rotates secrets by itself: put a new value with PutSecretValue (from a schedule of yours), then start new tasks.';
 const replication = 'This installation is one region: nothing is replicated.';
 
 /** Operations of the API that are not served, and what to do instead. */
 export const notServed: Readonly<Record<string, string>> = {
-  RotateSecret: rotation,
-  CancelRotateSecret: rotation,
   ReplicateSecretToRegions: replication,
   RemoveRegionsFromReplication: replication,
   StopReplicationToReplica: replication,

@@ -14,6 +14,7 @@ import type { RandomBytes } from '../../state/index.ts';
 
 import { notFound, unsupported } from './errors.ts';
 import type { SecretRecord } from './records.ts';
+import type { RotationTargets } from './rotation-port.ts';
 import { operationSchema } from './shapes.ts';
 import type { Secrets } from './store.ts';
 
@@ -24,6 +25,8 @@ export interface SecretsApi {
   readonly random: RandomBytes;
   readonly pages: Pages;
   readonly principals: PolicyPrincipals;
+  /** What secrets are rotated by. */
+  readonly rotation: RotationTargets;
   /** For what one request asks of many secrets. */
   readonly authorizer: Authorizer;
 }

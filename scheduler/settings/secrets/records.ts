@@ -1,6 +1,8 @@
 import type { Tags } from '@slipway/auth/kit';
 import { definePartition, type OwnedRows } from '@slipway/storage/records';
 
+import type { Delegate } from '../../state/index.ts';
+
 /** A version of a secret; its value is a row of its own. */
 export interface SecretVersion {
   /** What the client called it, or a random id. */
@@ -11,6 +13,53 @@ export interface SecretVersion {
   readonly createdAt: number;
   /** The ARN of the key that its value is kept with, unless that is the one of Secrets Manager itself. */
   readonly key?: string;
+}
+
+export type RotationStep = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret';
+
+/** When a secret is rotated: so many days after the last time, or as a `rate(…)` or `cron(…)` says; and for how many hours it is tried. */
+export interface RotationRules {
+  readonly days?: number;
+  readonly schedule?: string;
+  readonly hours?: number;
+}
+
+/** A rotation that is under way. */
+export interface RotationRun {
+  /** The id of the new version, which is AWSPENDING. */
+  readonly token: string;
+  readonly step: RotationStep;
+  /** Counted from 1; a step that failed begins the rotation anew. */
+  readonly attempt: number;
+  readonly startedAt: number;
+  /** When it is given up. */
+  readonly until: number;
+  /** When the step is to be taken, or its task looked at. */
+  readonly tryAt: number;
+  /** The task that takes the step, and when it was started. */
+  readonly task?: string;
+  readonly taskSince?: number;
+  /** Why the attempt before failed. */
+  readonly reason?: string;
+}
+
+/** How a secret is rotated. */
+export interface Rotation {
+  readonly enabled: boolean;
+  /** A webhook (`https://…`), or the ARN of a task definition. */
+  readonly target: string;
+  /** Who set that, and whose rights tasks are started with. */
+  readonly by: Delegate;
+  /** In which tasks run. */
+  readonly cluster: string;
+  readonly rules: RotationRules;
+  /** When the rules were set. */
+  readonly since: number;
+  readonly lastAt?: number;
+  readonly nextAt?: number;
+  readonly run?: RotationRun;
+  /** Why the last rotation was given up. */
+  readonly failure?: { readonly at: number; readonly reason: string };
 }
 
 /** A secret without its values. */
@@ -31,6 +80,7 @@ export interface SecretRecord {
   readonly deletionAt?: number;
   /** Oldest first. */
   readonly versions: readonly SecretVersion[];
+  readonly rotation?: Rotation;
 }
 
 /** The value of a version, sealed. */
@@ -56,11 +106,16 @@ export const secretKeys = {
   secrets: 'secret/',
   value: (name: string, version: string): string => `value/${name}|${version}`,
   values: 'value/',
+  /** The lease of whoever rotates the account's secrets. */
+  rotator: 'rotator',
+  /** What calls of a secret's rotation are signed with. */
+  callKey: (name: string): string => `rotation-key/${name}`,
+  callKeys: 'rotation-key/',
   signingKey: 'signing-key',
 } as const;
 
 export const secretRows: OwnedRows = {
   partition: secrets,
   owner: 'scheduler/settings/secrets',
-  keys: [secretKeys.secrets, secretKeys.values, secretKeys.signingKey],
+  keys: [secretKeys.secrets, secretKeys.values, secretKeys.callKeys, secretKeys.signingKey],
 };

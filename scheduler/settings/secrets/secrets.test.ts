@@ -405,7 +405,7 @@ test('passwords are of what is asked for', async () => {
   expect(await manager.refusal('GetRandomPassword', { PasswordLength: 3 })).toMatch(/too short/);
 });
 
-test.each(['RotateSecret', 'ReplicateSecretToRegions'])('%s is refused by name', async (name) => {
+test.each(['RemoveRegionsFromReplication', 'ReplicateSecretToRegions'])('%s is refused by name', async (name) => {
   const { manager } = openSettings();
   expect(await manager.refusal(name)).toMatch(
     new RegExp(`^InvalidRequestException: ${name} is not supported by this installation. `),

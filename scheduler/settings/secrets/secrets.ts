@@ -15,6 +15,7 @@ import {
   type SecretsOperations,
 } from './operation.ts';
 import type { SecretRecord } from './records.ts';
+import { rotationRules, rotationShown } from './rotate.ts';
 import {
   byId,
   flag,
@@ -93,6 +94,10 @@ export const secretOperations: SecretsOperations = {
       Description: text,
       KmsKeyId: text,
       RotationEnabled: flag,
+      RotationLambdaARN: text,
+      RotationRules: rotationRules,
+      LastRotatedDate: time,
+      NextRotationDate: time,
       LastChangedDate: time,
       DeletedDate: time,
       Tags: tags,
@@ -105,6 +110,7 @@ export const secretOperations: SecretsOperations = {
       return {
         ...namesOf(scene, secret),
         ...described(secret),
+        ...rotationShown(secret),
         VersionIdsToStages: Object.fromEntries(
           secret.versions.filter(({ stages }) => stages.length > 0).map(({ id, stages }) => [id, stages]),
         ),

@@ -4,6 +4,7 @@ import type { AccessList, AccessRequest, ConditionContext } from '@slipway/auth/
 import { arnOf, parseArn } from '@slipway/auth/kit';
 import type { Clock } from '@slipway/storage/clock';
 import {
+  type Fence,
   hasRoom,
   type RecordStore,
   scan,
@@ -18,6 +19,7 @@ import { type RandomBytes, toJson } from '../../state/index.ts';
 import { exists, invalidRequest, limitExceeded, markedForDeletion, notFound } from './errors.ts';
 import { randomLetters } from './letters.ts';
 import {
+  type Rotation,
   type SealedValue,
   secretKeys,
   type SecretRecord,
@@ -26,7 +28,7 @@ import {
   type SecretVersion,
 } from './records.ts';
 import { Sealing, type SealingPorts } from './sealing.ts';
-import { current, label, makeRoom, mostVersions } from './versions.ts';
+import { current, label, makeRoom, mostVersions, pending } from './versions.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 /** Secrets of an account: they are listed, and sorted, all at once. */
@@ -209,6 +211,58 @@ export class Secrets {
   }
 
   /**
+   * Begins a rotation under a version that has no value yet.
+   * @param decide how the secret is rotated from now on; undefined when that very rotation has begun already. May run again
+   * @throws ResourceNotFoundException, InvalidRequestException, ResourceExistsException for a version that is there
+   */
+  beginRotation(
+    account: string,
+    id: string,
+    token: string,
+    decide: (secret: SecretRecord) => Rotation | undefined,
+    fence?: Fence,
+  ): Promise<SecretRecord> {
+    return this.#transact(
+      account,
+      async (tx) => {
+        const before = await this.#live(tx, account, id);
+        const rotation = decide(before);
+        if (rotation === undefined) return before;
+        if (before.versions.some((version) => version.id === token))
+          throw exists(`There is a version ${token} of the secret already: name another ClientRequestToken.`);
+        const room = this.#makeRoom(tx, before);
+        const added: SecretVersion = { id: token, stages: [], createdAt: this.#ports.clock.now() };
+        return this.#write(tx, { ...before, rotation, versions: label([...room, added], token, [pending]) });
+      },
+      fence,
+    );
+  }
+
+  /**
+   * Changes a secret for its rotation, as whoever leads that.
+   * @param change of the record as it is, told whether the version that is being made has a value; undefined leaves it
+   */
+  changeRotation(
+    account: string,
+    name: string,
+    fence: Fence,
+    change: (secret: SecretRecord, hasValue: boolean) => SecretRecord | undefined,
+  ): Promise<SecretRecord | undefined> {
+    return this.#transact(
+      account,
+      async (tx) => {
+        const before = await tx.get<SecretRecord>(secretKeys.secret(name));
+        if (before === undefined) return undefined;
+        const token = before.rotation?.run?.token ?? '';
+        const hasValue = (await tx.peek(secretKeys.value(name, token))) !== undefined;
+        const after = change(before, hasValue);
+        return after === undefined ? before : this.#write(tx, after);
+      },
+      fence,
+    );
+  }
+
+  /**
    * Gives a secret another key: for its next values, and for those that have a label, which are encrypted anew.
    * @param key as it was named; undefined for the one that secrets have anyway
    */
@@ -275,7 +329,9 @@ export class Secrets {
     const version = chosen(secret, versionId, stage);
     const { records } = this.#ports;
     const stored = await records.get<SealedValue>(secretsPartition(account), secretKeys.value(secret.name, version.id));
-    if (stored === undefined) throw notFound();
+    // A rotation has made it, and its value has not come yet.
+    if (stored === undefined)
+      throw notFound(`Secrets Manager can't find the specified secret value for VersionId: ${version.id}`);
     return { version, value: await this.sealing.open(account, secret, version.id, stored.value) };
   }
 
@@ -298,8 +354,8 @@ export class Secrets {
     }
   }
 
-  #transact<T>(account: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return transact(this.#ports.records, secretsPartition(account), work);
+  #transact<T>(account: string, work: (tx: Transaction) => Promise<T>, fence?: Fence): Promise<T> {
+    return transact(this.#ports.records, secretsPartition(account), work, fence === undefined ? {} : { fence });
   }
 
   async #get(tx: Transaction, account: string, id: string): Promise<SecretRecord> {
@@ -321,26 +377,41 @@ export class Secrets {
 
   #drop(tx: Transaction, secret: SecretRecord): void {
     for (const { id } of secret.versions) tx.remove(secretKeys.value(secret.name, id));
+    tx.remove(secretKeys.callKey(secret.name));
     tx.remove(secretKeys.secret(secret.name));
   }
 
   async #add(tx: Transaction, account: string, secret: SecretRecord, version: NewVersion): Promise<SecretRecord> {
     const { id, value, stages = [current] } = version;
-    if (secret.versions.some((one) => one.id === id)) {
+    const there = secret.versions.find((one) => one.id === id);
+    if (there !== undefined && (await tx.get(secretKeys.value(secret.name, id))) === undefined) {
+      // What a rotation has made, and whose value comes now.
+      const sealed = await this.sealing.seal(account, secret, id, value);
+      tx.put(secretKeys.value(secret.name, id), toJson(sealed.value));
+      const versions = secret.versions.map((one) => (one.id === id ? { ...one, ...keyOf(sealed) } : one));
+      return { ...secret, versions: label(versions, id, stages) };
+    }
+    if (there !== undefined) {
       if (await this.#isSame(tx, account, secret, version)) return secret;
       throw exists(
         `You can't use ClientRequestToken ${id} because that value is already in use for a version of secret ${this.arn(account, secret)}.`,
       );
     }
     const now = this.#ports.clock.now();
-    const room = makeRoom(secret.versions, now);
-    if (room === undefined)
-      throw limitExceeded(`A secret has at most ${mostVersions} versions; those without a label go after 24 hours.`);
-    for (const gone of room.gone) tx.remove(secretKeys.value(secret.name, gone));
+    const kept = this.#makeRoom(tx, secret);
     const sealed = await this.sealing.seal(account, secret, id, value);
     tx.put(secretKeys.value(secret.name, id), toJson(sealed.value));
     const added: SecretVersion = { id, stages: [], createdAt: now, ...keyOf(sealed) };
-    return { ...secret, versions: label([...room.kept, added], id, stages) };
+    return { ...secret, versions: label([...kept, added], id, stages) };
+  }
+
+  /** The versions that stay beside one more. @throws LimitExceededException */
+  #makeRoom(tx: Transaction, secret: SecretRecord): readonly SecretVersion[] {
+    const room = makeRoom(secret.versions, this.#ports.clock.now());
+    if (room === undefined)
+      throw limitExceeded(`A secret has at most ${mostVersions} versions; those without a label go after 24 hours.`);
+    for (const gone of room.gone) tx.remove(secretKeys.value(secret.name, gone));
+    return room.kept;
   }
 
   async #isSame(tx: Transaction, account: string, secret: SecretRecord, { id, value }: NewVersion): Promise<boolean> {

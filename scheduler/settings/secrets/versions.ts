@@ -3,6 +3,7 @@ import type { SecretVersion } from './records.ts';
 
 export const current = 'AWSCURRENT';
 export const previous = 'AWSPREVIOUS';
+export const pending = 'AWSPENDING';
 
 /** Versions of a secret, about (Secrets Manager user guide, "Quotas"). */
 export const mostVersions = 100;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Call } from '@slipway/auth/contract';
+import { AwsError, type Call } from '@slipway/auth/contract';
 import { systemClock } from '@slipway/storage/clock';
 import { memoryRecords } from '@slipway/storage/records/memory';
 
@@ -27,6 +27,14 @@ export function openSettings() {
       _call: Call,
     ) => Promise.resolve({ allowed: resources.every(({ arn }) => !refused.has(arn)), reason: 'the test says so' }),
   };
+  /** What rotates secrets: everything but what a test calls unknown. */
+  const rotation = {
+    access: () => Promise.resolve([]),
+    check: ({ principal }: Call, target: string) =>
+      target === 'unknown'
+        ? Promise.reject(new AwsError('InvalidRequestException', 'unknown'))
+        : Promise.resolve({ type: principal.type, account: principal.account, arn: principal.arn, id: principal.id }),
+  };
   const principals = {
     bind: (text: string) => Promise.resolve(text.replaceAll('user/ada', 'AIDAADA')),
     show: (text: string) => Promise.resolve(text.replaceAll('AIDAADA', 'user/ada')),
@@ -46,7 +54,11 @@ export function openSettings() {
     refused,
     authorizer,
     kms: callerOf(createKms({ keys, region, authorizer, principals }), kmsSchemas, spoken),
-    manager: callerOf(createSecretsManager({ ...base, secrets, authorizer, principals }), secretsSchemas, spoken),
+    manager: callerOf(
+      createSecretsManager({ ...base, secrets, authorizer, principals, rotation }),
+      secretsSchemas,
+      spoken,
+    ),
     store: callerOf(createParameterStore({ ...base, parameters, secrets, authorizer }), parametersSchemas, spoken),
   };
 }

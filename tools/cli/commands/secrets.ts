@@ -35,6 +35,17 @@ export function addSecrets(program: Command): void {
       (await import('../secrets.ts')).removeSecret(name, options),
     );
 
+  secrets
+    .command('rotation')
+    .description('how the rotation of a secret stands')
+    .argument('<name>', 'its name or ARN')
+    .option('--key', 'show what the calls of its webhook are signed with')
+    .option('--renew', 'make another key; calls are signed with it from now on')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (name: string, options: { output: string; key?: boolean; renew?: boolean }) =>
+      (await import('../rotation.ts')).showRotation(name, options),
+    );
+
   const webhooks = program.command('webhook').description('inbound webhooks that roll a service');
   for (const [action, description] of [
     ['create', 'make a webhook; prints its URL and, this once, its secret'],

@@ -39,6 +39,16 @@ resource "aws_secretsmanager_secret_policy" "db" {
   secret_arn = aws_secretsmanager_secret.db.arn
   policy = ${accountMay('"secretsmanager:GetSecretValue"', '"*"')}
 }
+resource "aws_secretsmanager_secret_rotation" "db" {
+  secret_id           = aws_secretsmanager_secret.db.id
+  rotation_lambda_arn = "arn:aws:webhook:::https://rotate.example.com/terraform"
+  rotate_immediately  = false
+  rotation_rules {
+    schedule_expression = "cron(0 4 ? * SUN *)"
+    duration            = "3h"
+  }
+  depends_on = [aws_secretsmanager_secret_version.db]
+}
 resource "aws_ssm_parameter" "mode" {
   name        = "/terraform/web/mode"
   description = "how fast"
@@ -73,8 +83,9 @@ export const settings: Configuration = {
   change: (text) =>
     text
       .replace('"what the app keeps"', '"what the app hides"')
+      .replace('SUN', 'MON')
       .replace('"the database"', '"another database"')
       .replace('value       = "fast"', 'value       = "slow"')
       .replace('value = "a,b"', 'value = "a,b,c"'),
-  changes: 4,
+  changes: 5,
 };

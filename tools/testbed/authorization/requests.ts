@@ -94,6 +94,7 @@ const signed = new Map([
   ['webhook-administration', 'ecs'],
   ['hook-administration', 'ecs'],
   ['alarm-administration', 'monitoring'],
+  ['rotation-administration', 'secretsmanager'],
   ['group-administration', 'autoscaling'],
   ['subscription-administration', 'logs'],
   ['host-administration', 'ecs'],
