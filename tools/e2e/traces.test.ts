@@ -143,12 +143,14 @@ test.for(engineNames)(
   },
 );
 
-test('a server without traces never loads a module of them', async () => {
+test('a server without traces never loads a module of them, nor one without an agent what agents are made of', async () => {
   const server = await startServer({ OTEL_SERVICE_NAME: 'slipway', OTEL_TRACES_SAMPLER: 'always_on' });
   await push(server);
   await server.stop();
   expect(loadedTraces()).toEqual([]);
-  expect(readFileSync(join(folder, 'modules'), 'utf8')).toContain('/registry/distribution/distribution.ts');
+  const modules = readFileSync(join(folder, 'modules'), 'utf8');
+  expect(modules).toContain('/registry/distribution/distribution.ts');
+  expect(modules).not.toMatch(/\/scheduler\/hosts\/agent\/|\/node_modules\/dockerode\//);
 });
 
 test('an OTEL variable that cannot be used is named at start', async () => {
