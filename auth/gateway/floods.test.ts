@@ -12,11 +12,9 @@ import { callers, type FrontDoor, openFrontDoor, quiet } from './testing/front-d
 /** Slow and silent clients in numbers, from a process of their own, and how others are served meanwhile. */
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Milliseconds of requests on new connections, one after the other; every one of them must be answered. */
-async function healthy(door: FrontDoor, times: number, ca?: Buffer): Promise<readonly number[]> {
-  const taken: number[] = [];
+/** Requests of others on new connections, one after the other: every one of them is answered, however many hang on theirs. */
+async function othersAreServed(door: FrontDoor, times = 50, ca?: Buffer): Promise<void> {
   for (let i = 0; i < times; i++) {
-    const begun = performance.now();
     const status = await new Promise((resolve, reject) => {
       const target = { host: '127.0.0.1', port: door.listening.port, path: '/healthz', agent: false as const };
       const sent = ca === undefined ? request(target) : secureRequest({ ...target, ca, servername: 'localhost' });
@@ -26,21 +24,12 @@ async function healthy(door: FrontDoor, times: number, ca?: Buffer): Promise<rea
         .end();
     });
     expect(status).toBe(200);
-    taken.push(performance.now() - begun);
   }
-  return taken.toSorted((a, b) => a - b);
-}
-
-/** Requests during a flood take about as long as before it: the middle one, because the machine has other things to do as well. */
-function expectUnharmed(before: readonly number[], during: readonly number[]): void {
-  const middle = (times: readonly number[]): number => times[Math.floor(times.length / 2)] ?? 0;
-  expect(middle(during)).toBeLessThan(20 * middle(before));
 }
 
 describe(`${many} connections`, () => {
   test('L1: that send a byte of their heads now and then are cut in time, and others are served meanwhile', async () => {
     await using door = await openFrontDoor({ limits: { headersMs: 3000, connectionsPerAddress: 2 * many } });
-    const before = await healthy(door, 50);
     await using slow = await flood({
       port: door.listening.port,
       count: many,
@@ -49,7 +38,7 @@ describe(`${many} connections`, () => {
       every: 400,
     });
     await expect.poll(async () => (await slow.status()).open, { timeout: 60_000 }).toBe(many);
-    expectUnharmed(before, await healthy(door, 50));
+    await othersAreServed(door);
     await expect.poll(async () => (await slow.status()).closed, { timeout: 60_000 }).toBe(many);
     expect((await slow.status()).answers).toEqual({ 408: many });
   });
@@ -58,7 +47,6 @@ describe(`${many} connections`, () => {
     await using door = await openFrontDoor({
       limits: { stallMs: 2000, bytesPerSecond: 1000, connectionsPerAddress: 2 * many },
     });
-    const before = await healthy(door, 50);
     const { token } = await door.tokens.issueAuthorization(callers.admin.principal);
     await using slow = await flood({
       port: door.listening.port,
@@ -68,7 +56,7 @@ describe(`${many} connections`, () => {
       every: 400,
     });
     await expect.poll(async () => (await slow.status()).open, { timeout: 60_000 }).toBe(many);
-    expectUnharmed(before, await healthy(door, 50));
+    await othersAreServed(door);
     await expect.poll(async () => (await slow.status()).closed, { timeout: 60_000 }).toBe(many);
     expect(door.knobs.handled).toBe(0);
   });
@@ -76,7 +64,6 @@ describe(`${many} connections`, () => {
   test('L5: that idle make room for new ones, the longest idle first', async () => {
     const room = Math.floor(many * 0.8);
     await using door = await openFrontDoor({ limits: { connections: room, connectionsPerAddress: 2 * many } });
-    const before = await healthy(door, 50);
     await using idle = await flood({
       port: door.listening.port,
       count: many,
@@ -85,7 +72,7 @@ describe(`${many} connections`, () => {
       pause: 100,
     });
     await expect.poll(async () => (await idle.status()).open, { timeout: 60_000 }).toBe(many);
-    expectUnharmed(before, await healthy(door, 50));
+    await othersAreServed(door);
     // As many as there are too many, and one more for ours, which came and went one after the other.
     await expect.poll(async () => (await idle.status()).closed, { timeout: 60_000 }).toBe(many - room + 1);
     const { answers } = await idle.status();
@@ -106,12 +93,11 @@ describe(`${many} connections`, () => {
       { tls },
     );
     const ca = readFileSync(certFile);
-    const before = await healthy(door, 30, ca);
     await using silent = await flood({ port: door.listening.port, count: many, say: '\x16\x03\x01' });
     await expect.poll(async () => (await silent.status()).open, { timeout: 60_000 }).toBe(many);
-    expectUnharmed(before, await healthy(door, 30, ca));
+    await othersAreServed(door, 30, ca);
     await expect.poll(async () => (await silent.status()).closed, { timeout: 60_000 }).toBe(many);
-    expect((await healthy(door, 1, ca)).length).toBe(1);
+    await othersAreServed(door, 1, ca);
     tls.close();
     rmSync(folder, { recursive: true });
   });

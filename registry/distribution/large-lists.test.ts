@@ -83,23 +83,17 @@ test('C3: a page of 1,000 repositories reads little more', async () => {
 });
 
 test('C3: who may see one repository of very many gets it, and others are served meanwhile', async () => {
-  const started = performance.now();
-  const listing = guest('GET', '/v2/_catalog?n=1000');
-  let longest = 0;
   const pinging = new AbortController();
+  let served = 0;
+  const listing = guest('GET', '/v2/_catalog?n=1000').finally(() => pinging.abort());
   const others = (async () => {
-    while (!pinging.signal.aborted) {
-      const asked = performance.now();
-      await admin('GET', '/v2/');
-      longest = Math.max(longest, performance.now() - asked);
-    }
+    for (; !pinging.signal.aborted; served++) await admin('GET', '/v2/');
   })();
   const seen = (await (await listing).json()) as { repositories: string[] };
-  const whole = performance.now() - started;
-  pinging.abort();
   await others;
   expect(seen.repositories).toEqual(['open/many']);
-  expect(longest).toBeLessThan(whole / 2);
+  // Who had to wait until the list was looked through would have got one answer, or two.
+  expect(served).toBeGreaterThan(3);
 });
 
 test('C3: a page of 1,000 images by the ECR API reads 1,000 rows', async () => {
