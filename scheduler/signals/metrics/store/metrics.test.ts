@@ -1,6 +1,11 @@
-import { describeMetricStore } from './testing/contract.ts';
+import { systemClock } from '@slipway/storage/clock';
+import { openStorage, type Storage } from '@slipway/storage/engine';
+import { type DistributedEngine, distributedMissing, startDistributed } from '@slipway/storage/engine/testing';
+import { afterAll } from 'vitest';
+
+import { describeMetricStore, type TestedStore } from './testing/contract.ts';
 import { MemoryMetrics } from './testing/memory-metrics.ts';
-import { HandClock, openedMetrics, upkeep } from './testing/opened.ts';
+import { account, HandClock, openedMetrics, upkeep } from './testing/opened.ts';
 
 describeMetricStore('in memory', async () => {
   const clock = new HandClock();
@@ -8,6 +13,7 @@ describeMetricStore('in memory', async () => {
   return {
     store,
     another: store,
+    account,
     now: clock.now,
     pass: (ms) => void (clock.time += ms),
     settle: () => Promise.resolve(),
@@ -15,13 +21,14 @@ describeMetricStore('in memory', async () => {
   };
 });
 
-describeMetricStore('on blobs and records', async () => {
-  const { clock, server, compaction } = openedMetrics();
+const opened = (given: NonNullable<Parameters<typeof openedMetrics>[0]>): TestedStore => {
+  const { clock, server, compaction } = openedMetrics(given);
   const store = server();
   const another = server();
   return {
     store,
     another,
+    account: given.account ?? account,
     now: clock.now,
     pass: (ms) => void (clock.time += ms),
     settle: async () => upkeep(await compaction(store)),
@@ -29,4 +36,24 @@ describeMetricStore('on blobs and records', async () => {
       await Promise.all([store.close(), another.close()]);
     },
   };
+};
+
+describeMetricStore('on blobs and records', () => Promise.resolve(opened({})));
+
+// One engine for all of them: each test has an account of its own. Under CI the start of the engine fails instead.
+let engine: DistributedEngine | undefined;
+let storage: Storage | undefined;
+let accounts = 0;
+describeMetricStore(
+  'on Redis and S3',
+  async () => {
+    engine ??= await startDistributed();
+    storage ??= await openStorage(engine.storage, systemClock);
+    return opened({ records: storage.records, blobs: storage.blobs, account: String(200_000_000_000 + ++accounts) });
+  },
+  process.env['CI'] ? undefined : distributedMissing,
+);
+afterAll(async () => {
+  await storage?.close();
+  await engine?.[Symbol.asyncDispose]();
 });

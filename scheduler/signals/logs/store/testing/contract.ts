@@ -33,9 +33,12 @@ const base = 1_799_999_000_000;
 
 export const messagesOf = (events: readonly NewLogEvent[]): string[] => events.map(({ message }) => message);
 
-/** The promises of `LogStore`, as tests that each implementation runs; with events where they arrive, and where they stay. */
-export function describeLogStore(name: string, open: () => Promise<OpenedStore>): void {
-  describe(`log store: ${name}`, () => {
+/**
+ * The promises of `LogStore`, as tests that each implementation runs; with events where they arrive, and where they stay.
+ * @param missing why it cannot be opened here; the tests are left out then
+ */
+export function describeLogStore(name: string, open: () => Promise<OpenedStore>, missing?: string): void {
+  describe.skipIf(missing !== undefined)(`log store: ${name}`, () => {
     let opened: OpenedStore;
     let store: LogStore;
     let group: string;

@@ -13,21 +13,27 @@ export interface TestedStore {
   /** Lets upkeep do what it does. */
   readonly settle: () => Promise<void>;
   readonly dispose: () => Promise<void>;
+  /** One that nothing was put for. */
+  readonly account: string;
 }
 
-const account = '000000000000';
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 const cpu = { namespace: 'App', name: 'cpu', dimensions: [{ name: 'Host', value: 'a' }] };
 
-/** What every metric store promises. */
-export function describeMetricStore(what: string, open: () => Promise<TestedStore>): void {
-  describe(`a metric store ${what}`, () => {
+/**
+ * What every metric store promises.
+ * @param missing why it cannot be opened here; the tests are left out then
+ */
+export function describeMetricStore(what: string, open: () => Promise<TestedStore>, missing?: string): void {
+  describe.skipIf(missing !== undefined)(`a metric store ${what}`, () => {
     let tested: TestedStore;
     let start: number;
+    let account: string;
     beforeEach(async () => {
       tested = await open();
+      ({ account } = tested);
       start = Math.floor(tested.now() / hour) * hour;
     });
     afterEach(async () => {

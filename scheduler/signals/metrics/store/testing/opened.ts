@@ -22,7 +22,13 @@ export class HandClock implements Clock {
 
 /** Stores in memory (by default) with servers on them that wait for nobody: chunks are written at once, and compacted at once. */
 export function openedMetrics(
-  given: { readonly blobs?: BlobStore; readonly records?: RecordStore; readonly clock?: Clock } = {},
+  given: {
+    readonly blobs?: BlobStore;
+    readonly records?: RecordStore;
+    readonly clock?: Clock;
+    /** Whose files `compaction` is about. */
+    readonly account?: string;
+  } = {},
 ) {
   const hand = new HandClock();
   const clock = given.clock ?? hand;
@@ -52,9 +58,10 @@ export function openedMetrics(
     /** What the holder of the lease does, by its own hands. */
     compaction: async (store: StoredMetrics): Promise<Compaction> => {
       const key = fenceKey(metricKeys.keeper);
-      const epoch = ((await records.get<number>(metricsPartition(account), key))?.value ?? 0) + 1;
-      await records.commit(metricsPartition(account), { put: [{ key, value: epoch }] });
-      return store.keeper.compaction(account, { name: metricKeys.keeper, epoch });
+      const of = given.account ?? account;
+      const epoch = ((await records.get<number>(metricsPartition(of), key))?.value ?? 0) + 1;
+      await records.commit(metricsPartition(of), { put: [{ key, value: epoch }] });
+      return store.keeper.compaction(of, { name: metricKeys.keeper, epoch });
     },
   };
 }
