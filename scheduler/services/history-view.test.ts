@@ -251,12 +251,25 @@ describe('a deployment that shifts traffic', () => {
   });
 
   const idle = { ...shifting, runs: [] };
+  const openJudgement = (step: number): NonNullable<Shifting['judged']>[number] => ({
+    step,
+    percent: 12.5,
+    verdict: 'open',
+    compared: [
+      { what: 'failed', own: { requests: 10, bad: 1 }, other: { requests: 90, bad: 0 }, verdict: 'open', needs: 900 },
+    ],
+    at: 2_000,
+  });
   test.each<readonly [Shifting, string]>([
     [{ ...idle, stage: 'RECONCILE_SERVICE' }, 'waits until what was deployed before is at rest.'],
     [{ ...idle, stage: 'SCALE_UP' }, 'waits until all tasks of the new revision are healthy.'],
     [{ ...idle, stage: 'BAKE_TIME' }, 'both revisions run until 1970-01-01T00:05:02.000Z.'],
     [{ ...idle, stage: 'CLEAN_UP' }, 'tasks of the old revision end.'],
     [{ ...idle, stage: 'PRODUCTION_TRAFFIC_SHIFT' }, 'stays there until 1970-01-01T00:10:02.000Z.'],
+    [
+      { ...idle, stage: 'PRODUCTION_TRAFFIC_SHIFT', judged: [openJudgement(idle.step)] },
+      'stays there until 1970-01-01T00:10:02.000Z, and until there is a verdict. So far: 1 of 10 (10 %) requests of the new revision failed, 0 of 90 (0 %) of the old one, of about 900 requests of the new one that it takes.',
+    ],
     [
       { ...idle, stage: 'PRODUCTION_TRAFFIC_SHIFT', wanted: { production: 100, test: 100 } },
       'waits until engines have acknowledged 100 % of production and 100 % of test traffic (now 12.5 % and 100 %).',

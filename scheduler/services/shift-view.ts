@@ -71,7 +71,7 @@ export function waitOf(shifting: Shifting): string {
   const acknowledged = engines(shifting);
   if (acknowledged !== undefined) return `${at}: waits until ${acknowledged}.`;
   const judged = shifting.judged?.findLast(({ step }) => step === shifting.step);
-  const open = judged?.verdict === 'open' ? ` Judged by ${judgementText(judged)}.` : '';
+  const open = judged?.verdict === 'open' ? ` So far: ${judgementText(judged)}.` : '';
   return wanted.production > 0 && wanted.production < 100
     ? `${at}: stays there until ${time(live.since + stepBake(strategy) * minute)}${open === '' ? '' : ', and until there is a verdict'}.${open}`
     : `${at}: goes on.`;
