@@ -23,6 +23,7 @@ import {
   findService,
   followTag,
   judgeTag,
+  restartTag,
   networkView,
   parseHooks,
   parseCreate,
@@ -178,7 +179,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
             : passRoles(rolesOf(definition))),
-          ...(input.tags?.some(({ key }) => key === judgeTag) === true
+          ...(input.tags?.some(({ key }) => key === judgeTag || key === restartTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, undefined)
             : []),
         ];

@@ -21,6 +21,7 @@ import {
   findService,
   followTag,
   judgeTag,
+  restartTag,
   parseTaskSetId,
   primaryOf,
   type ServiceRef,
@@ -47,7 +48,7 @@ interface Tagged {
   change(change: (tags: Tags) => Tags, by: Delegate | undefined): Promise<void>;
   /** What setting or removing `slipway:follow` needs beside the right to tag: it says what the service runs. */
   readonly followAccess?: (sets: boolean) => Promise<AccessList>;
-  /** The same of `slipway:judge`, which says when a deployment fails. */
+  /** The same of `slipway:judge`, which says when a deployment fails, and of `slipway:restart-on-secrets`, which begins some. */
   readonly judgeAccess?: () => Promise<AccessList>;
 }
 
@@ -66,7 +67,8 @@ export function tagOperations(options: EcsOptions): EcsOperations {
   };
   const follows = async (arn: string | undefined, call: Call, keys: readonly string[] | undefined, sets: boolean) => {
     if (keys?.includes(followTag) === true) return (await tagged(options, arn ?? '', call).followAccess?.(sets)) ?? [];
-    return keys?.includes(judgeTag) === true ? ((await tagged(options, arn ?? '', call).judgeAccess?.()) ?? []) : [];
+    const decides = keys?.some((key) => key === judgeTag || key === restartTag) === true;
+    return decides ? ((await tagged(options, arn ?? '', call).judgeAccess?.()) ?? []) : [];
   };
   return {
     TagResource: {

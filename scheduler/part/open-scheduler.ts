@@ -22,7 +22,7 @@ import { createKms, Keys } from '../settings/keys/index.ts';
 import { createParameterStore, Parameters } from '../settings/parameters/index.ts';
 import { createRotationAdministration, rotationTargets, SecretRotator } from '../settings/rotation/index.ts';
 import { createSecretsManager, Secrets } from '../settings/secrets/index.ts';
-import { createTaskSecrets } from '../settings/tasks/index.ts';
+import { createTaskSecrets, restartOnSecrets } from '../settings/tasks/index.ts';
 import { AlarmKeeper, Alarms, createAlarmAdministration, createAlarms, StoredPoints } from '../signals/alarms/index.ts';
 import {
   createLogs,
@@ -361,7 +361,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await control.start();
       if (role.upkeep) {
         triggers.start();
-        keeping = Promise.all([logs, metrics, alarmKeeper, groupKeeper, rotator].map((one) => one.keep(upkeep.signal)));
+        keeping = Promise.all([
+          ...[logs, metrics, alarmKeeper, groupKeeper, rotator].map((one) => one.keep(upkeep.signal)),
+          restartOnSecrets({ ...base, secrets, parameters, leases, log }, upkeep.signal),
+        ]);
       }
       told = telling.run(upkeep.signal);
       balancing.start(role);

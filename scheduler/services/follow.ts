@@ -4,6 +4,7 @@ import { invalidParameter } from '../cluster/index.ts';
 import { hasTaskSets } from '../deployments/index.ts';
 import type { Delegate, FollowRule, ServiceRecord, Tags } from '../state/index.ts';
 import { judgedAsTagged } from './judge.ts';
+import { checkRestart } from './restart.ts';
 
 /** The tag on a service that says which pushes roll it, so that every client of the API can set it. */
 export const followTag = 'slipway:follow';
@@ -56,6 +57,7 @@ export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | unde
     throw invalidParameter(
       `A service with the deployment controller CODE_DEPLOY follows no image: whoever pushes calls CreateDeployment. Remove the tag '${followTag}'.`,
     );
+  checkRestart({ ...service, tags });
   const { follow: _, followedBy: before, ...rest } = service;
   const followedBy = by ?? before;
   return judgedAsTagged({

@@ -18,6 +18,7 @@ export {
   statusOf,
 } from './history-view.ts';
 export { judgeTag, parseJudge } from './judge.ts';
+export { restarts, restartTag } from './restart.ts';
 export { checkContainers, checkTargetGroups, parseLoadBalancers, type TargetGroups } from './load-balancers.ts';
 export { checkRules, type TrafficRule } from './traffic-rules.ts';
 export { checkHookDefinition, checkHookDefinitions, type HookPlace, parseHooks } from './hooks.ts';

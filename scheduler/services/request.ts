@@ -26,6 +26,7 @@ import { checkExternal, checkExternalUpdate, readController } from './controller
 import { delegateOf } from './delegate.ts';
 import { followTag, parseFollow } from './follow.ts';
 import { judgeTag, parseJudge } from './judge.ts';
+import { parseRestart, restartTag } from './restart.ts';
 import type { HookPlace } from './hooks.ts';
 import { rebalancingOf } from './rebalancing.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
@@ -92,6 +93,11 @@ export function parseCreate(
   if (follow !== undefined) parseFollow(follow);
   const judge = tags[judgeTag];
   if (judge !== undefined) parseJudge(judge);
+  const restart = tags[restartTag];
+  if (restart !== undefined && parseRestart(restart) && controller !== undefined)
+    throw invalidParameter(
+      `A service that another controller deploys does not roll by itself: remove the tag '${restartTag}'.`,
+    );
   const grace = parseGrace(input.healthCheckGracePeriodSeconds);
   const draft: Omit<ServiceDraft, 'availabilityZoneRebalancing'> = {
     schedulingStrategy,

@@ -20,3 +20,4 @@ export { refuseUpgrade, watchLiveness } from './peer.ts';
 export type { LogCounts } from './log-session.ts';
 export { type RenderPorts, renderStop, renderTask } from './render.ts';
 export { applyHealth, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';
+export { secretNeeds } from './secret-needs.ts';

@@ -2,4 +2,4 @@
 export { createParameterStore, parametersSchemas } from './create-parameter-store.ts';
 export { parameterArn, readReference } from './names.ts';
 export { parameterRows } from './records.ts';
-export { Parameters } from './store.ts';
+export { newest, Parameters } from './store.ts';

@@ -81,6 +81,8 @@ export interface SecretRecord {
   /** Oldest first. */
   readonly versions: readonly SecretVersion[];
   readonly rotation?: Rotation;
+  /** Since when AWSCURRENT has been where it is. */
+  readonly valueSince?: number;
 }
 
 /** The value of a version, sealed. */

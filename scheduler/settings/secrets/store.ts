@@ -370,9 +370,13 @@ export class Secrets {
     return found;
   }
 
-  #write(tx: Transaction, secret: SecretRecord): SecretRecord {
-    tx.put(secretKeys.secret(secret.name), toJson(secret));
-    return secret;
+  async #write(tx: Transaction, secret: SecretRecord): Promise<SecretRecord> {
+    const key = secretKeys.secret(secret.name);
+    const before = (await tx.peek<SecretRecord>(key))?.value;
+    const isNew = before?.suffix !== secret.suffix || currentOf(before) !== currentOf(secret);
+    const written = isNew ? { ...secret, valueSince: this.#ports.clock.now() } : secret;
+    tx.put(key, toJson(written));
+    return written;
   }
 
   #drop(tx: Transaction, secret: SecretRecord): void {
@@ -422,6 +426,9 @@ export class Secrets {
     return before.kind === value.kind && one.length === other.length && timingSafeEqual(one, other);
   }
 }
+
+const currentOf = ({ versions }: SecretRecord): string | undefined =>
+  versions.find(({ stages }) => stages.includes(current))?.id;
 
 const keyOf = ({ key }: { readonly key?: string }): { readonly key?: string } => (key === undefined ? {} : { key });
 

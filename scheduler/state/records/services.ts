@@ -104,9 +104,9 @@ export interface DeploymentRecord {
   readonly unplaceable?: { readonly code: string; readonly message: string; readonly since: number };
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** What caused it: an API call, a push (`image.pushed` web:prod sha256:…), or a rollback of another deployment. */
+  /** What caused it: an API call, a push (`image.pushed` web:prod sha256:…), a new value of a secret, or a rollback of another deployment. */
   readonly cause: {
-    readonly kind: 'api' | 'push' | 'webhook' | 'rollback';
+    readonly kind: 'api' | 'push' | 'webhook' | 'secret' | 'rollback';
     readonly detail?: string;
     /** Of a rollback: the deployment that failed, as it was then. Its own record goes with its last task. */
     readonly failed?: FailedDeployment;
