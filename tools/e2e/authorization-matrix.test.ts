@@ -116,7 +116,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
     const before = await holdings(callers);
     // Reports that IAM generates are read (ReadOnlyAccess has iam:Generate*).
     const reads =
-      /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|GET|Head|HEAD)/;
+      /^(?:Generate|Get|List|Describe|BatchGet|BatchCheck|Simulate|Validate|FilterLog|TestMetric|StartLiveTail|StartQuery|StopQuery|GET|Head|HEAD)/;
     // Tokens for others, half-done uploads and what hosts are given look like reading, and are not.
     const not = new Set(['sts:GetFederationToken', 'distribution:GET upload', 'agent-program:GET agent program']);
     // What is a secret, or is encrypted, is not for who may read everything else.

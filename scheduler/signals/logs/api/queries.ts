@@ -36,6 +36,11 @@ export const queryOperations: LogsOperations = {
       const { api, account, call } = scene;
       const { startTime, endTime, queryString, limit } = input;
       onlyOurs(input.queryLanguage);
+      if (
+        [input.logGroupName, input.logGroupNames, input.logGroupIdentifiers].filter((one) => one !== undefined).length >
+        1
+      )
+        throw invalid('Only one of logGroupName, logGroupNames and logGroupIdentifiers can be specified.');
       const groups = groupsOf(input, scene);
       if (groups.length === 0 || groups.length > mostGroups)
         throw invalid(
@@ -177,13 +182,11 @@ export const queryOperations: LogsOperations = {
   }),
 };
 
-/** The groups of a query, by their names: whatever was given is asked for. */
+/** The groups of a query by their names, each once: whatever was given is asked for. */
 function groupsOf(input: Of<typeof startQuery>, scene: Pick<Scene, 'region' | 'account'>): readonly string[] {
-  const { logGroupName, logGroupNames, logGroupIdentifiers } = input;
-  if ([logGroupName, logGroupNames, logGroupIdentifiers].filter((one) => one !== undefined).length > 1)
-    throw invalid('Only one of logGroupName, logGroupNames and logGroupIdentifiers can be specified.');
-  const given = logGroupIdentifiers?.map((one) => groupOfIdentifier(scene, one)) ?? logGroupNames;
-  return [...new Set(given ?? (logGroupName === undefined ? [] : [logGroupName]))];
+  const { logGroupName, logGroupNames = [], logGroupIdentifiers = [] } = input;
+  const named = logGroupIdentifiers.map((one) => groupOfIdentifier(scene, one));
+  return [...new Set([...(logGroupName === undefined ? [] : [logGroupName]), ...logGroupNames, ...named])];
 }
 
 /** `logs:<action>` on each of the groups that a query is about: an id is no right to what others may read. */
