@@ -52,6 +52,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
     'slipway logs web --follow',
     'slipway logs prod/api --since 2h --grep "exit code"',
     `slipway logs prod/api --filter '{ $.level = "error" && $.ms > 500 }' --output json`,
+    `slipway logs web --since 1h --query 'filter level = "error" | stats count(*) by bin(5m)'`,
     'slipway logs 0123456789abcdef0123456789abcdef --since 1d',
   ],
   exec: [

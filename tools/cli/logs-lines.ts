@@ -91,10 +91,17 @@ async function pageOf({ group }: LogSource, input: object, waitingFor: Set<strin
     return page;
   } catch (error) {
     if (!(error instanceof ApiError && error.code === 'ResourceNotFoundException')) throw error;
-    const told = `the log group ${group} does not exist: aws logs create-log-group --log-group-name ${group} makes it, and "awslogs-create-group": "true" lets tasks make it`;
+    const told = missingGroups([group]);
     if (waitingFor === undefined) throw new CliError(told);
     if (!waitingFor.has(group)) note(`slipway: ${told}; waiting for it`);
     waitingFor.add(group);
     return {};
   }
+}
+
+/** What to do about log groups of which one is not there. */
+export function missingGroups(groups: readonly string[]): string {
+  const [group = ''] = groups;
+  const which = groups.length === 1 ? `the log group ${group}` : `one of the log groups ${groups.join(', ')}`;
+  return `${which} does not exist: aws logs create-log-group --log-group-name ${group} makes it, and "awslogs-create-group": "true" lets tasks make it`;
 }

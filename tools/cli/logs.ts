@@ -4,6 +4,7 @@ import type { ECSClient } from '@aws-sdk/client-ecs';
 import { ecsClient } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import { type Line, linesOf, type Look } from './logs-lines.ts';
+import { queryLogs } from './logs-query.ts';
 import { findSources, Others, taskOf, type Wanted } from './logs-sources.ts';
 import { FollowedGroups } from './logs-window.ts';
 import { isFinal, Outages } from './outages.ts';
@@ -16,6 +17,7 @@ export interface LogsOptions {
   readonly since: string;
   readonly grep?: string;
   readonly filter?: string;
+  readonly query?: string;
   readonly output: string;
 }
 
@@ -29,6 +31,8 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   parseSince(options.since, Date.now());
   if (options.grep !== undefined && options.filter !== undefined)
     throw new CliError('give --grep or --filter, not both', 2);
+  if (options.query !== undefined && (options.follow ?? options.grep ?? options.filter) !== undefined)
+    throw new CliError('--query stands alone: its own filter command chooses lines, and it ends with its answer', 2);
   const pattern = options.grep === undefined ? options.filter : quoted(options.grep);
   // What reads our lines may have seen enough (slipway logs web | head).
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -37,6 +41,8 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   const wanted = await findSources(client, name);
   // Lines have the times of servers and hosts: what was ten minutes ago, a server says.
   const since = parseSince(options.since, clock.now());
+  if (options.query !== undefined)
+    return queryLogs(wanted, options.query, { since, until: Math.max(since, clock.now()) }, json);
   const look: Look = { pattern, others: new Others(client, wanted) };
   const show = (line: Line): void => print(json ? asJson(line) : asText(line, wanted));
   let any = false;

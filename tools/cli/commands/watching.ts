@@ -26,6 +26,7 @@ export function addWatching(program: Command): void {
     .option('--since <time>', 'from when on: a time, or how long ago (30s, 10m, 2h, 3d)', '10m')
     .option('--grep <text>', 'only lines with this text')
     .option('--filter <pattern>', 'only lines that match a filter pattern of CloudWatch Logs')
+    .option('--query <query>', 'what a query of CloudWatch Logs Insights answers about the lines')
     .option('--output <format>', 'text, or json: an object a line', 'text')
     .action(async (name: string, options: import('../logs.ts').LogsOptions) =>
       (await import('../logs.ts')).logs(name, options),
