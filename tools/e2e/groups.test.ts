@@ -135,9 +135,28 @@ test.skipIf(missing !== undefined)(
         '2',
       ]
         .concat(['--desired-capacity', '1', '--launch-template', 'LaunchTemplateName=lab'])
-        .concat(['--availability-zones', 'us-east-1a']),
+        .concat(['--availability-zones', 'us-east-1a'])
+        .concat([
+          '--lifecycle-hook-specification-list',
+          'LifecycleHookName=greet,LifecycleTransition=autoscaling:EC2_INSTANCE_LAUNCHING',
+        ]),
+    );
+    // Somebody is asked about the first of them.
+    const hook = ['--auto-scaling-group-name', name, '--lifecycle-hook-name', 'greet'];
+    const waits = await until('a machine that waits for its hook', 120_000, async () =>
+      (await group())?.Instances.find(({ LifecycleState }) => LifecycleState === 'Pending:Wait'),
+    ).catch(explained);
+    await aws.run(
+      ['autoscaling', 'complete-lifecycle-action', ...hook].concat([
+        '--lifecycle-action-result',
+        'CONTINUE',
+        '--instance-id',
+        waits.InstanceId,
+      ]),
     );
     const id = await until('a machine in service', 120_000, inService).catch(explained);
+    expect(id).toBe(waits.InstanceId);
+    await aws.run(['autoscaling', 'delete-lifecycle-hook', ...hook]);
     const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>(
       ['ecs', 'list-container-instances', '--cluster', 'lab'].concat(['--filter', 'agentConnected==true']),
     );
