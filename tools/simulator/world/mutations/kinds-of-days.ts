@@ -163,6 +163,7 @@ export const kindsOfDays: readonly Mutation[] = [
   },
   {
     name: 'a step is judged by what was counted at other weights',
+    from: 6,
     file: 'scheduler/deployments/judged-steps.ts',
     find: 'measured?.sequence === sequence ? measured : undefined',
     replace: 'measured',
