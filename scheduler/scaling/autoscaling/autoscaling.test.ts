@@ -111,11 +111,11 @@ describe('Auto Scaling groups', () => {
         MixedInstancesPolicy: {
           LaunchTemplate: {
             LaunchTemplateSpecification: { LaunchTemplateName: 'web' },
-            Overrides: [{ InstanceType: 'm5.large', WeightedCapacity: '2' }],
+            Overrides: [{ InstanceType: 'm5.large', WeightedCapacity: '2' }, { InstanceType: 'm5.xlarge' }],
           },
         },
       },
-      /^ValidationError: WeightedCapacity is not supported/,
+      /^ValidationError: You must specify WeightedCapacity for all overrides, or for none/,
     ],
   ])('%j is refused', async (wrong, refusal) => {
     const bench = await openGroups();
@@ -127,6 +127,25 @@ describe('Auto Scaling groups', () => {
       LaunchTemplate: { LaunchTemplateName: 'web' },
     };
     const input = Object.fromEntries(Object.entries({ ...right, ...wrong }).filter(([, value]) => value !== undefined));
+    expect(await bench.refused('CreateAutoScalingGroup', input)).toMatch(refusal);
+  });
+
+  test.each([
+    [{ OnDemandPercentageAboveBaseCapacity: 101 }, /must be between 0 and 100/],
+    [{ OnDemandBaseCapacity: -1 }, /whole number of 0 or more/],
+    [{ SpotAllocationStrategy: 'cheapest' }, /Invalid SpotAllocationStrategy cheapest: it is one of lowest-price/],
+    [{ SpotMaxPrice: '0.5' }, /SpotMaxPrice is not supported/],
+    [{ SpotInstancePools: 2 }, /SpotInstancePools is not supported/],
+  ])('a distribution of instances %j is refused', async (InstancesDistribution, refusal) => {
+    const bench = await openGroups();
+    await bench.template();
+    const LaunchTemplate = { LaunchTemplateSpecification: { LaunchTemplateName: 'web' } };
+    const input = {
+      MinSize: 0,
+      MaxSize: 4,
+      AvailabilityZones: ['us-east-1a'],
+      MixedInstancesPolicy: { LaunchTemplate, InstancesDistribution },
+    };
     expect(await bench.refused('CreateAutoScalingGroup', input)).toMatch(refusal);
   });
 

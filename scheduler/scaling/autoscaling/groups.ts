@@ -3,7 +3,7 @@ import { passRole } from '@slipway/auth/identity';
 import { requestTags, rowsOf } from '@slipway/auth/kit';
 
 import { templateVersionNumber } from '../../network/records/index.ts';
-import { groupArn, type GroupRecord, type MachineRecord, withHooks } from '../groups/index.ts';
+import { type Distribution, groupArn, type GroupRecord, type MachineRecord, withHooks } from '../groups/index.ts';
 import { passes } from './filters.ts';
 import { hookSpecification, hooksOf, mayPassTo } from './hooks.ts';
 import { viewMachine } from './instances.ts';
@@ -99,7 +99,13 @@ const groupShape = struct('AutoScalingGroup', {
   MixedInstancesPolicy: struct('MixedInstancesPolicy', {
     LaunchTemplate: struct('LaunchTemplate', {
       LaunchTemplateSpecification: template,
-      Overrides: list(struct('LaunchTemplateOverrides', { InstanceType: text })),
+      Overrides: list(struct('LaunchTemplateOverrides', { InstanceType: text, WeightedCapacity: text })),
+    }),
+    InstancesDistribution: struct('InstancesDistribution', {
+      OnDemandAllocationStrategy: text,
+      OnDemandBaseCapacity: number,
+      OnDemandPercentageAboveBaseCapacity: number,
+      SpotAllocationStrategy: text,
     }),
   }),
   MinSize: number,
@@ -245,6 +251,13 @@ const updated = ({ MinSize: min, MaxSize: max, DesiredCapacity: desired }: Group
     .map(([name, value]) => `${name}: ${String(value)}`)
     .join(', ')}`;
 
+const viewDistribution = (of: Distribution) => ({
+  OnDemandAllocationStrategy: of.onDemandStrategy,
+  OnDemandBaseCapacity: of.onDemandBase,
+  OnDemandPercentageAboveBaseCapacity: of.onDemandPercentage,
+  SpotAllocationStrategy: of.spotStrategy,
+});
+
 function viewGroup(
   { api, region, account }: Scene,
   group: GroupRecord,
@@ -255,14 +268,20 @@ function viewGroup(
   return {
     AutoScalingGroupName: group.name,
     AutoScalingGroupARN: groupArn(region, account, group),
-    ...(group.types === undefined
+    ...(group.types === undefined && group.distribution === undefined
       ? { LaunchTemplate: specification }
       : {
           MixedInstancesPolicy: {
             LaunchTemplate: {
               LaunchTemplateSpecification: specification,
-              Overrides: group.types.map((type) => ({ InstanceType: type })),
+              Overrides: (group.types ?? []).map((type, i) => ({
+                InstanceType: type,
+                ...(group.weights === undefined ? {} : { WeightedCapacity: String(group.weights[i] ?? 1) }),
+              })),
             },
+            ...(group.distribution === undefined
+              ? {}
+              : { InstancesDistribution: viewDistribution(group.distribution) }),
           },
         }),
     MinSize: group.min,

@@ -123,5 +123,6 @@ export function viewMachine(machine: MachineRecord, group: GroupRecord | undefin
     LaunchTemplate: { LaunchTemplateId: id, LaunchTemplateName: name, Version: String(version) },
     ImageId: machine.imageId,
     ProtectedFromScaleIn: machine.protected,
+    ...(machine.weight === undefined ? {} : { WeightedCapacity: String(machine.weight) }),
   };
 }

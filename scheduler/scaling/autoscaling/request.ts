@@ -4,6 +4,7 @@ import { templateVersionNumber } from '../../network/records/index.ts';
 import {
   blueprintOf,
   checkSize,
+  type Distribution,
   type GroupDraft,
   type GroupRecord,
   terminationPolicies,
@@ -81,10 +82,17 @@ export async function changeOf(input: GroupRequest, scene: Scene): Promise<(grou
   const named = await templateNamed(input, scene);
   const place = await placeOf(input, scene);
   const termination = terminationOf(input.TerminationPolicies);
-  return ({ types, ...group }) => {
+  return ({ types, weights, distribution, ...group }) => {
     const min = input.MinSize ?? group.min;
     const max = input.MaxSize ?? group.max;
-    const kept = types === undefined || named !== undefined ? {} : { types };
+    const kept =
+      named === undefined
+        ? {
+            ...(types === undefined ? {} : { types }),
+            ...(weights === undefined ? {} : { weights }),
+            ...(distribution === undefined ? {} : { distribution }),
+          }
+        : {};
     return {
       ...group,
       ...kept,
@@ -117,7 +125,7 @@ export async function usable(
 export async function templateNamed(
   { LaunchTemplate, MixedInstancesPolicy }: Pick<GroupRequest, 'LaunchTemplate' | 'MixedInstancesPolicy'>,
   { api, account }: Scene,
-): Promise<Pick<GroupRecord, 'template' | 'types'> | undefined> {
+): Promise<Pick<GroupRecord, 'template' | 'types' | 'weights' | 'distribution'> | undefined> {
   if (LaunchTemplate !== undefined && MixedInstancesPolicy !== undefined)
     throw validation('Name either a LaunchTemplate or a MixedInstancesPolicy.');
   const asked = LaunchTemplate ?? MixedInstancesPolicy?.LaunchTemplate?.LaunchTemplateSpecification;
@@ -142,14 +150,59 @@ export async function templateNamed(
   const template = { id: found.id, name: found.name, version };
   const overrides = MixedInstancesPolicy?.LaunchTemplate?.Overrides ?? [];
   if (overrides.length > 40) throw validation('A MixedInstancesPolicy has at most 40 overrides.');
-  const types = overrides.map(({ InstanceType: type, WeightedCapacity: weight = '1' }) => {
-    if (weight !== '1')
-      throw unsupported('WeightedCapacity', 'Each machine counts as one: leave it out, or make it 1.');
+  const types = overrides.map(({ InstanceType: type }) => {
     if (type === undefined || !/^[a-z0-9][a-z0-9.-]{0,63}$/.test(type))
       throw validation('Each override names an InstanceType.');
     return type;
   });
-  return types.length === 0 ? { template } : { template, types };
+  const weights = weightsOf(overrides.map(({ WeightedCapacity: weight }) => weight));
+  const distribution = distributionOf(MixedInstancesPolicy?.InstancesDistribution);
+  return {
+    template,
+    ...(types.length === 0 ? {} : { types }),
+    ...(weights === undefined ? {} : { weights }),
+    ...(distribution === undefined ? {} : { distribution }),
+  };
+}
+
+/** How much of the capacity machines of each override are (ASG API reference, LaunchTemplateOverrides). @throws ValidationError */
+function weightsOf(given: readonly (string | undefined)[]): readonly number[] | undefined {
+  if (given.every((weight) => weight === undefined)) return undefined;
+  return given.map((weight) => {
+    if (weight === undefined) throw validation('You must specify WeightedCapacity for all overrides, or for none.');
+    if (!/^[1-9]\d{0,2}$/.test(weight))
+      throw validation(`Each WeightedCapacity is a whole number from 1 to 999, not ${weight.slice(0, 20)}.`);
+    return Number(weight);
+  });
+}
+
+const strategies = {
+  onDemand: ['prioritized', 'lowest-price'],
+  spot: ['lowest-price', 'capacity-optimized', 'capacity-optimized-prioritized', 'price-capacity-optimized'],
+};
+
+/** How much of a group may be taken back, with the defaults of the API. @throws ValidationError, UnsupportedOperation */
+function distributionOf(asked: MixedPolicy['InstancesDistribution']): Distribution | undefined {
+  if (asked === undefined) return undefined;
+  const {
+    OnDemandBaseCapacity: onDemandBase = 0,
+    OnDemandPercentageAboveBaseCapacity: onDemandPercentage = 100,
+    OnDemandAllocationStrategy: onDemandStrategy = 'prioritized',
+    SpotAllocationStrategy: spotStrategy = 'lowest-price',
+    SpotMaxPrice: price = '',
+  } = asked;
+  if (!Number.isInteger(onDemandBase) || onDemandBase < 0)
+    throw validation('OnDemandBaseCapacity is a whole number of 0 or more.');
+  if (!Number.isInteger(onDemandPercentage) || onDemandPercentage < 0 || onDemandPercentage > 100)
+    throw validation('OnDemandPercentageAboveBaseCapacity must be between 0 and 100.');
+  for (const [member, value, known] of [
+    ['OnDemandAllocationStrategy', onDemandStrategy, strategies.onDemand],
+    ['SpotAllocationStrategy', spotStrategy, strategies.spot],
+  ] as const)
+    if (!known.includes(value))
+      throw validation(`Invalid ${member} ${value.slice(0, 50)}: it is one of ${known.join(', ')}.`);
+  if (price !== '') throw unsupported('SpotMaxPrice', 'Machines have no prices here: leave it out.');
+  return { onDemandBase, onDemandPercentage, onDemandStrategy, spotStrategy };
 }
 
 /** Where machines go. @throws ValidationError for a zone or a subnet that is not there */

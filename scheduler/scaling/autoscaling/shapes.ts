@@ -32,8 +32,6 @@ export const template = struct('LaunchTemplateSpecification', {
 });
 export type Template = Of<typeof template>;
 
-const noMarket = 'Machines of a group are all alike: leave the distribution out.';
-
 export const mixedPolicy = struct('MixedInstancesPolicy', {
   LaunchTemplate: struct('LaunchTemplate', {
     LaunchTemplateSpecification: template,
@@ -50,17 +48,14 @@ export const mixedPolicy = struct('MixedInstancesPolicy', {
       }),
     ),
   }),
-  InstancesDistribution: refused(
-    struct('InstancesDistribution', {
-      OnDemandAllocationStrategy: text,
-      OnDemandBaseCapacity: number,
-      OnDemandPercentageAboveBaseCapacity: number,
-      SpotAllocationStrategy: text,
-      SpotInstancePools: number,
-      SpotMaxPrice: text,
-    }),
-    noMarket,
-  ),
+  InstancesDistribution: struct('InstancesDistribution', {
+    OnDemandAllocationStrategy: text,
+    OnDemandBaseCapacity: number,
+    OnDemandPercentageAboveBaseCapacity: number,
+    SpotAllocationStrategy: text,
+    SpotInstancePools: refused(number, 'Types are tried in the order of the overrides: leave it out.'),
+    SpotMaxPrice: text,
+  }),
 });
 export const distribution = struct('AvailabilityZoneDistribution', { CapacityDistributionStrategy: text });
 export type MixedPolicy = Of<typeof mixedPolicy>;
@@ -89,6 +84,7 @@ export const instanceMembers = {
   LaunchTemplate: template,
   ImageId: text,
   ProtectedFromScaleIn: flag,
+  WeightedCapacity: text,
 } as const;
 
 export const oneGroup = { AutoScalingGroupName: required(text) } as const;

@@ -4,12 +4,16 @@ import type { EcsPorts } from '../../cluster/index.ts';
 import type { MetricStore } from '../../signals/metrics/index.ts';
 import type { NextMachines } from '../groups/index.ts';
 
-/** A group as its capacity provider sees it. */
+/** A group as its capacity provider sees it; what it wants is capacity, of which a machine may be more than one. */
 export interface SizedGroup {
   readonly name: string;
   readonly min: number;
   readonly max: number;
   readonly desired: number;
+  /** What machines count, by their types: see `nextType`. */
+  readonly types?: readonly string[];
+  readonly weights?: readonly number[];
+  readonly failures: number;
   readonly zones: readonly string[];
   /** Names of processes. */
   readonly suspended: readonly string[];
@@ -25,6 +29,8 @@ export interface SizedMachine {
   /** The launch template and its version that it was made from. */
   readonly template: { readonly id: string; readonly version: number };
   readonly instanceType: string;
+  /** How much of the group's capacity it is; without it, one. */
+  readonly weight?: number;
   readonly state: 'Pending' | 'InService' | 'Terminating';
   /** From scale-in. */
   readonly protected: boolean;

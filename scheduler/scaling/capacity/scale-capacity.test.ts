@@ -23,7 +23,15 @@ import { lookAt, newMemory } from './scale-capacity.ts';
 let api: TestApi;
 let held: HeldView;
 let now: number;
-let group: { name: string; min: number; max: number; desired: number; zones: string[]; suspended: string[] };
+let group: {
+  name: string;
+  min: number;
+  max: number;
+  desired: number;
+  failures: number;
+  zones: string[];
+  suspended: string[];
+};
 let machines: { -readonly [K in keyof SizedMachine]: SizedMachine[K] }[];
 let samples: Sample[];
 /** What the group's launch template says. */
@@ -33,7 +41,7 @@ const patience = { timeout: 60_000, interval: 50 };
 
 beforeEach(async () => {
   api = await openApi();
-  group = { name: 'fleet', min: 0, max: 4, desired: 0, zones: ['us-east-1a'], suspended: [] };
+  group = { name: 'fleet', min: 0, max: 4, desired: 0, failures: 0, zones: ['us-east-1a'], suspended: [] };
   machines = [];
   samples = [];
   template = { id: 'lt-1', version: 1 };

@@ -13,8 +13,10 @@ import {
 import { type CapacityPlan, decideCapacity } from '../rules/index.ts';
 import { canEmpty, holdersOf, hostsOf } from './hosts.ts';
 import { emptyOf, isAsNext, joined, needOf } from './need.ts';
+import { unitsOf } from '../groups/index.ts';
 import type { CapacityPorts, SizedGroup, SizedMachine } from './ports.ts';
 import { type Seen, standingOf } from './standing.ts';
+import { type InHosts, inHosts } from './units.ts';
 import { type KnownDefinitions, servicesOn, waitingFor } from './waiting.ts';
 
 /** Milliseconds between looks at the groups of a cluster. */
@@ -76,6 +78,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   const definitions = await definitionsOf(ports, view, name);
   const now = clock.now();
   const { hosts, drained } = hostsOf(view, group, machines);
+  const size = inHosts(group, machines);
   const there = joined(view, machines);
   const shapes = [...there.map(({ shape }) => shape), provider.hostShape].filter((shape) => shape !== undefined);
   const waiting = waitingFor(view, name, memory.requests, definitions);
@@ -83,7 +86,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   const next = waiting.length === 0 ? undefined : await ports.nextMachines(account, group.name);
   const byId = new Map(machines.map((machine) => [machine.id, machine]));
   const { needed, missing, impossible } = needOf(waiting, {
-    group,
+    group: { ...group, ...bounds(size) },
     shape: shapes.find((shape) => isAsNext(shape, next)),
     empty: emptyOf(there, hosts),
     coming: hosts.flatMap(({ id, state }) => (state === 'coming' ? (byId.get(id)?.zone ?? []) : [])),
@@ -91,7 +94,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   let tries = 0;
   const plan = decideCapacity({
     rule: provider.managedScaling,
-    group: withoutDrained(group, drained),
+    group: withoutDrained(size, drained),
     hosts,
     needed,
     missing,
@@ -105,7 +108,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   if (plan.surplusSince === undefined) memory.surplusSince.delete(name);
   else memory.surplusSince.set(name, plan.surplusSince);
   const seen: Seen = {
-    group,
+    group: { ...group, ...bounds(size) },
     hosts,
     drained,
     waiting: waiting.length,
@@ -114,7 +117,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
     plan,
   };
   await tell(ports, account, provider, standingOf(seen), shapes[0]);
-  await carryOut(ports, view, provider, { group, machines, drained, plan });
+  await carryOut(ports, view, provider, { group, size, machines, drained, plan });
   await protect(ports, view, provider, machines, group.name);
   const minute = Math.floor(now / 60_000) * 60_000;
   if (memory.told.get(name) === minute) return;
@@ -124,6 +127,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
 
 interface Work {
   readonly group: SizedGroup;
+  readonly size: InHosts;
   readonly machines: readonly SizedMachine[];
   readonly drained: number;
   readonly plan: CapacityPlan;
@@ -133,7 +137,7 @@ async function carryOut(
   ports: CapacityPorts,
   { account, name: cluster }: Led['view'],
   { name }: CapacityProviderRecord,
-  { group, machines, drained, plan }: Work,
+  { group, size, machines, drained, plan }: Work,
 ): Promise<void> {
   const { groups, log, clock } = ports;
   const instanceOf = (id: string): string => machines.find((machine) => machine.id === id)?.instance ?? '';
@@ -142,12 +146,18 @@ async function carryOut(
       if (!closed) return reopened(instance);
       return instance.status === 'ACTIVE' ? { ...instance, status: 'DRAINING', surplusAt: clock.now() } : instance;
     });
-  const desired = Math.min(group.max, plan.desired + drained);
+  const desired = size.units(plan.desired + drained);
   const grows = desired > group.desired;
   for (const id of plan.keep) await change(id, false);
   for (const id of plan.empty) await change(id, true);
   const why = `capacity provider ${name}`;
-  for (const id of plan.end) await groups.terminate(account, id, { decrement: true, why });
+  let left = group.desired;
+  for (const id of plan.end) {
+    left -= unitsOf(machines.filter((machine) => machine.id === id));
+    // The next one may weigh less.
+    if (left < group.min) break;
+    await groups.terminate(account, id, { decrement: true, why });
+  }
   if (grows) await groups.setDesired(account, group.name, desired, why);
   if (plan.keep.length + plan.empty.length + plan.end.length > 0 || grows)
     log.info(
@@ -190,7 +200,9 @@ async function protect(
   }
 }
 
-const withoutDrained = ({ min, max, desired }: SizedGroup, drained: number) => ({
+const bounds = ({ min, max, desired }: InHosts): Pick<InHosts, 'min' | 'max' | 'desired'> => ({ min, max, desired });
+
+const withoutDrained = ({ min, max, desired }: InHosts, drained: number) => ({
   min: Math.max(0, min - drained),
   max: Math.max(0, max - drained),
   desired: Math.max(0, desired - drained),

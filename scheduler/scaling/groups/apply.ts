@@ -9,6 +9,7 @@ import { ended, endWaits, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
+import { nextIsSpot, unitsOf } from './units.ts';
 
 interface Applied {
   readonly account: string;
@@ -51,7 +52,9 @@ export function applyPlan(
       const group = await writeEnds(tx, ports.random, found, machines, plan, now);
       for (const id of plan.enter) await enter(tx, machines, id, now);
       const entered = plan.enter.length > 0 ? { ...group, failures: 0, retryAt: 0 } : group;
-      const after = launch(tx, ports.random, entered, plan.launch, machines.length, blueprint, now);
+      const going = new Set(plan.end.map(({ id }) => id));
+      const there = machines.filter(({ id, state }) => state !== 'Terminating' && !going.has(id));
+      const after = launch(tx, ports.random, entered, plan.launch, there, blueprint, now);
       if (after !== found) tx.put(groupKeys.group(name), toJson(after));
     },
     { fence: held, attempts: 100 },
@@ -106,14 +109,15 @@ async function writeEnds(
   now: number,
 ): Promise<GroupRecord> {
   let after = group;
-  let capacity = machines.filter(({ state }) => state !== 'Terminating').length;
+  let capacity = unitsOf(machines.filter(({ state }) => state !== 'Terminating'));
   for (const { id, reason } of end) {
     const machine = machines.find((one) => one.id === id);
     if (machine === undefined) continue;
-    const shrinking = reason === 'surplus' ? `, shrinking the capacity from ${capacity} to ${capacity - 1}` : '';
+    const without = capacity - unitsOf([machine]);
+    const shrinking = reason === 'surplus' ? `, shrinking the capacity from ${capacity} to ${without}` : '';
     const chosen = reason === 'surplus' ? `  At ${moment(now)} instance ${id} was selected for termination.` : '';
     const asked = reason === 'surplus' ? `${group.cause}  ` : '';
-    capacity--;
+    capacity = without;
     if (isFailure(reason, machine.state)) after = afterFailure(after, machine.launchedAt, now);
     const waits = withoutHooks.has(reason) ? [] : endWaits(group, machine, random, now);
     const outcome = outcomeOf(group, machine, now);
@@ -132,26 +136,26 @@ async function writeEnds(
   return after;
 }
 
-/** Writes the rows of new machines, or why there can be none. */
+/** Writes the rows of new machines, or why there can be none. @param there the machines that are to stay */
 function launch(
   tx: Transaction,
   random: RandomBytes,
   group: GroupRecord,
   zones: readonly string[],
-  there: number,
+  there: readonly MachineRecord[],
   blueprint: Blueprint | Error | undefined,
   now: number,
 ): GroupRecord {
   if (zones.length === 0 || blueprint === undefined) return group;
-  const cause = (from: number): string =>
-    `${group.cause}  At ${moment(now)} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + 1}.`;
+  const cause = (from: number, weight: number): string =>
+    `${group.cause}  At ${moment(now)} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + weight}.`;
   if (blueprint instanceof Error) {
     const failures = group.failures + 1;
     beginActivity(tx, random, {
       group: group.name,
       description:
         'Launching a new EC2 instance.  Status Reason: the launch template cannot be used. Launching EC2 instance failed.',
-      cause: cause(there),
+      cause: cause(unitsOf(there), 1),
       status: 'Failed',
       message: blueprint.message.slice(0, 255),
       startedAt: now,
@@ -159,13 +163,15 @@ function launch(
     });
     return { ...group, failures, retryAt: now + pauseAfter(failures) };
   }
-  for (const [index, zone] of zones.entries()) {
+  const { weight } = blueprint;
+  const all = [...there];
+  for (const zone of zones) {
     const instance = newId(random);
     const id = ec2InstanceId(instance);
     const beginning = beginActivity(tx, random, {
       group: group.name,
       description: `Launching a new EC2 instance: ${id}`,
-      cause: cause(there + index),
+      cause: cause(unitsOf(all), weight),
       status: 'PreInService',
       startedAt: now,
     });
@@ -183,6 +189,8 @@ function launch(
       cluster: blueprint.cluster,
       template: blueprint.template,
       instanceType: blueprint.instanceType,
+      ...(weight === 1 ? {} : { weight }),
+      ...(nextIsSpot(group, all, weight) ? { spot: true } : {}),
       imageId: blueprint.imageId,
       role: blueprint.role,
       tags: blueprint.tags,
@@ -191,6 +199,7 @@ function launch(
       beginning,
     };
     tx.put(groupKeys.machine(id), toJson(machine));
+    all.push(machine);
   }
   return group;
 }

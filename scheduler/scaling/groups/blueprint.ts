@@ -2,6 +2,7 @@ import { isName } from '../../cluster/index.ts';
 import { type Networks, type TemplateData, templateVersionNumber } from '../../network/records/index.ts';
 import type { Groups } from './groups.ts';
 import type { GroupRecord } from './records.ts';
+import { nextType } from './units.ts';
 import { agentSettings } from './user-data.ts';
 
 /** The ARN of the role that an instance profile has: what machines act as; undefined without a profile or a role. */
@@ -20,6 +21,8 @@ export interface Blueprint {
   readonly template: { readonly id: string; readonly name: string; readonly version: number };
   readonly data: TemplateData;
   readonly instanceType: string;
+  /** How much of its group's capacity a machine of that type is. */
+  readonly weight: number;
   readonly imageId: string;
   readonly cluster: string;
   readonly role: string;
@@ -38,15 +41,9 @@ const usualCluster = 'default';
 export async function blueprintOf(
   { networks, profileRole }: BlueprintPorts,
   account: string,
-  {
-    template: of,
-    types,
-    tags,
-    subnets: ids,
-    name,
-    failures,
-  }: Pick<GroupRecord, 'template' | 'types' | 'tags' | 'subnets' | 'name' | 'failures'>,
+  group: Pick<GroupRecord, 'template' | 'types' | 'weights' | 'tags' | 'subnets' | 'name' | 'failures'>,
 ): Promise<Blueprint> {
+  const { template: of, tags, subnets: ids, name } = group;
   const network = await networks.read(account);
   const template = network.get('launch-template', of.id);
   if (template === undefined) throw new Error(`The launch template ${of.name} (${of.id}) does not exist.`);
@@ -70,11 +67,12 @@ export async function blueprintOf(
   const ofTemplate = (data.TagSpecifications ?? [])
     .filter(({ ResourceType }) => ResourceType === 'instance')
     .flatMap(({ Tags = [] }) => Tags.map(({ Key = '', Value = '' }) => [Key, Value] as const));
+  const { type = data.InstanceType ?? '', weight } = nextType(group);
   return {
     template: { id: template.id, name: template.name, version: version.number },
     data,
-    // Where one type cannot be had, the next is tried.
-    instanceType: types?.[failures % types.length] ?? data.InstanceType ?? '',
+    instanceType: type,
+    weight,
     imageId: data.ImageId ?? '',
     cluster,
     role,

@@ -1,5 +1,6 @@
 import { hooksFor, outcomeOf } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
+import { excessOf, nextType, unitsOf } from './units.ts';
 
 /** Milliseconds within which a machine has to join: it is replaced after that. */
 export const joinWithin = 600_000;
@@ -100,12 +101,14 @@ export function decide(
       if (isThere || machine.started === true) ask.push(machine.id);
     } else if (isThere && outcomeOf(group, machine, now).kind === 'continues') enter.push(machine.id);
   }
-  if (kept.length > wanted && !isSuspended('Terminate'))
-    for (const { id } of surplus(group, kept, kept.length - wanted)) end.push({ id, reason: 'surplus' });
+  const units = unitsOf(kept);
+  if (units > wanted && !isSuspended('Terminate'))
+    for (const { id } of surplus(group, kept, units - wanted)) end.push({ id, reason: 'surplus' });
   const unborn = kept.filter(({ id, state }) => state === 'Pending' && !enter.includes(id)).length;
-  // Machines that are on their way out still take room, so that there are never more of them than the maximum.
-  const room = group.max - machines.length;
-  const missing = Math.min(wanted - kept.length, atOnce - unborn, room);
+  // Machines that are on their way out still take room, so that there are never more of them than the maximum: but for what the last one
+  // weighs beyond it, as on AWS.
+  const room = group.max - unitsOf(machines);
+  const missing = Math.min(Math.ceil(Math.min(wanted - units, room) / nextType(group).weight), atOnce - unborn);
   const mayLaunch = missing > 0 && !isSuspended('Launch') && now >= group.retryAt;
   return { ask, enter, end, launch: mayLaunch ? zonesFor(group, kept, missing) : [] };
 }
@@ -124,7 +127,7 @@ function sparedOf(
     .filter((machine) => sight(machine).agent === 'away')
     .toSorted((a, b) => (sight(a).awaySince ?? 0) - (sight(b).awaySince ?? 0) || (a.id < b.id ? -1 : 1));
   if (away.length * 2 <= serving.length) return new Set();
-  return new Set(away.slice(serving.length < wanted ? 0 : 1).map(({ id }) => id));
+  return new Set(away.slice(unitsOf(serving) < wanted ? 0 : 1).map(({ id }) => id));
 }
 
 /** What is wrong with a machine, if anything is. */
@@ -148,23 +151,25 @@ function fault(
   return agent === 'away' && now - (awaySince ?? now) > awayAtMost ? 'agent-away' : undefined;
 }
 
-/** So many machines to do without. */
-function surplus(group: GroupRecord, machines: readonly MachineRecord[], count: number): MachineRecord[] {
+/** Machines to do without that are so much capacity together, and no more. */
+function surplus(group: GroupRecord, machines: readonly MachineRecord[], units: number): MachineRecord[] {
   const open = machines.filter((machine) => !machine.protected);
   const chosen: MachineRecord[] = [];
-  while (chosen.length < count && open.length > 0) {
-    const perZone = Map.groupBy(
-      machines.filter((machine) => !chosen.includes(machine)),
-      ({ zone }) => zone,
-    );
+  for (let left = units; left > 0 && open.length > 0;) {
+    const there = machines.filter((machine) => !chosen.includes(machine));
+    const perZone = Map.groupBy(there, ({ zone }) => zone);
     const rank = (machine: MachineRecord): readonly number[] => [
       machine.state === 'Pending' ? 0 : 1,
+      excessOf(group, there, machine),
       -(perZone.get(machine.zone)?.length ?? 0),
       ...group.termination.flatMap((policy) => ranks[policy]?.(machine) ?? []),
     ];
-    const [next] = open.toSorted((a, b) => inOrder(rank(a), rank(b)) || (a.id < b.id ? -1 : 1));
+    const [next] = open
+      .filter((machine) => unitsOf([machine]) <= left)
+      .toSorted((a, b) => inOrder(rank(a), rank(b)) || (a.id < b.id ? -1 : 1));
     if (next === undefined) break;
     chosen.push(next);
+    left -= unitsOf([next]);
     open.splice(open.indexOf(next), 1);
   }
   return chosen;

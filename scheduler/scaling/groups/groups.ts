@@ -8,6 +8,7 @@ import { noGroup, noMachine, validation } from './errors.ts';
 import { groupKeys, groupsPartition, parseGroupArn } from './keys.ts';
 import { waitsFor } from './lifecycle.ts';
 import type { ActivityRecord, GroupRecord, GroupTag, HookWait, MachineRecord } from './records.ts';
+import { unitsOf } from './units.ts';
 
 /** What groups are kept with. */
 export interface GroupsPorts {
@@ -197,12 +198,13 @@ export class Groups {
         const told = await tx.get<ActivityRecord>(machine.ending);
         if (told !== undefined) return told;
       }
-      if (decrement && group.desired <= group.min)
+      const left = group.desired - unitsOf([machine]);
+      if (decrement && left < group.min)
         throw validation(
-          `Currently, desiredSize equals minSize (${group.min}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.`,
+          `Currently, desiredSize ${left + 1 === group.min ? 'equals' : 'without the instance is below'} minSize (${group.min}). Terminating instance without replacement will violate group's min size constraint. Either set shouldDecrementDesiredCapacity flag to false or lower group's min size.`,
         );
       const waits = endWaits(group, machine, random, now);
-      const change = decrement ? `, shrinking the capacity from ${group.desired} to ${group.desired - 1}` : '';
+      const change = decrement ? `, shrinking the capacity from ${group.desired} to ${left}` : '';
       const activity = {
         group: group.name,
         description: `Terminating EC2 instance: ${id}`,
@@ -212,7 +214,7 @@ export class Groups {
       } as const;
       const ending = beginActivity(tx, random, activity);
       tx.put(groupKeys.machine(id), toJson(ended(machine, ending, now, waits)));
-      if (decrement) tx.put(groupKeys.group(group.name), toJson({ ...group, desired: group.desired - 1 }));
+      if (decrement) tx.put(groupKeys.group(group.name), toJson({ ...group, desired: left }));
       return { ...activity, id: ending.slice(-36) };
     });
   }

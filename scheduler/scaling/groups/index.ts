@@ -14,10 +14,12 @@ export { groupArn, groupKeys, groupRows, groupsPartition, parseGroupArn } from '
 export type {
   ActionResult,
   ActivityRecord,
+  Distribution,
   GroupRecord,
   GroupTag,
   HookRecord,
   MachineRecord,
   MachineState,
 } from './records.ts';
+export { nextType, unitsOf } from './units.ts';
 export { agentSettings } from './user-data.ts';

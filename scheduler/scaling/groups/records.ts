@@ -40,7 +40,18 @@ export interface HookWait {
   readonly answer?: ActionResult;
 }
 
-/** An Auto Scaling group: so many machines, kept. */
+/** How much of a group may be machines that can be taken back (ASG API reference, InstancesDistribution). */
+export interface Distribution {
+  /** So much capacity first of machines that stay. */
+  readonly onDemandBase: number;
+  /** Of what is beyond, so many percent of machines that stay. */
+  readonly onDemandPercentage: number;
+  /** As they were asked for; types are tried in their order by any of them, as there are no prices here. */
+  readonly onDemandStrategy: string;
+  readonly spotStrategy: string;
+}
+
+/** An Auto Scaling group: so much capacity, kept. */
 export interface GroupRecord {
   readonly name: string;
   /** Of its ARN. */
@@ -57,6 +68,9 @@ export interface GroupRecord {
   readonly template: { readonly id: string; readonly name: string; readonly version: string };
   /** Instance types in the order in which they are tried, in the place of the template's. */
   readonly types?: readonly string[];
+  /** How much of the capacity a machine of each of those types is; without it, each is one. */
+  readonly weights?: readonly number[];
+  readonly distribution?: Distribution;
   /** The name of the provider that makes its machines. */
   readonly provider: string;
   readonly protectNew: boolean;
@@ -95,6 +109,10 @@ export interface MachineRecord {
   readonly cluster: string;
   readonly template: { readonly id: string; readonly name: string; readonly version: number };
   readonly instanceType: string;
+  /** How much of its group's capacity it is; without it, one. */
+  readonly weight?: number;
+  /** It may be taken back. */
+  readonly spot?: true;
   readonly imageId: string;
   /** The ARN of the role that its agent acts as. */
   readonly role: string;

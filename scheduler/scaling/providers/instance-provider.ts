@@ -14,6 +14,8 @@ export interface MachineSpec {
   readonly zone: string;
   readonly subnet?: string;
   readonly instanceType: string;
+  /** It may be one that can be taken back: what clouds call spot capacity. */
+  readonly spot?: true;
   readonly imageId: string;
   /** What the launch template says, as it was written; user data in base64. */
   readonly template: Readonly<Record<string, unknown>>;

@@ -41,8 +41,8 @@ export const kindsOfDays: readonly Mutation[] = [
   {
     name: 'a webhook that could not be asked counts as one that agreed',
     file: 'scheduler/hooks/webhook.ts',
-    find: "if (pause === undefined) return { status: 'FAILED', reason: sentence(error) };",
-    replace: "if (pause === undefined) return { status: 'SUCCEEDED' };",
+    find: "return 'failure' in called ? { status: 'FAILED', reason: called.failure } :",
+    replace: "return 'failure' in called ? { status: 'SUCCEEDED' } :",
     caughtBy: ['stages'],
     from: 91,
     days: { shifts: true },
@@ -120,8 +120,8 @@ export const kindsOfDays: readonly Mutation[] = [
   {
     name: 'machines that are being ended take no room in their group',
     file: 'scheduler/scaling/groups/decide.ts',
-    find: 'const room = group.max - machines.length;',
-    replace: 'const room = group.max - kept.length;',
+    find: 'const room = group.max - unitsOf(machines);',
+    replace: 'const room = group.max - unitsOf(kept);',
     caughtBy: ['group-size'],
     from: 14,
     days: { groups: true },

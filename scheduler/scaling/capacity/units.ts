@@ -1,0 +1,25 @@
+import { nextType, unitsOf } from '../groups/index.ts';
+import type { SizedGroup, SizedMachine } from './ports.ts';
+
+/** A group's bounds in hosts, as managed scaling counts, and what so many hosts are as its capacity. */
+export interface InHosts {
+  readonly min: number;
+  readonly max: number;
+  readonly desired: number;
+  /** What so many hosts are as capacity. */
+  readonly units: (hosts: number) => number;
+}
+
+/** Counts a group's capacity in hosts: those that it has are what they weigh, and each one more is what the next one weighs. */
+export function inHosts(group: SizedGroup, machines: readonly SizedMachine[]): InHosts {
+  const there = machines.filter(({ state }) => state !== 'Terminating');
+  const { weight } = nextType(group);
+  const units = unitsOf(there);
+  const atLeast = (wanted: number): number => Math.max(0, there.length + Math.ceil((wanted - units) / weight));
+  return {
+    min: atLeast(group.min),
+    max: Math.max(0, there.length + Math.floor((group.max - units) / weight)),
+    desired: atLeast(group.desired),
+    units: (hosts) => Math.min(group.max, units + (hosts - there.length) * weight),
+  };
+}
