@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type ECSClient, ExecuteCommandCommand, type Session } from '@aws-sdk/client-ecs';
-import { ExecClient, joinCommand } from '@slipway/scheduler/exec/protocol';
+import { ExecClient, joinCommand, maskTo } from '@slipway/scheduler/exec/protocol';
 import { systemClock, waitAtMost } from '@slipway/storage/clock';
 import { WebSocket } from 'ws';
 import { CliError } from './errors.ts';
@@ -77,7 +77,12 @@ export class ExecConnection {
   }
 
   #connect(): WebSocket {
-    const ws = new WebSocket(this.#streamUrl, { perMessageDeflate: false, handshakeTimeout: 15_000 });
+    const generateMask = maskTo(new URL(this.#streamUrl));
+    const ws = new WebSocket(this.#streamUrl, {
+      perMessageDeflate: false,
+      handshakeTimeout: 15_000,
+      ...(generateMask === undefined ? {} : { generateMask }),
+    });
     ws.on('error', () => ws.terminate());
     ws.on('message', (data, isBinary) => {
       try {

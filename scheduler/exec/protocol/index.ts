@@ -12,5 +12,6 @@ export {
   payloadType,
   terminateSession,
 } from './message.ts';
+export { maskTo } from './mask.ts';
 export { closingFrame, json, parsed, ReliableStream, type StreamPorts } from './stream.ts';
 export { joinCommand, splitCommand } from './words.ts';

@@ -4,6 +4,7 @@ import { hostSecretHeader } from '@slipway/auth/contract';
 import aws4 from 'aws4';
 import { WebSocket } from 'ws';
 
+import { maskTo } from '../../exec/protocol/index.ts';
 import { isGone } from './control-plane-client.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -132,7 +133,9 @@ export class Channel {
 export const signedDial =
   (options: ResolvedOptions, hostSecret: () => string): Dial =>
   async (address, signal) => {
+    const generateMask = maskTo(address);
     const ws = new WebSocket(address, {
+      ...(generateMask === undefined ? {} : { generateMask }),
       headers: await signedHeaders(address, options, hostSecret()),
       handshakeTimeout: 10_000,
       maxPayload: 16 * 1024 * 1024,
