@@ -1,7 +1,7 @@
 import { transact } from '@slipway/storage/records';
 import { expect, test, vi } from 'vitest';
 
-import { deleteService, updateService } from '../services/index.ts';
+import { changeService, deleteService, updateService, withTags } from '../services/index.ts';
 import { Alarms } from '../signals/alarms/store/index.ts';
 import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
@@ -56,6 +56,31 @@ test('an image of another registry is pinned to what the first task was given, u
   const images = tasks.map((task) => task.containers.map(({ image }) => image));
   expect(images).toContainEqual(['ghcr.io/me/app:1', 'side:1']);
   expect(images).toContainEqual([`ghcr.io/me/app:1@${digest('c')}`, 'side:1']);
+});
+
+test('moves a task to a host that has come, as its strategies would have it, and says why', async () => {
+  await using world = await ClusterWorld.open();
+  await world.instance('i1');
+  const plane = world.plane();
+  await plane.start();
+  const revision = await world.revision('app:1');
+  await world.service(revision.arn, { desiredCount: 2 });
+  await world.steady();
+  await world.instance('i2');
+  await changeService(world.ecs, web, (service) => withTags(service, { 'slipway:rebalance': 'true' }, undefined));
+  const tasks = await world.until(
+    () => world.running(),
+    (running) => running.length === 2 && new Set(running.map(({ instanceId }) => instanceId)).size === 2,
+  );
+  expect(new Set(tasks.map(({ instanceId }) => instanceId))).toEqual(new Set(['i1', 'i2']));
+  const moves = (await world.events()).filter((message) => message.includes('moves'));
+  expect(moves).toEqual([
+    expect.stringMatching(
+      /^\(service web\) moves \(task \w+\) from \(container-instance i1\) to \(container-instance i2\): spread by instanceId: beside 1 other tasks of the service where it is, 0 where it goes\.$/,
+    ),
+  ]);
+  const explained = await plane.explain(ref.account, ref.cluster, 'web');
+  expect(explained?.moves).toMatch(/^No task moves /);
 });
 
 test('rolls without ever having fewer than the minimum or more than the maximum', async () => {

@@ -5,6 +5,7 @@ import {
   hasTaskSets,
   isHealthy,
   judgementText,
+  isMoved,
   lowerBound,
   type ReconcilerOptions,
   upperBound,
@@ -45,6 +46,8 @@ export interface ServiceExplanation {
   }[];
   /** What keeps the service from being steady, one sentence each; empty when it is steady. */
   readonly waitsFor: readonly string[];
+  /** Whether a task of a service whose tasks are moved (`slipway:rebalance`) moves, and why, or when that is looked for; absent: of none. */
+  readonly moves?: string;
   /** The newest ended tasks that say something, newest first. */
   readonly lastFailures: readonly { readonly at: string; readonly task: string; readonly reason: string }[];
   /** Images that are not deployed again by themselves. */
@@ -96,6 +99,7 @@ export function explainService(
         images: deployment.images ?? {},
       };
     }),
+    ...(isMoved(service) ? { moves: moving(service) ?? resting(service, now) } : {}),
     waitsFor: service.steady ? [] : [...waits(service, live, now, options)],
     lastFailures: tasks
       .filter((task) => task.lastStatus === 'STOPPED' && task.stopCode !== 'ServiceSchedulerInitiated')
@@ -108,6 +112,19 @@ export function explainService(
     ),
     events: events.map((event) => `${iso(event.createdAt)} ${event.message}`),
   };
+}
+
+/** The move that is under way. */
+function moving({ moving: { move } = {} }: ServiceRecord): string | undefined {
+  if (move === undefined) return undefined;
+  return `Task ${move.taskId} moves from ${move.from} to ${move.to} since ${iso(move.since)}, and ends when its successor is healthy. ${move.why}.`;
+}
+
+function resting({ moving: { restUntil = 0 } = {}, steady }: ServiceRecord, now: number): string {
+  if (!steady) return 'No task moves while the service is not steady.';
+  return restUntil > now
+    ? `No task moves before ${iso(restUntil)}.`
+    : 'No task moves: its placement strategies gain too little by any, or there is no room for one more.';
 }
 
 function* waits(
@@ -129,6 +146,8 @@ function* waits(
   yield* verdictWaitedFor(primary, service.judge);
   if (primary.bakingSince !== undefined && primary.rolloutState === 'IN_PROGRESS')
     yield `Deployment ${primary.id} has all of its tasks since ${iso(primary.bakingSince)}, and is watched for a while: it fails when one of these alarms goes into ALARM: ${alarmsOf(service)}.`;
+  const moves = moving(service);
+  if (moves !== undefined) yield moves;
   const { move } = service.rebalancing ?? {};
   if (move !== undefined)
     yield `Zones are evened out since ${iso(move.since)}: when a task in ${move.to} is healthy, one of the most crowded zone ends.`;

@@ -21,6 +21,7 @@ import type {
 import { interruptedAt, taskDraft, type TaskDraft, taskTags } from '../tasks/index.ts';
 import { type ClusterView, placedTask } from '../views/index.ts';
 
+import { gainOf } from './gains.ts';
 import { bare, type ServiceRequests, strategiesOf, type Wanted } from './requests.ts';
 import { targetPlace } from './target-place.ts';
 
@@ -83,6 +84,7 @@ export function planService(ports: PlannerPorts, service: ServiceRecord): Placed
     zones: () => zonesFor(ports, service),
     zonesOfHosts: () => [...ports.view.census.zones.present].filter((zone) => plainZone.test(zone)),
     scaleInOrder: (ids, limit, gone) => ports.view.index.scaleInOrder(ids, strategiesOf(service), limit, gone),
+    gainOf: (moved) => gainOf(ports, service, moved),
     ...(service.schedulingStrategy === 'DAEMON' ? daemonHosts(ports, service) : {}),
   });
   const first = reconcileService(state(new Map()), ports.now, ports.options);
@@ -125,11 +127,11 @@ function placeStarts(
         if (full.has(provider)) continue;
         const wanted = requests.get(provider) ?? ports.requests.of(service, definition, provider, start.zone);
         const { request, rather } = wanted;
-        const preferred = rather === undefined ? undefined : view.index.place(rather);
+        const target = start.instances?.[count];
+        const preferred = rather === undefined || target !== undefined ? undefined : view.index.place(rather);
         const fits = preferred !== undefined && !('unplaceable' in preferred);
         // Where there is no room left there is none for the next one either.
         requests.set(provider, fits ? wanted : { request });
-        const target = start.instances?.[count];
         const found = fits
           ? preferred
           : target === undefined

@@ -1,5 +1,7 @@
 import type { ServiceRecord, TaskTarget } from '../state/index.ts';
 
+import type { Gain } from './types.ts';
+
 /** The words of ECS for the events of a service, without the prefix `(service NAME) `. */
 export const eventTexts = {
   started: (ids: readonly string[]): string => `has started ${ids.length} tasks: ${list(ids)}.`,
@@ -30,6 +32,8 @@ export const eventTexts = {
   unbalanced: (counts: string): string => `is not AZ balanced with ${counts}. AZ Rebalancing in progress.`,
   balanced: (counts: string): string => `is AZ balanced with ${counts}.`,
   rebalancingStopped: 'AZ Rebalancing stopped: the service changed. It goes on when the service is steady.',
+  moves: ({ taskId, from, to, why }: Gain): string =>
+    `moves (task ${taskId}) from (container-instance ${from}) to (container-instance ${to}): ${why}.`,
   unhealthy: (ids: readonly string[]): string => `${list(ids)} failed container health checks.`,
   registered: (group: string, count: number): string => `registered ${count} targets in (target-group ${group})`,
   deregistered: (group: string, count: number): string => `deregistered ${count} targets in (target-group ${group})`,

@@ -7,6 +7,7 @@ export { interruption } from './interrupt.ts';
 export { isHealthy } from './health.ts';
 export { isMeasured } from './judged-steps.ts';
 export { judgementText } from './judgement.ts';
+export { isMoved, rebalanceTag } from './moves.ts';
 export { defaultReconcilerOptions, type ReconcilerOptions } from './options.ts';
 export { countProviders, nextProviders, type ProviderCounts, sharesOf, tasksOn } from './providers.ts';
 export { reconcileService } from './reconcile.ts';
@@ -15,6 +16,7 @@ export {
   blockedKey,
   type Decision,
   decisionKinds,
+  type Gain,
   type HostCondition,
   missingDefinition,
   type ServicePlan,

@@ -1,4 +1,4 @@
-import type { DeploymentRecord, TaskRecord } from '../state/index.ts';
+import type { DeploymentRecord, ServiceRecord, TaskRecord } from '../state/index.ts';
 
 import { isBaked, judgeByAlarms } from './alarms.ts';
 import { newestCompleted } from './completed.ts';
@@ -140,8 +140,10 @@ function settle(pass: Pass): void {
     });
   }
   const settled = steady && pass.primary()?.rolloutState === 'COMPLETED';
-  // While zones are evened out it is steady between two moves: that is no news.
-  const isNews = pass.state.service.rebalancing === undefined && pass.service.rebalancing === undefined;
+  // While tasks are moved it is steady between two moves: that is no news.
+  const isQuiet = ({ rebalancing, moving }: ServiceRecord): boolean =>
+    rebalancing === undefined && moving === undefined;
+  const isNews = isQuiet(pass.state.service) && isQuiet(pass.service);
   if (settled && !pass.service.steady && isNews) pass.voice.say(eventTexts.steady);
   if (settled !== pass.service.steady) pass.service = { ...pass.service, steady: settled };
   retire(pass);

@@ -4,6 +4,7 @@ import { lowerBound, tasksPerPass, upperBound } from './bounds.ts';
 import { type Census, censusOf, type Counted } from './census.ts';
 import { eventTexts } from './events.ts';
 import { interruption } from './interrupt.ts';
+import { moveTasks } from './moves.ts';
 import type { Pass } from './pass.ts';
 import { countProviders, nextProviders, sharesOf, tasksOn } from './providers.ts';
 import { rebalance } from './rebalancing.ts';
@@ -20,7 +21,7 @@ import type { Start } from './types.ts';
  */
 export function roll(pass: Pass): void {
   const primary = pass.primary();
-  const beside = rebalance(pass);
+  const beside = rebalance(pass) + moveTasks(pass);
   const census = pass.census();
   pass.leaving = census.outgoing.map(({ task }) => task.id);
   const stalled = primary === undefined || isStalled(primary);

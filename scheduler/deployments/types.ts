@@ -38,6 +38,16 @@ export interface WatchedAlarm {
   readonly span: number;
 }
 
+/** A task that would be placed better elsewhere. */
+export interface Gain {
+  readonly taskId: string;
+  /** Ids of container instances. */
+  readonly from: string;
+  readonly to: string;
+  /** What is gained, for people. */
+  readonly why: string;
+}
+
 /** Everything one pass over a service looks at. */
 export interface ServiceState {
   readonly service: ServiceRecord;
@@ -58,6 +68,8 @@ export interface ServiceState {
   readonly zones: () => readonly string[];
   /** The zones with hosts at all: those, and maybe others. Cheap. */
   readonly zonesOfHosts: () => readonly string[];
+  /** Which of these tasks would be placed better elsewhere by the service's placement strategies. The placement core's. Dear where instances are many. */
+  readonly gainOf: (tasks: readonly TaskRecord[]) => Gain | undefined;
   /** DAEMON: ids of the instances that should run one task. */
   readonly eligible?: readonly string[];
   /** DAEMON: ids of DRAINING instances that still run other tasks: daemons are the last to go. */
@@ -89,11 +101,17 @@ export interface Start {
   readonly providers?: readonly CapacityProvider[];
   /** The one availability zone that it is for. */
   readonly zone?: string;
+  /** It is beside those that are wanted, for one that moves: where there is no room for it, nothing is missing. */
+  readonly isBeside?: true;
 }
 
-/** Under what `blocked` has why a start found no instance: its deployment, or of a start in one zone that one alone. */
-export const blockedKey = ({ deploymentId, zone }: Pick<Start, 'deploymentId' | 'zone'>): string =>
-  zone === undefined ? deploymentId : `${deploymentId} in ${zone}`;
+/** Under what `blocked` has why a start found no instance: its deployment, or of a start in one zone, or beside the others, that one alone. */
+export const blockedKey = ({
+  deploymentId,
+  zone,
+  isBeside,
+}: Pick<Start, 'deploymentId' | 'zone' | 'isBeside'>): string =>
+  isBeside ? `${deploymentId} beside` : zone === undefined ? deploymentId : `${deploymentId} in ${zone}`;
 
 /** What one pass decided; nothing has happened yet. */
 export interface ServicePlan {

@@ -195,3 +195,45 @@ describe('the tag slipway:judge', () => {
     await expect(tag('true')).rejects.toMatchObject({ message: expect.stringContaining('EXTERNAL') as string });
   });
 });
+
+describe('the tag slipway:rebalance', () => {
+  const arn = () => `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
+  const tag = (value: string) =>
+    api.ecs.send(new TagResourceCommand({ resourceArn: arn(), tags: [{ key: 'slipway:rebalance', value }] }));
+
+  test('is set by those who may change the service, and says true or false', async () => {
+    cluster = await api.newCluster();
+    const { taskDefinitionArn } = await api.define();
+    await create({ taskDefinition: taskDefinitionArn, tags: [{ key: 'slipway:rebalance', value: 'true' }] });
+    expect((await described()).tags).toEqual([{ key: 'slipway:rebalance', value: 'true' }]);
+    await tag('false');
+    await expect(tag('yes')).rejects.toThrow("Invalid value 'yes' of tag 'slipway:rebalance': use 'true' or 'false'.");
+    api.denied.add('ecs:UpdateService');
+    await expect(tag('true')).rejects.toThrow(/ecs:UpdateService/);
+    const removal = new UntagResourceCommand({ resourceArn: arn(), tagKeys: ['slipway:rebalance'] });
+    await expect(api.ecs.send(removal)).rejects.toThrow(/ecs:UpdateService/);
+    const made = { serviceName: 'other', taskDefinition: taskDefinitionArn };
+    await expect(create({ ...made, tags: [{ key: 'slipway:rebalance', value: 'true' }] })).rejects.toThrow(
+      /ecs:UpdateService/,
+    );
+    api.denied.clear();
+    await api.ecs.send(removal);
+    expect((await described()).tags).toEqual([]);
+  });
+
+  test('is refused where no task can be started before another one ends', async () => {
+    cluster = await api.newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const tags = [{ key: 'slipway:rebalance', value: 'true' }];
+    await expect(
+      create({ taskDefinition: taskDefinitionArn, schedulingStrategy: 'DAEMON', desiredCount: undefined, tags }),
+    ).rejects.toThrow(/cannot be moved: the scheduling strategy is DAEMON/);
+    const deploymentConfiguration = { maximumPercent: 100, minimumHealthyPercent: 50 };
+    await expect(create({ taskDefinition: taskDefinitionArn, deploymentConfiguration, tags })).rejects.toThrow(
+      /cannot be moved: maximumPercent is 100/,
+    );
+    await create({ taskDefinition: taskDefinitionArn, deploymentConfiguration });
+    await expect(tag('true')).rejects.toThrow(/cannot be moved: maximumPercent is 100/);
+    await tag('false');
+  });
+});

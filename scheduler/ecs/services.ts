@@ -36,6 +36,7 @@ import {
   type ServiceChange,
   type ServiceRef,
   serviceViews,
+  rebalanceTag,
   updateAccess,
   updateService,
   withStrategy,
@@ -179,7 +180,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
           ...(input.tags?.some(({ key }) => key === followTag) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, definition)
             : passRoles(rolesOf(definition))),
-          ...(input.tags?.some(({ key }) => key === judgeTag || key === restartTag) === true
+          ...(input.tags?.some(({ key = '' }) => [judgeTag, restartTag, rebalanceTag].includes(key)) === true
             ? updateAccess(options, { ...ref, service: input.serviceName ?? '' }, undefined, undefined)
             : []),
         ];

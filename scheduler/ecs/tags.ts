@@ -26,6 +26,7 @@ import {
   primaryOf,
   type ServiceRef,
   tagTaskSet,
+  rebalanceTag,
   updateAccess,
   withTags,
 } from '../services/index.ts';
@@ -48,7 +49,7 @@ interface Tagged {
   change(change: (tags: Tags) => Tags, by: Delegate | undefined): Promise<void>;
   /** What setting or removing `slipway:follow` needs beside the right to tag: it says what the service runs. */
   readonly followAccess?: (sets: boolean) => Promise<AccessList>;
-  /** The same of `slipway:judge`, which says when a deployment fails, and of `slipway:restart-on-secrets`, which begins some. */
+  /** The same of `slipway:judge`, which says when a deployment fails, of `slipway:restart-on-secrets`, which begins some, and of `slipway:rebalance`, which moves tasks. */
   readonly judgeAccess?: () => Promise<AccessList>;
 }
 
@@ -67,7 +68,7 @@ export function tagOperations(options: EcsOptions): EcsOperations {
   };
   const follows = async (arn: string | undefined, call: Call, keys: readonly string[] | undefined, sets: boolean) => {
     if (keys?.includes(followTag) === true) return (await tagged(options, arn ?? '', call).followAccess?.(sets)) ?? [];
-    const decides = keys?.some((key) => key === judgeTag || key === restartTag) === true;
+    const decides = keys?.some((key) => [judgeTag, restartTag, rebalanceTag].includes(key)) === true;
     return decides ? ((await tagged(options, arn ?? '', call).judgeAccess?.()) ?? []) : [];
   };
   return {
@@ -170,10 +171,10 @@ const serviceTags = (options: EcsOptions, ref: ClusterRef, service: string): Tag
       'DRAINING',
     ]);
   },
-  followAccess: async (sets) => {
+  followAccess: async (runs) => {
     const found = await findService(options, { ...ref, service });
     const revision =
-      sets && found !== undefined ? (primaryOf(found)?.taskDefinition ?? found.taskDefinition) : undefined;
+      runs && found !== undefined ? (primaryOf(found)?.taskDefinition ?? found.taskDefinition) : undefined;
     const definition =
       revision === undefined
         ? undefined

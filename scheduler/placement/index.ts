@@ -15,6 +15,7 @@ export type {
   ConstraintSpec,
   DaemonPlan,
   ExtensionType,
+  Improvement,
   InstanceSpec,
   Placed,
   PlacedTask,

@@ -1,15 +1,17 @@
 /** The placement core: the index of one cluster and the decisions on it. */
 import { Chooser, type Decider, type Tuning } from './chooser.ts';
 import { Cluster, type TaskEntry } from './cluster.ts';
-import { checkInstance, checkShape, Compiler } from './compile.ts';
+import { checkInstance, checkShape, Compiler, serviceDefault } from './compile.ts';
 import { PluginFailure, PluginLedger } from './containment.ts';
 import { planDaemon } from './daemon.ts';
 import { seededRandom } from './random.ts';
+import { bestImprovement, decisive } from './improve.ts';
 import { causesOf, explain, explainOne } from './reasons.ts';
 import { orderForScaleIn } from './scale-in.ts';
 
 import type {
   DaemonPlan,
+  Improvement,
   InstanceSpec,
   Placed,
   PlacedTask,
@@ -51,6 +53,9 @@ interface TaskState {
   readonly counts: boolean;
   readonly leaving: boolean;
 }
+
+/** Instances from which a task is placed anew in thought, at most, to find what is worst placed. */
+const mostImproved = 32;
 
 /** Classes of requests from which on all are forgotten; those in use come back at once. */
 const manyClasses = 16_384;
@@ -260,6 +265,38 @@ class Index implements PlacementIndex {
     const before = gone.flatMap((id) => this.#cluster.tasks.get(id) ?? []).filter(({ slot }) => slot !== -1);
     const ordered = orderForScaleIn(this.#cluster, this.#compiler, placed, strategies, this.#draw, { enough, before });
     return [...waiting, ...ordered.map((task) => task.id)].slice(0, limit);
+  }
+
+  improvement(source: PlacementRequest, candidates: readonly string[]): Improvement | undefined {
+    const specs = decisive(source, serviceDefault);
+    if (specs.length === 0) return undefined;
+    const chain = this.#compiler.chain(specs);
+    const opened = specs.map((spec, place) => ({ spec, scorer: chain[place]!.open(source) }));
+    const ids = candidates.filter((id) => (this.#cluster.tasks.get(id)?.slot ?? -1) !== -1);
+    const instances = new Set<number>();
+    const tasks: TaskEntry[] = [];
+    for (const id of this.scaleInOrder(ids, specs)) {
+      const task = this.#cluster.tasks.get(id)!;
+      if (instances.has(task.slot)) continue;
+      instances.add(task.slot);
+      if (tasks.push(task) >= mostImproved) break;
+    }
+    const without = <T>({ id }: TaskEntry, work: () => T): T =>
+      this.tentatively(() => {
+        this.removeTask(id);
+        return work();
+      });
+    try {
+      return bestImprovement(
+        { cluster: this.#cluster, chain: opened, without, place: () => this.#slotFor(source) },
+        tasks,
+      );
+    } catch (failure) {
+      // A plug-in that cannot say how well a task is placed moves none.
+      if (!(failure instanceof PluginFailure)) throw failure;
+      this.#ledger.failed(failure);
+      return undefined;
+    }
   }
 
   #notTentative(): void {

@@ -123,6 +123,18 @@ export interface PlanOutcome {
   readonly rejected: readonly { readonly planned: PlannedTask; readonly unplaceable: Unplaceable }[];
 }
 
+/** A task of a service that its strategies would place elsewhere now, and what they gain by that. */
+export interface Improvement {
+  readonly taskId: string;
+  readonly from: string;
+  readonly to: string;
+  /** The first strategy that sees a difference. */
+  readonly strategy: StrategySpec;
+  /** What that makes of the two instances, the task left out; less is better: tasks of the service with the same value, CPU units, MiB, or a score. */
+  readonly before: number;
+  readonly after: number;
+}
+
 /** Everything the index knows, as plain data: for a planner in another thread, for simulation and for `explain`. */
 export interface PlacementSnapshot {
   readonly version: string;
@@ -183,6 +195,11 @@ export interface PlacementIndex {
   pluginFailures(): ReadonlyMap<string, { readonly count: number; readonly last: string }>;
   /** The one feasibility function, also used when a plan is committed: undefined when the instance can take the request now. */
   whyNot(instanceId: string, request: PlacementRequest): Unplaceable | undefined;
+  /**
+   * The move of one of the candidates that the request's strategies gain most by, at least one task of difference or a tenth of an amount;
+   * undefined when none pays. At most 32 instances are looked at, those first that scale-in would take from.
+   */
+  improvement(request: PlacementRequest, candidates: readonly string[]): Improvement | undefined;
   /** Which of a group's tasks to end first, by the strategies in reverse (reference 2.3); every candidate is returned, in order.
    * Ties keep the order given. Candidates that are on no instance come first. `limit`: only the first so many are needed.
    * `gone`: other tasks that have been chosen already and count as ended. */

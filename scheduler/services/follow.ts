@@ -1,10 +1,12 @@
 import validRange from 'semver/ranges/valid.js';
 
 import { invalidParameter } from '../cluster/index.ts';
-import { hasTaskSets } from '../deployments/index.ts';
+import { hasTaskSets, rebalanceTag } from '../deployments/index.ts';
 import type { Delegate, FollowRule, ServiceRecord, Tags } from '../state/index.ts';
 import { judgedAsTagged } from './judge.ts';
 import { checkRestart } from './restart.ts';
+
+import { checkRebalanceTag } from './rebalancing.ts';
 
 /** The tag on a service that says which pushes roll it, so that every client of the API can set it. */
 export const followTag = 'slipway:follow';
@@ -58,6 +60,7 @@ export function withTags(service: ServiceRecord, tags: Tags, by: Delegate | unde
       `A service with the deployment controller CODE_DEPLOY follows no image: whoever pushes calls CreateDeployment. Remove the tag '${followTag}'.`,
     );
   checkRestart({ ...service, tags });
+  if (tags[rebalanceTag] !== service.tags[rebalanceTag]) checkRebalanceTag(tags, service);
   const { follow: _, followedBy: before, ...rest } = service;
   const followedBy = by ?? before;
   return judgedAsTagged({

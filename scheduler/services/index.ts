@@ -6,6 +6,7 @@ export { countTasks, type DeploymentCounts } from './counts.ts';
 export { type DeploymentStart, newDeployment, primaryOf, servingOf, startDeployment } from './deployment.ts';
 export { decidePause, type DeploymentRef, stopDeployment } from './decide.ts';
 export { actingFor, callOf, delegateOf } from './delegate.ts';
+export { rebalanceTag } from './rebalancing.ts';
 export { followTag, formatFollow, parseFollow, withTags } from './follow.ts';
 export {
   briefView,

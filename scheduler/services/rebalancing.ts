@@ -1,6 +1,9 @@
 import { invalidParameter } from '../cluster/index.ts';
-import type { ServiceRecord, TaskDefinitionRecord } from '../state/index.ts';
+import { rebalanceTag } from '../deployments/index.ts';
+import type { ServiceRecord, Tags, TaskDefinitionRecord } from '../state/index.ts';
 import { bodyOf } from '../tasks/index.ts';
+
+export { rebalanceTag };
 
 const zone = 'attribute:ecs.availability-zone';
 
@@ -56,4 +59,31 @@ export function rebalancingOf(
   throw invalidParameter(
     `availabilityZoneRebalancing ENABLED is not supported for the service: ${conflict}. Change that, or use DISABLED.`,
   );
+}
+
+/**
+ * Looks at the tag `slipway:rebalance`: `true` has tasks of the service moved to where its placement strategies would have them, `false` is
+ * as if it were not there.
+ * @throws InvalidParameterException for another value, or a service whose tasks cannot be moved
+ */
+export function checkRebalanceTag(
+  tags: Tags,
+  service: Pick<ServiceRecord, 'controller' | 'schedulingStrategy' | 'deploymentConfiguration'>,
+): void {
+  const value = tags[rebalanceTag];
+  if (value === undefined || value === 'false') return;
+  if (value !== 'true')
+    throw invalidParameter(`Invalid value '${value}' of tag '${rebalanceTag}': use 'true' or 'false'.`);
+  const why =
+    service.controller === 'EXTERNAL'
+      ? 'the deployment controller is EXTERNAL'
+      : service.schedulingStrategy === 'DAEMON'
+        ? 'the scheduling strategy is DAEMON'
+        : service.deploymentConfiguration.maximumPercent <= 100
+          ? 'maximumPercent is 100, which leaves no room to start a task before another one ends'
+          : undefined;
+  if (why !== undefined)
+    throw invalidParameter(
+      `Tasks of the service cannot be moved: ${why}. Change that, or remove the tag '${rebalanceTag}'.`,
+    );
 }

@@ -28,7 +28,7 @@ import { followTag, parseFollow } from './follow.ts';
 import { judgeTag, parseJudge } from './judge.ts';
 import { parseRestart, restartTag } from './restart.ts';
 import type { HookPlace } from './hooks.ts';
-import { rebalancingOf } from './rebalancing.ts';
+import { checkRebalanceTag, rebalancingOf } from './rebalancing.ts';
 import type { ServiceChange, ServiceDraft, ServiceLaunch } from './services.ts';
 
 /** Members of both requests that nothing here acts on. */
@@ -125,6 +125,7 @@ export function parseCreate(
     enableExecuteCommand: input.enableExecuteCommand ?? false,
   };
   checkDeployed(draft);
+  checkRebalanceTag(tags, draft);
   const asked = input.availabilityZoneRebalancing;
   return { ...draft, availabilityZoneRebalancing: rebalancingOf(asked, undefined, draft, definition) };
 }

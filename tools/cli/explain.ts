@@ -15,6 +15,7 @@ import { deploymentMeant } from './deployments.ts';
 import { CliError } from './errors.ts';
 import { hostsAway } from './hosts-away.ts';
 import { type BalancerDetails, balancerDetails, balancers, faults } from './lb.ts';
+import { movesOf } from './moves.ts';
 import { harmless, parseOutput, print, printJson, table } from './output.ts';
 import { elsewhereNote, imagesElsewhere } from './own-host.ts';
 import { isScaled, type Scaled, scalingOf, shown } from './scaling.ts';
@@ -46,8 +47,10 @@ export async function explain(name: string, options: { readonly output: string }
   const deployment = await deploymentIn(client, cluster, service, id);
   const shift = deployment === undefined ? await shiftOf(client, service.currentServiceDeployment) : undefined;
   const scaling = await scalingIn(cluster, service);
+  const moves = movesOf(service);
   const report = {
     verdict: verdict(service),
+    ...(moves === undefined ? {} : { moves }),
     ...(shift === undefined ? {} : { shift }),
     ...(deployment === undefined ? {} : { deployment: deployment.json }),
     elsewhere,
@@ -67,6 +70,7 @@ export async function explain(name: string, options: { readonly output: string }
   if (elsewhere.length > 0) say(`  note: ${elsewhereNote(elsewhere)}`);
   for (const line of report.hostsAway) say(`  ${line}`);
   if (report.followStopped !== undefined) say(`does not follow its images: ${report.followStopped}`);
+  if (moves !== undefined) say(moves);
   print();
   if ((service.taskSets ?? []).length > 0) print(setsTable(service));
   else

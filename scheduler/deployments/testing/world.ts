@@ -16,6 +16,7 @@ import {
   type Blocked,
   blockedKey,
   defaultReconcilerOptions,
+  type Gain,
   type HostCondition,
   missingDefinition,
   inOtherGroup,
@@ -276,6 +277,7 @@ export class World {
           this.ordered += Math.min(limit, ids.length);
           return ids.slice(0, limit);
         },
+        gainOf: (tasks) => this.gain(tasks),
         zoneOf: (task) => this.hosts.find(({ id }) => id === task.instanceId)?.zone,
         zones: () => {
           this.zonesAsked += 1;
@@ -294,6 +296,16 @@ export class World {
       this.now,
       this.options,
     );
+  }
+
+  /** From the host with the most of the tasks to the one with the fewest, while they differ by two: spread by host. */
+  gain(tasks: readonly TaskRecord[]): Gain | undefined {
+    const on = (host: Host): number => tasks.filter(({ instanceId }) => instanceId === host.id).length;
+    const ready = this.hosts.filter(({ condition }) => condition === 'ready').sort((a, b) => on(b) - on(a));
+    const [most, fewest] = [ready[0], ready.findLast((host) => this.free(host) > 0)];
+    if (most === undefined || fewest === undefined || on(most) - on(fewest) < 2) return undefined;
+    const { id: taskId = '' } = tasks.find(({ instanceId }) => instanceId === most.id) ?? {};
+    return { taskId, from: most.id, to: fewest.id, why: `${on(most)} tasks and ${on(fewest)}` };
   }
 
   /** Free places of a host; a lost host has none. */

@@ -221,6 +221,22 @@ export interface ServiceRecord {
     /** After a move that came to nothing: no other one before. */
     readonly restUntil?: number;
   };
+  /** Tasks that are moved to where its placement strategies gain by it (the tag `slipway:rebalance`). Written by the reconciler. */
+  readonly moving?: {
+    /** A task starts on the instance `to` beside the desired count, for `taskId`, which ends when it is healthy. */
+    readonly move?: {
+      readonly deploymentId: string;
+      readonly desiredCount: number;
+      readonly taskId: string;
+      readonly from: string;
+      readonly to: string;
+      /** What is gained, for people. */
+      readonly why: string;
+      readonly since: number;
+    };
+    /** After a move: no other one before. */
+    readonly restUntil?: number;
+  };
   /** What the service follows. Absent: nothing. The ECS tag `slipway:follow=true` means `{ mode: 'tags' }`. */
   readonly follow?: FollowRule;
   /** Who set that: the rule acts with what this one may do when an image comes, and not at all without it. */

@@ -85,6 +85,7 @@ export class CommitChecks {
       this.#once(task);
     }
     for (const task of stoppedBefore) this.#protected(commit, task);
+    this.#moved(changed, stopped);
     const byService = [...started, ...stopped].filter(({ service }) => service !== undefined);
     if (byService.length > 0) this.#oneLeader(commit, byService);
     if (commit.batch.fence !== undefined && !this.#lost) {
@@ -111,6 +112,20 @@ export class CommitChecks {
   rewound(): void {
     this.#byToken.clear();
     this.#lost = true;
+  }
+
+  /** Tasks that ended because others have started where they are better placed: one of a service, the one that was said, and nothing else is under way. */
+  #moved(changed: readonly Changed[], stopped: readonly TaskRecord[]): void {
+    const moved = stopped.filter(({ stoppedReason }) => stoppedReason?.startsWith('Rebalancing initiated') === true);
+    for (const [name, own] of Map.groupBy(moved, ({ service }) => service?.name ?? '')) {
+      const change = changed.find((one) => one.kind === 'service' && one.id === name);
+      const before = change?.kind === 'service' ? change.before : undefined;
+      const primary = before?.deployments.find(({ status }) => status === 'PRIMARY');
+      const said = before?.moving?.move?.taskId;
+      if (own.length === 1 && own[0]?.id === said && primary?.rolloutState === 'COMPLETED') continue;
+      const ids = own.map(({ id }) => id).join(', ');
+      throw new Violation('moves', `${ids} of ${name} ended for a move, of ${said}, while ${primary?.rolloutState}`);
+    }
   }
 
   /** A leader took an instance out of the cluster. */
@@ -144,6 +159,16 @@ export class CommitChecks {
       throw new Violation(
         'zones',
         `${started.size} tasks of ${name} were started to even out, ${away.length} elsewhere`,
+      );
+    }
+    if (after?.moving?.move !== undefined) {
+      const { to, taskId } = after.moving.move;
+      const away = [...started].filter((id) => mirror.tasks.get(id)?.instanceId !== to);
+      const isAsked = after.tags['slipway:rebalance'] === 'true' && mirror.tasks.get(taskId)?.instanceId !== to;
+      if (started.size === 1 && away.length === 0 && isAsked) return;
+      throw new Violation(
+        'moves',
+        `${started.size} tasks of ${name} were started to move one, ${away.length} elsewhere`,
       );
     }
     if (there.length < service.desiredCount) return;

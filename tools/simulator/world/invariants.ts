@@ -27,6 +27,8 @@ export const invariants = {
   sets: 'A task set is scaled, made primary and deleted by its controller alone, goes only when it is deleted and its last task has stopped, lost hosts left out, and never completes or fails.',
   zones:
     'Zones of a service are evened out by one task at a time, which is started where there were fewest, and at rest no two of its zones differ by more than one task unless it says that there is no room.',
+  moves:
+    'A task of a service is moved to where its placement strategies gain by it one at a time, only while no deployment runs, ends when its successor is healthy, and there is an end of such moves.',
   alarms:
     'A deployment that may fail by alarms never completes when one of them went on after it began, unless one was on before, and fails by none that did not.',
   protected: 'A healthy task that is protected is not stopped for a rollout or a lower desired count.',

@@ -98,6 +98,7 @@ export class Quiet {
     const whole = running.length === desiredCount && live.length === desiredCount;
     if (primary.rolloutState === 'COMPLETED' && whole) return undefined;
     if (service.rebalancing?.move !== undefined) return `${name} is evened out all the time`;
+    if (service.moving !== undefined) return `tasks of ${name} are moved all the time`;
     if (service.said !== undefined && 'deadlock' in service.said) return undefined;
     return `${name} is ${primary.rolloutState} with ${running.length} of ${desiredCount} tasks and says nothing of a failure`;
   }

@@ -242,9 +242,7 @@ export class Users {
           { enable: false, rollback: false },
         ] as const),
       },
-      ...(chance.happens(0.3) && !daemon
-        ? { placementStrategy: [{ type: 'spread' as const, field: 'attribute:ecs.availability-zone' }] }
-        : {}),
+      ...(chance.happens(0.3) && !daemon ? { placementStrategy: this.#strategies(chance) } : {}),
       ...this.#constraints(chance, daemon),
       ...(daemon ? {} : await this.#capacity(chance)),
       // Where it is possible it is what ECS does by itself.
@@ -255,12 +253,32 @@ export class Users {
             loadBalancers: [loadBalancer(registered, shift.strategy !== undefined)],
             healthCheckGracePeriodSeconds: 15,
           }),
-      ...(chance.happens(0.5) && !this.#ports.judged ? { tags: [{ key: 'slipway:follow', value: 'true' }] } : {}),
-      ...(this.#ports.judged && registered !== undefined
-        ? { tags: [{ key: 'slipway:judge', value: rule(chance) }] }
-        : {}),
     };
-    await this.#call('CreateService', input);
+    await this.#call('CreateService', { ...input, ...this.#tags(chance, input, registered !== undefined) });
+  }
+
+  /** By zone; on days on which tasks are moved also by other ones, alone and after each other. */
+  #strategies(chance: Chance): CreateServiceCommandInput['placementStrategy'] {
+    const zone = { type: 'spread', field: 'attribute:ecs.availability-zone' } as const;
+    if (!this.#ports.zones) return [zone];
+    const host = { type: 'spread', field: 'instanceId' } as const;
+    const pack = { type: 'binpack', field: 'memory' } as const;
+    return chance.pick([[zone], [host], [pack], [zone, pack], [zone, host]]);
+  }
+
+  /** On days on which zones are evened out, tasks of most services are moved by their strategies as well. */
+  #tags(
+    chance: Chance,
+    { schedulingStrategy, deploymentConfiguration: { maximumPercent = 200 } = {} }: CreateServiceCommandInput,
+    isBalanced: boolean,
+  ): Pick<CreateServiceCommandInput, 'tags'> {
+    const { judged, zones } = this.#ports;
+    const follows = chance.happens(0.5) && !judged ? [{ key: 'slipway:follow', value: 'true' }] : [];
+    const judge = judged && isBalanced ? [{ key: 'slipway:judge', value: rule(chance) }] : [];
+    const mayMove = zones && schedulingStrategy !== 'DAEMON' && maximumPercent > 100;
+    const moves = mayMove && chance.happens(0.7) ? [{ key: 'slipway:rebalance', value: 'true' }] : [];
+    const tags = [...follows, ...judge, ...moves];
+    return tags.length === 0 ? {} : { tags };
   }
 
   /** Most are of the group where there is one. */

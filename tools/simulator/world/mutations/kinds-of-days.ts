@@ -205,4 +205,22 @@ export const kindsOfDays: readonly Mutation[] = [
     caughtBy: ['judged'],
     days: { judged: true },
   },
+  {
+    name: 'another task than the one that moves ends for it',
+    file: 'scheduler/deployments/moves.ts',
+    find: 'task.id === move.taskId)',
+    replace: 'task.id !== move.taskId)',
+    caughtBy: ['moves'],
+    from: 7,
+    days: { zones: true },
+  },
+  {
+    name: 'a task that moves ends before its successor is healthy',
+    file: 'scheduler/deployments/moves.ts',
+    find: 'if (!there.every(({ healthy }) => healthy)) {',
+    replace: 'if (there.length === 0) {',
+    caughtBy: ['minimum', 'moves'],
+    from: 78,
+    days: { zones: true },
+  },
 ];
