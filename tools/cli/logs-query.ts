@@ -35,7 +35,8 @@ export async function queryLogs(
   const input = {
     logGroupNames: groups,
     startTime: Math.floor(since / 1000),
-    endTime: Math.ceil(until / 1000),
+    // Dates of answers have whole seconds, so the server may be one further.
+    endTime: Math.ceil(until / 1000) + 1,
     queryString: ofStreams + query,
   };
   const { queryId } = await callJson<{ queryId: string }>('logs', 'StartQuery', input).catch((error: unknown) => {

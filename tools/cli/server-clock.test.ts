@@ -13,6 +13,8 @@ test("the server's clock is what its last answer said, and goes on from there", 
   const then = Date.UTC(2020, 10, 30, 12);
   expect(clock.now()).toBeGreaterThanOrEqual(then);
   expect(clock.now()).toBeLessThan(then + 600_000);
+  // Servers take whole milliseconds only.
+  expect(Array.from({ length: 100 }, () => clock.now()).every(Number.isInteger)).toBe(true);
   await answer('nonsense');
   expect(clock.now()).toBeLessThan(then + 600_000);
 });

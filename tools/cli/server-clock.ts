@@ -22,8 +22,8 @@ export class ServerClock {
     if (Number.isFinite(time)) this.#last = { time, at: performance.now() };
   }
 
-  /** Milliseconds since the epoch, at most a second and the way of the last answer behind; by the own clock before there was one. */
+  /** Whole milliseconds since the epoch, at most a second and the way of the last answer behind; by the own clock before there was one. */
   now(): number {
-    return this.#last === undefined ? Date.now() : this.#last.time + performance.now() - this.#last.at;
+    return this.#last === undefined ? Date.now() : Math.floor(this.#last.time + performance.now() - this.#last.at);
   }
 }
