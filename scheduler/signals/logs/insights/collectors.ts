@@ -44,13 +44,19 @@ function byGroup(one: readonly Value[], other: readonly Value[]): number {
 /** Bytes that the rows of one collector may take; of more the first ones stay. */
 const mostBytes = 16 * 1024 * 1024;
 
+interface Entry {
+  row: Row;
+  size: number;
+  isKept: boolean;
+}
+
 /** The first rows of all, at most so many. */
 export class FirstRows implements Collector {
   readonly isOrdered = true;
   readonly #compare: Compare;
   readonly #most: number;
   readonly #keep: (row: Row) => Row;
-  #rows: { readonly row: Row; readonly size: number }[] = [];
+  #rows: Entry[] = [];
   #size = 0;
   #worst: Row | undefined;
 
@@ -63,10 +69,9 @@ export class FirstRows implements Collector {
 
   add(row: Row): void {
     if (this.#worst !== undefined && this.#compare(row, this.#worst) >= 0) return;
-    const kept = this.#keep(row);
-    kept.forget();
-    const { size } = kept;
-    this.#rows.push({ row: kept, size });
+    row.forget();
+    const { size } = row;
+    this.#rows.push({ row, size, isKept: false });
     this.#size += size;
     if (this.#rows.length > 2 * this.#most + 100 || this.#size > 2 * mostBytes) this.#cut();
   }
@@ -81,7 +86,14 @@ export class FirstRows implements Collector {
     let size = 0;
     let count = 0;
     for (const one of this.#rows) {
-      if (count === this.#most || (count > 0 && size + one.size > mostBytes)) break;
+      if (count === this.#most) break;
+      // Most rows are soon behind others: only of those that are not is it worked out what is kept of them.
+      if (!one.isKept) {
+        one.row = this.#keep(one.row);
+        one.size = one.row.size;
+        one.isKept = true;
+      }
+      if (count > 0 && size + one.size > mostBytes) break;
       size += one.size;
       count++;
     }
