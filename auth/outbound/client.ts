@@ -92,12 +92,14 @@ export function createOutbound(options: OutboundOptions = {}): Outbound {
   };
 }
 
+/** What undici gives, once it was loaded. */
 interface Client {
   readonly agent: Agent;
   readonly request: (url: URL, options: { dispatcher: Agent } & CallOptions) => Promise<Dispatcher.ResponseData>;
 }
 
 type CallOptions = Omit<Dispatcher.RequestOptions, 'origin' | 'path'>;
+/** Loads undici at the first call. @throws OutboundError after the end */
 type OpenClient = () => Promise<Client>;
 
 /** Resolves, checks every answer, and connects to what was checked: a name cannot change its mind in between. */
