@@ -101,6 +101,7 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'secrets get': ['slipway secrets get prod/db'],
   'secrets list': ['slipway secrets list'],
   'secrets rm': ['slipway secrets rm prod/db --now'],
+  'secrets rotation': ['slipway secrets rotation prod/db', 'slipway secrets rotation prod/db --key'],
   'webhook create': ['slipway webhook create web'],
   'webhook list': ['slipway webhook list web'],
   'webhook delete': ['slipway webhook delete web 0123456789abcdef'],
