@@ -83,6 +83,8 @@ test.skipIf(missing !== undefined)(
       lines.slice(2, 3),
     );
 
+    await asksQueries(group, lines, now);
+
     const described = await logs<{ logGroups: object[] }>('describe-log-groups', '--log-group-name-prefix', '/ecs/');
     expect(described.logGroups).toMatchObject([
       { logGroupName: '/ecs/web', retentionInDays: 14, logGroupClass: 'STANDARD' },
@@ -134,6 +136,36 @@ test.skipIf(missing !== undefined)(
     );
   },
 );
+
+/** Queries of CloudWatch Logs Insights, started and asked for as the AWS documentation has it. */
+async function asksQueries(group: readonly string[], lines: readonly string[], now: number): Promise<void> {
+  const times = ['--start-time', String(Math.floor(now / 1000) - 3600), '--end-time', String(Math.ceil(now / 1000))];
+  const start = ['logs', 'start-query', ...group, ...times, '--query-string'];
+  const query = 'parse @message "* *" as method, rest | filter @message like "GET" | stats count(*) as n by method';
+  const { queryId } = await aws.json<{ queryId: string }>([...start, query]);
+  const { results } = await vi.waitFor(
+    async () => {
+      const found = await aws.json<QueryResults>(['logs', 'get-query-results', '--query-id', queryId]);
+      expect(found).toMatchObject({ status: 'Complete', statistics: { recordsMatched: 2 } });
+      return found;
+    },
+    { timeout: 60_000 },
+  );
+  expect(results).toEqual([
+    [
+      { field: 'method', value: 'GET' },
+      { field: 'n', value: String(lines.filter((line) => line.startsWith('GET')).length) },
+    ],
+  ]);
+  const wrong = await aws.run([...start, 'fields a | nope']);
+  expect(wrong.stderr).toContain('(MalformedQueryException) when calling the StartQuery operation');
+  expect(wrong.stderr).toContain('at character 12');
+}
+
+interface QueryResults {
+  readonly status: string;
+  readonly results: readonly (readonly { readonly field: string; readonly value: string }[])[];
+}
 
 test.skipIf(missing !== undefined)(
   `slipway logs shows what the tasks of a service wrote, of all its revisions, and says what is missing${missing === undefined ? '' : ` (${missing})`}`,
@@ -208,6 +240,23 @@ test.skipIf(missing !== undefined)(
       },
     ]);
     expect((await slipway('shown', '--since', '1s')).stdout).toBe('');
+    const counted = await slipway('shown', '--query', 'stats count(*) as n by @logStream', '--output', 'json');
+    expect(
+      counted.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ).toEqual([
+      { '@logStream': 'one/app/11111111111111111111111111111111', n: '1' },
+      { '@logStream': 'one/app/22222222222222222222222222222222', n: '1' },
+    ]);
+    expect(counted.stderr).toContain('2 of 3 lines of default/shown');
+    expect((await slipway('shown', '--query', 'fields @message | sort @message')).stdout).toMatch(
+      /^@message\nfirst\nsecond "quoted"\n$/,
+    );
+    const unread = await slipway('shown', '--query', 'fields a | nope');
+    expect([unread.code, unread.stderr]).toEqual([1, expect.stringContaining('Invalid query at character 12')]);
+    expect((await slipway('shown', '--query', 'limit 1', '--follow')).code).toBe(2);
     const bad = await slipway('shown', '--filter', '{ $.a = }');
     expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('InvalidParameterException')]);
     expect((await slipway('shown', '--since', 'soon')).code).toBe(2);
@@ -288,21 +337,48 @@ test.skipIf((missing ?? noTail) !== undefined)(
   },
 );
 
-/** Boto3 puts `stream-` before the host name of StartLiveTail, unless it is told not to. */
+/** Boto3 puts `stream-` before the host name of StartLiveTail, unless it is told not to. A query of what was found comes last. */
 const liveTail = `
-import sys, boto3
+import sys, time, boto3
 from botocore.config import Config
 logs = boto3.client('logs', endpoint_url=sys.argv[1], region_name='us-east-1', config=Config(inject_host_prefix=False))
+def ask():
+    now = int(time.time()) + 1
+    def results(query):
+        id = logs.start_query(logGroupIdentifiers=[arn], startTime=now - 600, endTime=now, queryString=query)['queryId']
+        found = {'status': 'Scheduled'}
+        while found['status'] in ('Scheduled', 'Running'):
+            time.sleep(0.1)
+            found = logs.get_query_results(queryId=id)
+        return id, found['status'], [{field['field']: field['value'] for field in row} for row in found['results']]
+    id, status, rows = results('stats count(*) as n by @message')
+    print(status, rows, flush=True)
+    pointer = results('filter @message = "wanted"')[2][0]['@ptr']
+    print('record', logs.get_log_record(logRecordPointer=pointer)['logRecord']['@message'], flush=True)
+    print('field', logs.get_log_group_fields(logGroupIdentifier=arn)['logGroupFields'][0], flush=True)
+    saved = logs.put_query_definition(name='live/all', queryString='limit 10')['queryDefinitionId']
+    print('saved', [one['name'] for one in logs.describe_query_definitions()['queryDefinitions']], flush=True)
+    logs.delete_query_definition(queryDefinitionId=saved)
+    print('described', sorted(one['queryString'] for one in logs.describe_queries(logGroupName='live')['queries']), flush=True)
+    try:
+        logs.stop_query(queryId=id)
+    except logs.exceptions.InvalidParameterException as error:
+        print('over', error, flush=True)
+    try:
+        results('fields a | nope')
+    except logs.exceptions.MalformedQueryException as error:
+        print('malformed', error.response['queryCompileError']['location'], flush=True)
 arn = logs.describe_log_groups(logGroupNamePrefix='live')['logGroups'][0]['logGroupArn']
 for event in logs.start_live_tail(logGroupIdentifiers=[arn], logEventFilterPattern='wanted')['responseStream']:
     if 'sessionStart' in event:
         print('started', event['sessionStart']['logGroupIdentifiers'] == [arn], flush=True)
     for line in event.get('sessionUpdate', {}).get('sessionResults', []):
         print(line['logStreamName'], line['message'], flush=True)
+        ask()
 `;
 
 test.skipIf((missing ?? noBoto) !== undefined)(
-  `boto3 follows a live tail${missing || noBoto ? ` (${missing ?? noBoto})` : ''}`,
+  `boto3 follows a live tail, and asks queries about it${missing || noBoto ? ` (${missing ?? noBoto})` : ''}`,
   async () => {
     const log = await logged('live');
     await following(python, ['-c', liveTail, server.endpoint], async (printed) => {
@@ -310,7 +386,17 @@ test.skipIf((missing ?? noBoto) !== undefined)(
       await log('other');
       await log('wanted');
       await vi.waitFor(() => expect(printed()).toContain('one wanted'), 60_000);
-      expect(printed()).not.toContain('other');
+      await vi.waitFor(() => expect(printed()).toContain('malformed'), 60_000);
+      expect(printed().slice(printed().indexOf('one wanted')).trimEnd().split('\n')).toEqual([
+        'one wanted',
+        "Complete [{'@message': 'other', 'n': '1'}, {'@message': 'wanted', 'n': '1'}]",
+        'record wanted',
+        "field {'name': '@timestamp', 'percent': 100}",
+        "saved ['live/all']",
+        `described ['filter @message = "wanted"', 'stats count(*) as n by @message']`,
+        expect.stringContaining('The query is not running any more'),
+        "malformed {'startCharOffset': 11, 'endCharOffset': 15}",
+      ]);
     });
   },
 );
