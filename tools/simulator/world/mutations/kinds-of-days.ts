@@ -132,7 +132,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: "outcomeOf(group, machine, now).kind === 'continues'",
     replace: "outcomeOf(group, machine, now).kind !== 'abandoned'",
     caughtBy: ['group-hooks'],
-    from: 3,
+    from: 35,
     days: { groups: true },
   },
   {
