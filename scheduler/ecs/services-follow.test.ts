@@ -102,6 +102,25 @@ describe('the tag slipway:follow', () => {
   });
 });
 
+describe('the tag slipway:restart-on-secrets', () => {
+  test('is true or false, at creation and later', async () => {
+    cluster = await api.newCluster();
+    const { taskDefinitionArn } = await api.define();
+    const tagged = (value: string) => [{ key: 'slipway:restart-on-secrets', value }];
+    const why = {
+      name: 'InvalidParameterException',
+      message: expect.stringContaining("use 'true' or 'false'") as string,
+    };
+    await expect(create({ taskDefinition: taskDefinitionArn, tags: tagged('yes') })).rejects.toMatchObject(why);
+    await create({ taskDefinition: taskDefinitionArn, tags: tagged('true') });
+    const resourceArn = `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
+    await expect(api.ecs.send(new TagResourceCommand({ resourceArn, tags: tagged('1') }))).rejects.toMatchObject(why);
+    await api.ecs.send(new TagResourceCommand({ resourceArn, tags: tagged('false') }));
+    const found = await findService(api.ports, { account, cluster, service: 'web' });
+    expect(found?.tags['slipway:restart-on-secrets']).toBe('false');
+  });
+});
+
 describe('the tag slipway:judge', () => {
   const ref = () => ({ account, cluster, service: 'web' });
   const arn = () => `arn:aws:ecs:us-east-1:000000000000:service/${cluster}/web`;
