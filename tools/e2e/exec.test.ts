@@ -162,7 +162,11 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
         await shell.shows(new RegExp(`kept ${times}`));
       }
       type Sessions = { readonly Sessions: readonly { readonly SessionId: string; readonly Target: string }[] };
-      const { Sessions: active } = await cli.json<Sessions>(['ssm', 'describe-sessions', '--state', 'Active']);
+      // Those of the tests before may be on their way out.
+      const active = await until('the one session', longest, async () => {
+        const { Sessions: all } = await cli.json<Sessions>(['ssm', 'describe-sessions', '--state', 'Active']);
+        return all.length === 1 ? all : undefined;
+      });
       expect(active.map(({ Target }) => Target)).toEqual([
         expect.stringMatching(`^ecs:default_${task.split('/').at(-1)}_`),
       ]);
