@@ -173,12 +173,17 @@ test('blocks of other streams, times and words are not asked for', async () => {
   await watched.idle();
   const found = (await watched.get(account, id))!;
   expect(await watched.rows(found, 0, 10)).toEqual([[['n', '1']]]);
-  expect(asked).toMatchObject([{ start: 0, end: 9e12, streams: ['b', 'c'], terms: ['"needle"'] }]);
+  // Pages of a busy machine may be several.
+  const { length } = asked;
+  expect(asked).toMatchObject(
+    Array.from({ length }, () => ({ start: 0, end: 9e12, streams: ['b', 'c'], terms: ['"needle"'] })),
+  );
+  expect(length).toBeGreaterThan(0);
   expect(found.statistics).toMatchObject({ matched: 1, scanned: 1 });
   // Streams that no event can be of.
   await start(watched, 'filter @logStream = "b" | filter @logStream = "c"');
   await watched.idle();
-  expect(asked).toHaveLength(1);
+  expect(asked).toHaveLength(length);
 });
 
 test('others have their turn while a query goes over many events', async () => {
