@@ -1,3 +1,4 @@
+export { associatedCluster } from './association.ts';
 export {
   checkAttributeName,
   checkAttributeValue,

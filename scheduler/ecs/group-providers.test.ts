@@ -21,6 +21,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import { associatedCluster } from '../cluster/index.ts';
 import { idOf } from '../state/index.ts';
 import { findTasks } from '../tasks/index.ts';
 import { tally, tasksOf } from './testing/fargate-api.ts';
@@ -398,6 +399,36 @@ describe('a cluster with one', () => {
     for (let turn = 0; turn < 50; turn++) expect((await run()).failures).toEqual([]);
     // With no host in the cluster that is what ECS says of it.
     await expect(run()).rejects.toThrow(/No Container Instances were found/);
+  });
+
+  test('is waited for when a service names it just before its cluster has it, for a while', async () => {
+    await create('late');
+    await api.ecs.send(new CreateClusterCommand({ clusterName: 'hurried' }));
+    const ref = { account, cluster: 'hurried' };
+    const named = (capacityProvider: string) => [{ capacityProvider }];
+    let time = 0;
+    let sleeps = 0;
+    let meanwhile: () => Promise<unknown> = () => Promise.resolve();
+    const clock = {
+      now: () => time,
+      monotonic: () => time,
+      sleep: async (ms: number): Promise<void> => {
+        time += ms;
+        sleeps++;
+        await meanwhile();
+      },
+    };
+    const cluster = (name: string) =>
+      associatedCluster({ ...api.ports, clock }, ref, named(name), new AbortController().signal);
+    expect((await cluster('late')).capacityProviders).toEqual([]);
+    expect([time, sleeps]).toEqual([10_000, 40]);
+    // What is nowhere does not come.
+    await cluster('nowhere');
+    await cluster('FARGATE');
+    expect(sleeps).toBe(40);
+    meanwhile = () => put('hurried', ['late']);
+    expect((await cluster('late')).capacityProviders).toEqual(['late']);
+    expect(sleeps).toBe(41);
   });
 
   test('mixes them with Fargate in no strategy, and gives daemons none', async () => {

@@ -3,6 +3,7 @@ import type { AccessRequest, Call } from '@slipway/auth/contract';
 
 import {
   activeCluster,
+  associatedCluster,
   type ClusterRef,
   invalidParameter,
   launchTypeOf,
@@ -187,7 +188,7 @@ export function serviceOperations(options: EcsApi): EcsOperations {
       },
       handle: async (input, call) => {
         const ref = clusterOf(options, call, input.cluster);
-        const cluster = await activeCluster(options, ref);
+        const cluster = await associatedCluster(options, ref, input.capacityProviderStrategy, call.signal);
         const { definition, launch } = await launchOfCreate(input, cluster, call);
         const draft = parseCreate(input, definition, launch, call.principal, placeOf(call), options.extensions);
         await checkRules(options.targetGroups, call.account, launch.loadBalancers);
