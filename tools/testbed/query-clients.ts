@@ -3,6 +3,7 @@ import { acmSchemas } from '@slipway/scheduler/balancing/acm';
 import { elbSchemas } from '@slipway/scheduler/balancing/elb';
 import { elbv2Schemas } from '@slipway/scheduler/balancing/elbv2';
 import { ec2Schemas } from '@slipway/scheduler/network/ec2';
+import { sessionSchemas } from '@slipway/scheduler/exec/api';
 import { kmsSchemas } from '@slipway/scheduler/settings/keys';
 import { parametersSchemas } from '@slipway/scheduler/settings/parameters';
 import { secretsSchemas } from '@slipway/scheduler/settings/secrets';
@@ -45,7 +46,13 @@ const spoken = {
     target: 'secretsmanager',
   },
   kms: { service: 'kms', version: '2014-11-01', schemas: kmsSchemas, isEc2: false, target: 'TrentService' },
-  ssm: { service: 'ssm', version: '2014-11-06', schemas: parametersSchemas, isEc2: false, target: 'AmazonSSM' },
+  ssm: {
+    service: 'ssm',
+    version: '2014-11-06',
+    schemas: { ...parametersSchemas, ...sessionSchemas },
+    isEc2: false,
+    target: 'AmazonSSM',
+  },
   cloudWatch: {
     service: 'monitoring',
     version: '2010-08-01',

@@ -1,2 +1,2 @@
 /** What the API of Systems Manager has of sessions of ECS Exec. */
-export { createSessions, sessionOperations } from './sessions-api.ts';
+export { createSessions, sessionOperations, sessionSchemas } from './sessions-api.ts';

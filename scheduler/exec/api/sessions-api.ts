@@ -131,9 +131,12 @@ const sessionConstraints: Constraints = {
   'DescribeSessionsRequest.MaxResults': { min: 1, max: 200, integer: true },
 };
 
+/** The schemas of the operations, in the place of an SDK client module. */
+export const sessionSchemas: Readonly<Record<string, unknown>> = schemasOf(sessionOperations);
+
 /** The operations on sessions, for the API of Systems Manager to serve beside its own. */
 export const createSessions = (api: SessionsApi) => ({
-  schemas: schemasOf(sessionOperations),
+  schemas: sessionSchemas,
   constraints: sessionConstraints,
   operations: bindAll(sessionOperations, api),
 });

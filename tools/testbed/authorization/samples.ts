@@ -182,6 +182,8 @@ export const valuesOf: Readonly<Record<string, SampleValues>> = {
     ResourceType: 'Parameter',
     ResourceId: 'canary',
     TagKeys: ['team'],
+    SessionId: 'none',
+    State: 'Active',
     'PutParameter.Type': 'String',
     'AddTagsToResource.Tags': [{ Key: 'team', Value: 'blue' }],
   },
