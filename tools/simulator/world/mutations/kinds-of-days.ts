@@ -17,7 +17,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: "    if (stage !== 'CLEAN_UP') {",
     replace: "    if (!hasReached(this.#shifting, 'BAKE_TIME')) {",
     caughtBy: ['stages'],
-    from: 2,
+    from: 5,
     days: { shifts: true },
   },
   {
@@ -26,7 +26,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: 'return this.#pass.shift === undefined && this.#pass.state.shiftLive?.sequence === sequence;',
     replace: 'return true;',
     caughtBy: ['stages'],
-    from: 8,
+    from: 15,
     days: { shifts: true },
   },
   {
@@ -220,7 +220,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: 'if (!there.every(({ healthy }) => healthy)) {',
     replace: 'if (there.length === 0) {',
     caughtBy: ['minimum', 'moves'],
-    from: 78,
+    from: 111,
     days: { zones: true },
   },
 ];
