@@ -19,7 +19,7 @@ test('queries answer what a slow program says, also when only those events are r
       const read = events.filter(
         ({ message, stream }) => terms.every((term) => message.includes(term)) && (streams?.includes(stream) ?? true),
       );
-      if (read.length < events.length) expect(await answer(query, read), query).toEqual(expected);
+      expect(await answer(query, read), query).toEqual(expected);
       if (expected.length > 1) many++;
     }),
     { numRuns },

@@ -167,16 +167,16 @@ export const queryCase: fc.Arbitrary<Generated> = fc
     first: fc.array(fc.oneof({ weight: 6, arbitrary: commandOf(before) }, { weight: 1, arbitrary: parsing }), {
       maxLength: 4,
     }),
-    then: fc.option(grouped),
+    second: fc.option(grouped),
     turned: fc.boolean(),
   })
-  .map(({ messages, first, then, turned }) => {
+  .map(({ messages, first, second, turned }) => {
     const events = eventsOf(
       messages.map(([text]) => text),
       messages.map(([, stream]) => stream),
     );
     // Fields that every event has are named first, so that the answer shows what the commands made of them.
-    const asked = [...first, ...(then ?? [])];
+    const asked = [...first, ...(second ?? [])];
     let rows: readonly Plain[] = events.map(plainOf).toReversed();
     let shows: readonly string[] = names;
     for (const one of asked) {
