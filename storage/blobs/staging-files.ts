@@ -66,6 +66,8 @@ export class StagingFiles {
   /** Leaves a segment open for the call that is likely to follow; `segment.size` is what was written. */
   keep(segment: Segment, file: FileHandle): void {
     if (this.#closed.signal.aborted) return this.release(file);
+    // One that waits under that name is nobody's any more, and would never be closed.
+    this.#dropKept(segment.file);
     this.#kept.set(segment.file, { file, size: segment.size, until: this.#clock.monotonic() + keptFor });
     if (this.#kept.size > keptMost) this.#dropKept(this.#kept.keys().next().value!);
     // Rejected once it is closed, and nothing is kept.
