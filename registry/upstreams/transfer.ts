@@ -132,8 +132,18 @@ export class Transfer implements IncomingBlob {
   }
 }
 
-/** Resolves when the bytes have left the process: the buffer may be used again, and no more than one piece waits per reader. */
+/**
+ * Resolves when the bytes have left the process: the buffer may be used again, and no more than one piece waits per reader. An answer
+ * whose connection is gone may never say so of what it was given; then it ends here, or the file would stay open for it.
+ */
 const written = (destination: Writable, bytes: Uint8Array): Promise<void> =>
   new Promise((resolve, reject) => {
-    destination.write(bytes, (error) => (error ? reject(error) : resolve()));
+    const gone = (): void =>
+      reject(Object.assign(new Error('the reader is gone'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
+    destination.once('close', gone);
+    destination.write(bytes, (error) => {
+      destination.off('close', gone);
+      if (error) reject(error);
+      else resolve();
+    });
   });
