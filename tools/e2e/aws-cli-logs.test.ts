@@ -126,7 +126,7 @@ test.skipIf(missing !== undefined)(
       '--destination-arn',
       'arn:aws:lambda:us-east-1:000000000000:function:a',
     ]);
-    expect(refused.stderr).toContain('PutSubscriptionFilter is not supported by this installation');
+    expect(refused.stderr).toContain('Lambda functions do not exist here. Name a webhook');
 
     await logs('delete-log-stream', ...stream);
     await logs('delete-log-group', ...group);
