@@ -8,7 +8,7 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { targetContainer, underLoad } from '../testbed/balanced-service.ts';
+import { makeBeside, shiftedBalancer, targetContainer, underLoad } from '../testbed/balanced-service.ts';
 import { until } from '../testbed/command.ts';
 import { describeReport } from '../testbed/load/index.ts';
 import { address, type Engine, missingForStage, Stage, unacknowledged } from '../testbed/balanced-stage.ts';
@@ -80,46 +80,14 @@ class Shifting {
   static async on(stage: Stage): Promise<Shifting> {
     const shifting = new Shifting(stage);
     const { group } = stage.balanced;
-    const { TargetGroups } = await stage.aws<{ TargetGroups: [{ LoadBalancerArns: [string]; VpcId: string }] }>([
-      'elbv2',
-      'describe-target-groups',
-      '--target-group-arns',
-      group,
-    ]);
-    const [{ LoadBalancerArns, VpcId }] = TargetGroups;
-    const made = await stage.aws<{ TargetGroups: [{ TargetGroupArn: string }] }>(
-      ['elbv2', 'create-target-group', '--name', 'green', '--protocol', 'HTTP', '--port', '8080', '--vpc-id', VpcId],
-      ['--target-type', 'instance', '--health-check-interval-seconds', '5', '--health-check-timeout-seconds', '4'],
-    );
-    shifting.#green = made.TargetGroups[0].TargetGroupArn;
-    const { Listeners } = await stage.aws<{ Listeners: [{ ListenerArn: string }] }>([
-      'elbv2',
-      'describe-listeners',
-      '--load-balancer-arn',
-      ...LoadBalancerArns,
-    ]);
-    const { Rules } = await stage.aws<{ Rules: [{ RuleArn: string }] }>(
-      ['elbv2', 'create-rule', '--listener-arn', Listeners[0].ListenerArn, '--priority', '1'],
-      ['--conditions', 'Field=path-pattern,Values=*'],
-      ['--actions', `Type=forward,TargetGroupArn=${group}`],
-    );
-    shifting.#rule = Rules[0].RuleArn;
+    const beside = await makeBeside((...words) => stage.aws(...words), stage.balanced);
+    shifting.#green = beside.green;
+    shifting.#rule = beside.rule;
     await stage.ecs.send(
       new UpdateServiceCommand({
         service: 'web',
         deploymentConfiguration: strategies.BLUE_GREEN,
-        loadBalancers: [
-          {
-            targetGroupArn: group,
-            containerName: 'target',
-            containerPort: 8080,
-            advancedConfiguration: {
-              alternateTargetGroupArn: shifting.#green,
-              productionListenerRule: shifting.#rule,
-              roleArn: 'arn:aws:iam::000000000000:role/ecs-load-balancers',
-            },
-          },
-        ],
+        loadBalancers: [shiftedBalancer(group, beside, 'target')],
       }),
     );
     await shifting.settled();

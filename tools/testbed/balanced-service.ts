@@ -73,6 +73,54 @@ export async function makeBalancer(
   return { host: LoadBalancers[0].DNSName, port, group, subnet };
 }
 
+/** A command of the AWS CLI, whose words may come in groups. */
+export type Call = <T>(...words: readonly (string | readonly string[])[]) => Promise<T>;
+
+/** What deployments shift traffic between beside a service's own group: another one, and the rule that forwards to both. */
+export interface Beside {
+  readonly green: string;
+  readonly rule: string;
+}
+
+/** Makes a second group, and a rule that all requests fit, which forwards to the first one. */
+export async function makeBeside(aws: Call, { group }: Pick<Balanced, 'group'>): Promise<Beside> {
+  const { TargetGroups } = await aws<{ TargetGroups: [{ LoadBalancerArns: [string]; VpcId: string }] }>([
+    'elbv2',
+    'describe-target-groups',
+    '--target-group-arns',
+    group,
+  ]);
+  const [{ LoadBalancerArns, VpcId }] = TargetGroups;
+  const made = await aws<{ TargetGroups: [{ TargetGroupArn: string }] }>(
+    ['elbv2', 'create-target-group', '--name', 'green', '--protocol', 'HTTP', '--port', '8080', '--vpc-id', VpcId],
+    ['--target-type', 'instance', '--health-check-interval-seconds', '5', '--health-check-timeout-seconds', '4'],
+  );
+  const { Listeners } = await aws<{ Listeners: [{ ListenerArn: string }] }>([
+    'elbv2',
+    'describe-listeners',
+    '--load-balancer-arn',
+    ...LoadBalancerArns,
+  ]);
+  const { Rules } = await aws<{ Rules: [{ RuleArn: string }] }>(
+    ['elbv2', 'create-rule', '--listener-arn', Listeners[0].ListenerArn, '--priority', '1'],
+    ['--conditions', 'Field=path-pattern,Values=*'],
+    ['--actions', `Type=forward,TargetGroupArn=${group}`],
+  );
+  return { green: made.TargetGroups[0].TargetGroupArn, rule: Rules[0].RuleArn };
+}
+
+/** A service's load balancer whose deployments shift traffic. @param containerName what listens on port 8080 */
+export const shiftedBalancer = (group: string, { green, rule }: Beside, containerName: string) => ({
+  targetGroupArn: group,
+  containerName,
+  containerPort: 8080,
+  advancedConfiguration: {
+    alternateTargetGroupArn: green,
+    productionListenerRule: rule,
+    roleArn: 'arn:aws:iam::000000000000:role/ecs-load-balancers',
+  },
+});
+
 /** Makes the image of the tasks: the load's target and Node. */
 export async function makeTargetImage(docker: DockerCli, reference: string): Promise<void> {
   await makeLocalImage(docker, {
