@@ -110,6 +110,11 @@ test('ListImages and DescribeImages: every tag once, filters, pages that end bet
 
   await ecr.send(new BatchGetImageCommand({ repositoryName, imageIds: [{ imageTag: 'one' }] }));
   await registry.images.pulls.flush();
+  registry.images.pulls.counted();
+  for (const imageTag of ['one', 'two'])
+    await ecr.send(new BatchGetImageCommand({ repositoryName, imageIds: [{ imageTag }] }));
+  expect(registry.images.pulls.counted()).toEqual([{ account, repository: repositoryName, count: 2 }]);
+  expect(registry.images.pulls.counted()).toEqual([]);
   const { imageDetails } = await ecr.send(
     new DescribeImagesCommand({ repositoryName, filter: { tagStatus: 'TAGGED' } }),
   );

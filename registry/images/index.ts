@@ -31,7 +31,7 @@ export {
   type Tag,
 } from './names.ts';
 export { inOwnMemory } from './own-memory.ts';
-export type { Pulls } from './pulls.ts';
+export type { PullCount, Pulls } from './pulls.ts';
 export type { PutManifest, PutManifestResult } from './put-manifest.ts';
 export type {
   BlobRecord,

@@ -12,6 +12,15 @@ export interface Pulls {
   note(account: string, repository: string, digest: Digest, principal: string): void;
   /** Writes what was noted since the last time. */
   flush(): Promise<void>;
+  /** How often images of each repository were pulled through this process since the last call, every pull counted. */
+  counted(): readonly PullCount[];
+}
+
+/** Pulls of a repository's images, of manifests as ECR counts them. */
+export interface PullCount {
+  readonly account: string;
+  readonly repository: string;
+  readonly count: number;
 }
 
 interface Note {
@@ -26,6 +35,8 @@ export function createPulls(ports: ImagesPorts): Pulls {
   const { records, clock, limits } = ports;
   const written = new LRUCache<string, number>({ max: 50_000 });
   let noted = new Map<string, Note>();
+  /** By account and repository. */
+  let counts = new Map<string, PullCount>();
 
   const write = async ({ account, repository, digest, at }: Note): Promise<void> => {
     try {
@@ -41,6 +52,8 @@ export function createPulls(ports: ImagesPorts): Pulls {
 
   return {
     note(account, repository, digest, principal) {
+      const of = `${account}|${repository}`;
+      counts.set(of, { account, repository, count: (counts.get(of)?.count ?? 0) + 1 });
       // By principal, so that a pull that will not count does not hide one that does.
       const name = `${account}|${repository}|${digest}|${principal}`;
       const at = clock.now();
@@ -48,6 +61,11 @@ export function createPulls(ports: ImagesPorts): Pulls {
       if (before !== undefined && at - before < limits.pullInterval) return;
       written.set(name, at);
       noted.set(name, { account, repository, digest, principal, at });
+    },
+    counted() {
+      const all = [...counts.values()];
+      counts = new Map();
+      return all;
     },
     async flush() {
       const batch = noted;

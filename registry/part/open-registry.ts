@@ -2,7 +2,7 @@ import type { Part } from '@slipway/auth/contract';
 import { createDistribution, createLayerDownloads, createRedirects } from '../distribution/index.ts';
 import { createEcr, type EcrOptions } from '../ecr/index.ts';
 import { createEcrPublic } from '../ecr-public/index.ts';
-import { createResources, everyImage, openImages, type Resources } from '../images/index.ts';
+import { createResources, everyImage, openImages, type Pulls, type Resources } from '../images/index.ts';
 import { createReplication } from '../replication/index.ts';
 import { createPolicyCheck, createScanning } from '../scanning/index.ts';
 import { createTemplates } from '../templates/index.ts';
@@ -21,6 +21,8 @@ export interface RegistryPart extends Part {
     /** Every tag, with the time of its push. */
     tags(account: string, repository: string): AsyncIterable<{ readonly tag: string; readonly pushedAt: number }>;
   };
+  /** How often images were pulled through this process since this was asked last. */
+  readonly pulls: Pulls['counted'];
   /** A repository as policies know it, whether or not it exists. */
   readonly repository: Resources['find'];
 }
@@ -76,6 +78,7 @@ export function openRegistry(ports: RegistryPorts): RegistryPart {
         }
       },
     },
+    pulls: () => images.pulls.counted(),
     repository: (of, name) => resources.find(of, name),
     services: [createEcr(ecr), createEcrPublic(ecr)],
     web: [

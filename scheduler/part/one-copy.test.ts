@@ -55,6 +55,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     region,
     account,
     images: { resolve: () => Promise.resolve(undefined) },
+    pulls: () => [],
     ownHost: () => false,
     reach: serverReach({}),
     authorizer: { authorize: () => Promise.resolve({ allowed: true, reason: 'the test allows it' }) },

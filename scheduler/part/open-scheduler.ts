@@ -140,7 +140,14 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const usage = new UsageCollector(base);
   const logs = new StoredLogs({ ...base, blobs, leases, log, metrics, outbound, sealer }, ports.logs);
   const queries = new LogQueries({ ...base, logs, blobs, log });
-  const telling = new UsageTeller({ ...base, log, collector: usage, metrics, clusters: () => control.clusters() });
+  const telling = new UsageTeller({
+    ...base,
+    log,
+    collector: usage,
+    metrics,
+    pulls: ports.pulls,
+    clusters: () => control.clusters(),
+  });
   const taskLogs = new TaskLogs({ ...base, logs, authorizer });
   const taskRole = async (roleArn: string, taskArn: string) => {
     const { principal, accessKeyId } = await taskCredentials(roleArn, taskArn);

@@ -14,6 +14,7 @@ import type { Ec2Options } from '../network/ec2/index.ts';
 import type { PlacementPlugins } from '../placement/index.ts';
 import type { TaskReach } from '../reach/index.ts';
 import type { JoinPorts, KeeperPorts } from '../scaling/groups/index.ts';
+import type { UsageOptions } from '../signals/usage/index.ts';
 import type { RandomBytes } from '../state/index.ts';
 import type { FollowedImages } from '../triggers/index.ts';
 
@@ -32,6 +33,8 @@ export interface SchedulerPorts {
   readonly account: string;
   /** The registry of this installation. */
   readonly images: FollowedImages & ControlPlaneOptions['images'];
+  /** How often images of it were pulled through this process since this was asked last. */
+  readonly pulls: UsageOptions['pulls'];
   /** Whether a host in an image reference means this installation: its images are resolved, pinned, and pulled with its passwords. */
   readonly ownHost: (host: string) => boolean;
   /** What container engines may be told to connect to for tasks. */

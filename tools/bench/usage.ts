@@ -97,7 +97,7 @@ export async function measureUsage(minutes: number): Promise<Section> {
 
 async function shareOf(
   insights: string,
-  ports: Omit<UsageOptions, 'collector' | 'clusters'> & ConstructorParameters<typeof UsageCollector>[0],
+  ports: Omit<UsageOptions, 'collector' | 'clusters' | 'pulls'> & ConstructorParameters<typeof UsageCollector>[0],
   minutes: number,
 ): Promise<number> {
   const collector = new UsageCollector(ports);
@@ -113,7 +113,7 @@ async function shareOf(
     tasks: stored(all),
     services: stored(names.map((id) => ({ id, name: id, status: 'ACTIVE', desiredCount: 20, deployments: [] }))),
   } as unknown as ReturnType<UsageOptions['clusters']>[number]['view'];
-  const teller = new UsageTeller({ ...ports, collector, clusters: () => [{ view, epoch: 1 }] });
+  const teller = new UsageTeller({ ...ports, collector, pulls: () => [], clusters: () => [{ view, epoch: 1 }] });
   const agents = await Promise.all(
     Array.from({ length: hosts }, async (_, index) => ({
       host: host(index),

@@ -105,6 +105,7 @@ export async function openParts(
     region,
     account,
     images: registry.images,
+    pulls: registry.pulls,
     ownHost,
     reach: serverReach({
       logAllow: config.taskLogAllow,

@@ -61,8 +61,17 @@ describe('what servers tell of tasks', () => {
     const clock = { ...systemClock, now: () => at + 60_000, sleep: () => Promise.resolve() };
     const collector = new UsageCollector({ records, clock, random: randomBytes });
     const store = { put: put ?? ((to: string, samples: readonly Sample[]) => metrics.put(to, samples)) };
-    const options = { records, clock, log: said, collector, metrics: store, clusters: () => [{ view: of, epoch }] };
-    return { collector, teller: new UsageTeller(options) };
+    const pulled: { account: string; repository: string; count: number }[] = [];
+    const teller = new UsageTeller({
+      records,
+      clock,
+      log: said,
+      collector,
+      metrics: store,
+      pulls: () => pulled.splice(0),
+      clusters: () => [{ view: of, epoch }],
+    });
+    return { collector, teller, pulled };
   }
 
   const say = (session: Awaited<ReturnType<UsageCollector['open']>>, percent: number, saidAt: number): void => {
@@ -92,6 +101,16 @@ describe('what servers tell of tasks', () => {
     say(before, 10, 1);
     for (const { teller } of [one, two]) await teller.tell(at, never);
     expect(await read('CPUUtilization', web)).toEqual([{ count: 1, sum: 200, max: 200 }]);
+  });
+
+  test('pulls of images add up by repository, over all servers, whether or not anything runs', async () => {
+    const [one, two] = [server(), server()];
+    one.pulled.push({ account, repository: 'team/web', count: 3 }, { account, repository: 'other', count: 1 });
+    two.pulled.push({ account, repository: 'team/web', count: 4 });
+    for (const { teller } of [one, two, one]) await teller.tell(at, never);
+    const pulls = (RepositoryName: string) => read('RepositoryPullCount', { RepositoryName }, 'AWS/ECR');
+    expect(await pulls('team/web')).toEqual([{ count: 2, sum: 7, max: 4 }]);
+    expect(await pulls('other')).toEqual([{ count: 1, sum: 1, max: 1 }]);
   });
 
   test('an agent that comes back to the same server within a minute loses nothing, and counts once', async () => {
@@ -198,6 +217,7 @@ describe('what servers tell of tasks', () => {
           return Promise.resolve();
         },
       },
+      pulls: () => [],
       clusters: () => [{ view: view(), epoch: 1 }],
     });
     await teller.run(over.signal);

@@ -9,7 +9,7 @@ import { claimsOf, forgetClaims } from './claims.ts';
 import type { UsageCollector } from './collector.ts';
 import { countSamples, countsOnHost } from './counts.ts';
 import type { InstanceUsage } from './ledger.ts';
-import { insightsOf, usageSamples } from './samples.ts';
+import { dimensions, insightsOf, usageSamples } from './samples.ts';
 
 export interface UsageOptions {
   readonly records: RecordStore;
@@ -17,6 +17,8 @@ export interface UsageOptions {
   readonly log: Log;
   readonly collector: UsageCollector;
   readonly metrics: Pick<MetricStore, 'put'>;
+  /** How often images of each repository were pulled through this process since this was asked last. */
+  readonly pulls: () => readonly { readonly account: string; readonly repository: string; readonly count: number }[];
   /** Every cluster that is followed; `epoch` where this process leads it. */
   readonly clusters: () => readonly {
     readonly view: Pick<ClusterView, 'account' | 'name' | 'cluster' | 'instances' | 'tasks' | 'services'>;
@@ -25,8 +27,8 @@ export interface UsageOptions {
 }
 
 /**
- * What agents that are connected to this process say of their tasks, told to the metric store once a minute; and what is counted of the
- * clusters that this process leads.
+ * What agents that are connected to this process say of their tasks, told to the metric store once a minute; what is counted of the
+ * clusters that this process leads; and pulls of images (Amazon ECR user guide, "Amazon ECR repository metrics").
  */
 export class UsageTeller {
   readonly #options: UsageOptions;
@@ -56,6 +58,18 @@ export class UsageTeller {
       const own = samples.getOrInsertComputed(view.account, () => []);
       own.push(...(await this.#ofCluster(view, epoch !== undefined, part, at)));
     }
+    for (const { account, repository, count } of this.#options.pulls())
+      samples
+        .getOrInsertComputed(account, () => [])
+        .push({
+          namespace: 'AWS/ECR',
+          name: 'RepositoryPullCount',
+          dimensions: dimensions({ RepositoryName: repository }),
+          unit: 'Count',
+          timestamp: at,
+          resolution: 60,
+          measured: count,
+        });
     for (const [account, all] of samples) await putSamples(this.#options, account, all, signal);
   }
 

@@ -156,6 +156,7 @@ export class SimulatedServer {
       images: {
         resolve: (_account, repository, tag) => Promise.resolve(images.digestOf(repository, tag)),
       },
+      pulls: () => [],
       ownHost,
       reach: serverReach({ ownHost }),
       authorizer,
