@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CloudWatchClient, PutDashboardCommand } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   CreateServiceCommand,
@@ -294,6 +295,42 @@ describe.skipIf(missing !== undefined)(
       }
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('identity-light');
+      expect(offences.found).toEqual([]);
+      await openService('web');
+    });
+
+    test('a dashboard shows its metrics, texts and alarms, whatever is written in it', async () => {
+      const cloudWatch = new CloudWatchClient(sdkOptions(server));
+      const alarms = ['arn:aws:cloudwatch:us-east-1:000000000000:alarm:none'];
+      const widgets = [
+        {
+          type: 'metric',
+          properties: {
+            title: hostile[0],
+            period: 60,
+            metrics: [
+              ['AWS/ECS', 'CPUUtilization', 'ClusterName', 'default', 'ServiceName', 'web', { id: 'cpu' }],
+              ['.', 'MemoryUtilization', '.', '.', '.', '.', { label: hostile[1] }],
+              [{ expression: 'cpu * 2', label: 'twice' }],
+            ],
+          },
+        },
+        { type: 'text', properties: { markdown: `# ${hostile[3]}` } },
+        { type: 'alarm', properties: { title: 'What rings', alarms } },
+      ];
+      const DashboardBody = JSON.stringify({ widgets });
+      await cloudWatch.send(new PutDashboardCommand({ DashboardName: 'shop', DashboardBody }));
+      cloudWatch.destroy();
+      await page.goto(`${address()}#/dashboards`);
+      await page.getByRole('link', { name: 'shop', exact: true }).click();
+      await heading(hostile[0]).waitFor();
+      await page.locator('figure.chart').getByText(hostile[1]).waitFor();
+      await expect.poll(() => page.locator('figure.chart').count()).toBe(3);
+      await page.getByText(`# ${hostile[3]}`).waitFor();
+      await page.getByText('There is no such alarm').waitFor();
+      expect(await page.locator('main :is(img, script, iframe)').count()).toBe(0);
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('dashboard-light');
       expect(offences.found).toEqual([]);
       await openService('web');
     });

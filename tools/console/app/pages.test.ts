@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { roundUp, unbroken } from './chart.tsx';
+import { widgetsOf } from './dashboards-data.ts';
 import { CurrentDeployment } from './deployments.tsx';
 import { around, difference, linesOf } from './difference.ts';
 import { shortImage, visible } from './format.ts';
@@ -173,4 +174,71 @@ test('what runs on a host is told by service, with what it reserves', () => {
     ['job', 1, 0, 96],
     ['web', 2, 512, 1024],
   ]);
+});
+
+describe('a dashboard', () => {
+  const metrics = (rows: readonly unknown[], properties: object = {}) => {
+    const [widget] =
+      widgetsOf(JSON.stringify({ widgets: [{ type: 'metric', properties: { metrics: rows, ...properties } }] })) ?? [];
+    if (widget?.kind !== 'metrics') throw new Error('it has no metrics');
+    return widget.curves;
+  };
+
+  test('says a metric once, and dots for what the row above has', () => {
+    const rows = [
+      ['AWS/ECS', 'CPUUtilization', 'ClusterName', 'default', 'ServiceName', 'web'],
+      ['.', 'MemoryUtilization', '.', '.', '.', '.', { stat: 'Maximum', period: 60, label: 'memory' }],
+      ['...', 'api'],
+    ];
+    const named = (ServiceName: string) => [
+      { Name: 'ClusterName', Value: 'default' },
+      { Name: 'ServiceName', Value: ServiceName },
+    ];
+    const common = { isShown: true, period: 300 };
+    const of = (metric: string, service: string, stat: string) => ({
+      of: { namespace: 'AWS/ECS', metric, dimensions: named(service), stat },
+    });
+    expect(metrics(rows)).toEqual([
+      { id: 'q0', label: 'CPUUtilization default web', ...common, ...of('CPUUtilization', 'web', 'Average') },
+      { id: 'q1', label: 'memory', ...common, period: 60, ...of('MemoryUtilization', 'web', 'Maximum') },
+      { id: 'q2', label: 'MemoryUtilization default api', ...common, ...of('MemoryUtilization', 'api', 'Average') },
+    ]);
+  });
+
+  test('has expressions of metrics that are not shown themselves', () => {
+    const rows = [
+      ['N', 'errors', { id: 'e', visible: false }],
+      [{ expression: 'e * 100', label: 'errors, %', id: 'share' }],
+      [{ expression: 'RATE(e)' }],
+    ];
+    expect(metrics(rows, { period: 60, stat: 'Sum' })).toMatchObject([
+      { id: 'e', isShown: false, period: 60, of: { stat: 'Sum' } },
+      { id: 'share', label: 'errors, %', isShown: true, of: { expression: 'e * 100' } },
+      { id: 'q2', label: 'RATE(e)', of: { expression: 'RATE(e)' } },
+    ]);
+  });
+
+  test('shows texts and alarms, names what it does not know, and leaves out what is nothing', () => {
+    const alarm = 'arn:aws:cloudwatch:us-east-1:000000000000:alarm:web: errors';
+    const widgets = [
+      { type: 'text', properties: { markdown: '# <b>' } },
+      { type: 'alarm', properties: { title: 'state', alarms: [alarm] } },
+      { type: 'metric', properties: { annotations: { alarms: [alarm] } } },
+      { type: 'log', properties: {} },
+      { properties: 7 },
+      'nothing',
+      { type: 'metric', properties: { metrics: [7, ['a'], ['a', 'b', 'c'], [{}], [null], ['...']] } },
+    ];
+    expect(widgetsOf(JSON.stringify({ widgets }))).toEqual([
+      { kind: 'text', text: '# <b>' },
+      { kind: 'alarms', title: 'state', names: ['web: errors'] },
+      { kind: 'alarms', title: '', names: ['web: errors'] },
+      { kind: 'unknown', type: 'log' },
+      { kind: 'unknown', type: '' },
+      { kind: 'metrics', title: '', curves: [], left: -20 },
+    ]);
+    for (const body of ['', '7', '[]', '{"widgets"']) expect(widgetsOf(body)).toBeUndefined();
+    expect(widgetsOf('{"widgets": {}}')).toEqual([]);
+    expect(widgetsOf(JSON.stringify({ widgets: Array.from({ length: 80 }, () => ({})) }))).toHaveLength(50);
+  });
 });

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { BalancersPage } from './balancers-page.tsx';
+import { DashboardPage, DashboardsPage } from './dashboards-page.tsx';
 import { DeploymentsPage } from './deployments-page.tsx';
 import { HostsPage } from './hosts-page.tsx';
 import { IdentityPage } from './identity-page.tsx';
@@ -30,6 +31,11 @@ const places: readonly Place[] = [
     name: 'Repositories',
     at: 'repositories',
     page: ([, name]) => (name === undefined ? <RepositoriesPage /> : <RepositoryPage key={name} name={name} />),
+  },
+  {
+    name: 'Dashboards',
+    at: 'dashboards',
+    page: ([, name]) => (name === undefined ? <DashboardsPage /> : <DashboardPage key={name} name={name} />),
   },
   { name: 'Identity', at: 'identity', page: () => <IdentityPage /> },
 ];
