@@ -3,7 +3,7 @@ import type { Expression } from './operators.ts';
 import type { AggregateCall } from './scope.ts';
 import type { Row } from './row.ts';
 import { DistinctValues, Percentile } from './sketches.ts';
-import { finite, Instant, numberOf, order, totalOrder, type Value } from './values.ts';
+import { finite, Instant, numberOf, objectBytes, order, Structure, textOf, totalOrder, type Value } from './values.ts';
 
 /** What a query may keep, bytes. */
 const mostMemory = 64 * 1024 * 1024;
@@ -12,7 +12,7 @@ const mostMemory = 64 * 1024 * 1024;
 export class Memory {
   #used = 0;
 
-  /** @throws QueryTooHeavy when it is more than a query is given */
+  /** @param bytes negative: it keeps so many less @throws QueryTooHeavy when it is more than a query is given */
   spend(bytes: number): void {
     this.#used += bytes;
     if (this.#used > mostMemory)
@@ -37,12 +37,12 @@ const ofOneField: Readonly<Record<string, (of: Expression, memory: Memory) => Ag
   avg: ({ evaluate }) => new Moments(evaluate, ({ mean }) => mean),
   stddev: ({ evaluate }) =>
     new Moments(evaluate, ({ count, squares }) => (count === 0 ? undefined : Math.sqrt(squares / count))),
-  min: ({ evaluate }) => new Extreme(evaluate, -1),
-  max: ({ evaluate }) => new Extreme(evaluate, 1),
-  sortsfirst: ({ evaluate }) => new Sorted(evaluate, -1),
-  sortslast: ({ evaluate }) => new Sorted(evaluate, 1),
-  earliest: ({ evaluate }) => new Nearest(evaluate, -1),
-  latest: ({ evaluate }) => new Nearest(evaluate, 1),
+  min: ({ evaluate }, memory) => new Extreme(evaluate, -1, memory),
+  max: ({ evaluate }, memory) => new Extreme(evaluate, 1, memory),
+  sortsfirst: ({ evaluate }, memory) => new Sorted(evaluate, -1, memory),
+  sortslast: ({ evaluate }, memory) => new Sorted(evaluate, 1, memory),
+  earliest: ({ evaluate }, memory) => new Nearest(evaluate, -1, memory),
+  latest: ({ evaluate }, memory) => new Nearest(evaluate, 1, memory),
 };
 
 /**
@@ -134,49 +134,57 @@ class Moments implements Aggregation {
 
 /** The least or the greatest number; where there is none, the text that is so. Times stay times. */
 class Extreme implements Aggregation {
-  #found: Value;
+  readonly #held: Held;
   readonly #of: Evaluate;
   readonly #sign: 1 | -1;
-  constructor(of: Evaluate, sign: 1 | -1) {
+  constructor(of: Evaluate, sign: 1 | -1, memory: Memory) {
+    this.#held = new Held(memory);
     this.#of = of;
     this.#sign = sign;
   }
   add(row: Row): void {
     const value = this.#of(row);
     if (value === undefined) return;
-    const [number, best] = [numberOf(value), numberOf(this.#found)];
+    const found = this.result;
+    const [number, best] = [numberOf(value), numberOf(found)];
     if (best !== undefined && number === undefined) return;
-    const isFirst = this.#found === undefined || (number !== undefined && best === undefined);
-    if (isFirst || this.#sign * order(value, this.#found) > 0)
-      this.#found = number === undefined ? kept(value) : value instanceof Instant ? value : number;
+    const isFirst = found === undefined || (number !== undefined && best === undefined);
+    if (isFirst || this.#sign * order(value, found) > 0)
+      this.#held.take(number === undefined || value instanceof Instant ? value : number);
   }
   get result(): Value {
-    return this.#found;
+    return this.#held.value;
   }
 }
 
 class Sorted implements Aggregation {
-  result: Value;
+  readonly #held: Held;
   readonly #of: Evaluate;
   readonly #sign: 1 | -1;
-  constructor(of: Evaluate, sign: 1 | -1) {
+  constructor(of: Evaluate, sign: 1 | -1, memory: Memory) {
+    this.#held = new Held(memory);
     this.#of = of;
     this.#sign = sign;
   }
   add(row: Row): void {
     const value = this.#of(row);
     if (value === undefined) return;
-    if (this.result === undefined || this.#sign * totalOrder(value, this.result) > 0) this.result = kept(value);
+    const found = this.result;
+    if (found === undefined || this.#sign * totalOrder(value, found) > 0) this.#held.take(value);
+  }
+  get result(): Value {
+    return this.#held.value;
   }
 }
 
 /** The value of the event that is the first or the last one of those that have one. */
 class Nearest implements Aggregation {
-  result: Value;
   #id = '';
+  readonly #held: Held;
   readonly #of: Evaluate;
   readonly #sign: 1 | -1;
-  constructor(of: Evaluate, sign: 1 | -1) {
+  constructor(of: Evaluate, sign: 1 | -1, memory: Memory) {
+    this.#held = new Held(memory);
     this.#of = of;
     this.#sign = sign;
   }
@@ -186,7 +194,10 @@ class Nearest implements Aggregation {
     const value = this.#of(row);
     if (value === undefined) return;
     this.#id = id;
-    this.result = kept(value);
+    this.#held.take(value);
+  }
+  get result(): Value {
+    return this.#held.value;
   }
 }
 
@@ -208,7 +219,30 @@ class Percent implements Aggregation {
   }
 }
 
-/** Texts are parts of messages, which would be kept with them; longer ones are cut, as results are. */
-function kept(value: Value): Value {
-  return typeof value === 'string' ? Buffer.from(value.slice(0, 64 * 1024)).toString() : value;
+/** Longer texts are cut, as results are. */
+const longest = 64 * 1024;
+
+/** A value that a group keeps, counted as what it takes: a text without the message that it is a part of. */
+class Held {
+  value: Value;
+  #size = 0;
+  readonly #memory: Memory;
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
+  /** Keeps this one instead. @throws QueryTooHeavy */
+  take(value: Value): void {
+    const isObject = value instanceof Structure;
+    if (!isObject && typeof value !== 'string') return this.#keep(value, 0);
+    const text = textOf(value);
+    if (isObject && text !== undefined && text.length <= longest) return this.#keep(value, objectBytes(text));
+    // What nests too deeply to be written is nothing that could be shown.
+    const cut = text && Buffer.from(text.slice(0, longest)).toString();
+    this.#keep(cut, 2 * (cut?.length ?? 0));
+  }
+  #keep(value: Value, size: number): void {
+    this.#memory.spend(size - this.#size);
+    this.#size = size;
+    this.value = value;
+  }
 }

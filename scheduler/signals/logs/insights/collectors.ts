@@ -123,7 +123,7 @@ export class DistinctRows implements Collector {
     const known = this.#rows.get(key);
     if (known !== undefined && this.#compare(known, row) <= 0) return;
     row.forget();
-    this.#size += row.size - (known?.size ?? 0);
+    this.#size += row.size - (known?.size ?? -2 * key.length);
     this.#rows.set(key, row);
     if (this.#rows.size > 2 * this.#most || this.#size > 2 * mostBytes) this.#cut();
   }
@@ -139,9 +139,10 @@ export class DistinctRows implements Collector {
     this.#rows = new Map();
     this.#size = 0;
     for (const [key, row] of sorted) {
-      if (this.#rows.size === this.#most || (this.#size > 0 && this.#size + row.size > mostBytes)) break;
+      const size = row.size + 2 * key.length;
+      if (this.#rows.size === this.#most || (this.#size > 0 && this.#size + size > mostBytes)) break;
       this.#rows.set(key, row);
-      this.#size += row.size;
+      this.#size += size;
     }
   }
 }

@@ -34,6 +34,9 @@ export const mostRows = 10_000;
 const mostStats = 2;
 /** Functions, fields or keys of one command. */
 const mostParts = 100;
+/** Of what all events must hold so many texts are looked for, as bytes, and of each the beginning: the filters themselves see the rest. */
+const mostTerms = 20;
+const termLength = 256;
 
 /** Commands of AWS's language that are not here, and what to do instead. */
 const notServed: Readonly<Record<string, string>> = {
@@ -119,7 +122,7 @@ export class Commands {
   filter(): void {
     const { evaluate, terms = [], streams } = this.#expressions.read();
     if (this.#isFirst) {
-      this.terms.push(...terms);
+      this.terms.push(...terms.slice(0, mostTerms - this.terms.length).map(beginningOf));
       if (streams !== undefined)
         this.streams = this.streams === undefined ? streams : this.streams.filter((one) => streams.includes(one));
     }
@@ -285,6 +288,9 @@ export class Commands {
 }
 
 const plain = (name: string): Shown => ({ name, of: fieldReader(name, name.split('.')) });
+
+/** Never half of a character, which would be found nowhere. */
+const beginningOf = (text: string): string => text.slice(0, termLength).replace(/[\ud800-\udbff]$/, '');
 
 const commands: Readonly<Record<string, (of: Commands) => void>> = {
   __proto__: null as never,

@@ -125,7 +125,7 @@ export class Expressions {
         const text = textOf(left.evaluate(row));
         if (text === undefined) return false;
         if (regex !== undefined) return regex.test(text, row);
-        row.spend(text.length);
+        row.search(text, part);
         return text.includes(part);
       },
       ...(left.field === '@message' && this.#scope.isOfEvents('@message') && needs !== '' ? { terms: [needs] } : {}),

@@ -30,7 +30,7 @@ const numeric = (written: string, of: (number: number) => number): QueryFunction
 const textual = (
   written: string,
   takes: readonly [number, number],
-  of: (text: string, rest: readonly Value[]) => Value,
+  of: (text: string, rest: readonly Value[], row: Row) => Value,
 ): QueryFunction => ({
   written,
   takes,
@@ -38,7 +38,7 @@ const textual = (
     const text = textOf(value);
     if (text === undefined) return undefined;
     row.spend(text.length);
-    return of(text, rest);
+    return of(text, rest, row);
   },
 });
 
@@ -54,10 +54,13 @@ const extreme = (written: string, sign: 1 | -1): QueryFunction => ({
 
 /** Without the characters at the ends, white space unless the second argument names others. */
 const trimming = (written: string, left: boolean, right: boolean): QueryFunction =>
-  textual(written, [1, 2], (text, [given]) => {
-    const characters = textOf(given);
+  textual(written, [1, 2], (text, [given], row) => {
+    const named = textOf(given);
+    row.spend(named?.length ?? 0);
+    // A set: both may be as long as a line.
+    const characters = named === undefined ? undefined : new Set(named.split(''));
     const goes = (at: number): boolean =>
-      characters === undefined ? /\s/.test(text.charAt(at)) : characters.includes(text.charAt(at));
+      characters === undefined ? /\s/.test(text.charAt(at)) : characters.has(text.charAt(at));
     let [from, to] = [0, text.length];
     if (left) while (from < to && goes(from)) from++;
     if (right) while (to > from && goes(to - 1)) to--;
@@ -92,7 +95,10 @@ const functions: Readonly<Record<string, QueryFunction>> = {
   isblank: {
     written: 'isblank(field)',
     takes: [1, 1],
-    of: ([value]) => value === undefined || (typeof value === 'string' && !/\S/.test(value)),
+    of: ([value], row) => {
+      if (typeof value === 'string') row.spend(value.length);
+      return value === undefined || (typeof value === 'string' && !/\S/.test(value));
+    },
   },
   concat: {
     written: 'concat(text, text, …)',
@@ -115,13 +121,17 @@ const functions: Readonly<Record<string, QueryFunction>> = {
     if (start === undefined || count === undefined || start < 0 || count < 0) return undefined;
     return text.slice(Math.floor(start), Math.floor(start) + Math.floor(count));
   }),
-  replace: textual('replace(text, what, by)', [3, 3], (text, [what, by]) => {
+  replace: textual('replace(text, what, by)', [3, 3], (text, [what, by], row) => {
     const [searched, put] = [textOf(what), textOf(by)];
-    return searched === undefined || put === undefined ? undefined : replaced(text, searched, put);
+    if (searched === undefined || put === undefined) return undefined;
+    row.search(text, searched);
+    return replaced(text, searched, put);
   }),
-  strcontains: textual('strcontains(text, part)', [2, 2], (text, [part]) => {
+  strcontains: textual('strcontains(text, part)', [2, 2], (text, [part], row) => {
     const searched = textOf(part);
-    return searched === undefined ? undefined : text.includes(searched);
+    if (searched === undefined) return undefined;
+    row.search(text, searched);
+    return text.includes(searched);
   }),
   frommillis: {
     written: 'fromMillis(number)',

@@ -12,10 +12,11 @@ export type Extract = (text: string, row: Row) => readonly Value[] | undefined;
 export function globExtract(glob: string): { readonly count: number; readonly extract: Extract } {
   const texts = glob.split('*');
   const count = texts.length - 1;
+  const longest = texts.reduce((long, one) => (one.length > long.length ? one : long), '');
   return {
     count,
     extract: (text, row) => {
-      row.spend(text.length);
+      row.search(text, longest);
       const first = texts[0] as string;
       let at = text.indexOf(first);
       if (at === -1) return undefined;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { QueryError, QueryTooHeavy } from './errors.ts';
 import { parseQuery } from './query.ts';
+import { partsOf } from './regexes.ts';
 import { answer, eventsOf, noon } from './testing/answer.ts';
 
 /** Queries that cannot be read: at which character, the first is 1, and what is said. */
@@ -121,6 +122,73 @@ test('expressions that would go over one line again and again end the query', as
     eventsOf([line]),
   );
   expect(row).toEqual({ n: String(1024 * 1024), m: String(1024 * 1024) });
+});
+
+test('looking for long texts in long texts ends the query, and so do very many groups of an expression', async () => {
+  const a = 'a'.repeat(120_000);
+  const event = { x: a.repeat(4), part: `${a}b${a}`, trimmed: `${'b'.repeat(400_000)}a` };
+  const groups = `${'(a?)'.repeat(400)}(?<found>b)`;
+  for (const query of [
+    'filter strcontains(x, part)',
+    'fields replace(x, part, "") as y',
+    `filter @message like "${'a'.repeat(4900)}b${'a'.repeat(4900)}"`,
+    `parse "${'a'.repeat(4900)}b${'a'.repeat(4900)}*" as y`,
+    `parse x /${groups}/`,
+  ])
+    await expect(answer(query, eventsOf([event])), query.slice(0, 50)).rejects.toThrow(QueryTooHeavy);
+  expect(await answer('fields trim(x, trimmed) as y', eventsOf([event]))).toEqual([{ y: '' }]);
+});
+
+test.each([
+  ['abc', 3],
+  ['a{3}b', 4],
+  ['(ab){2,5}', 15],
+  ['((a{10}){10}){10}', 1110],
+  ['[^]{9}a-z[:digit:]]{7}', 7],
+  [String.raw`\d{2}\{\x{1000}\p{Greek}`, 5],
+  [String.raw`\Q[(\Ea{9}`, 14],
+  ['{"level": 5}', 10],
+  ['(a', 1],
+])('%s has about %i parts, which are counted before it is compiled', (source, parts) => {
+  expect(partsOf(source)).toBe(parts);
+});
+
+test('an expression that would be a million steps long is not compiled', () => {
+  expect(errorOf(`filter a like /(?:${'ab'.repeat(600)}){1000}/`)?.message).toContain('2000 steps at most');
+  expect(errorOf(String.raw`filter a like /\Q[\E(?:abcdefgh){1000}(?:abcdefgh){1000}\Q]\E/`)?.message).toContain(
+    '2000 steps at most',
+  );
+});
+
+test('the texts that stats keeps are counted, and let go of when others take their place', () => {
+  const [event] = eventsOf(['']);
+  const long = 'x'.repeat(60_000);
+  const add = (query: string) => {
+    const run = parseQuery(query, noon).run();
+    for (let n = 0; n < 2000; n++)
+      run.add({ ...event!, id: String(n).padStart(56, '0'), pointer: String(n), message: `${n}${long}` });
+  };
+  for (const of of ['latest', 'earliest', 'min', 'max', 'sortsFirst', 'sortsLast'])
+    expect(() => add(`stats ${of}(@message) by @ptr`), of).toThrow(QueryTooHeavy);
+  expect(() => add('stats latest(jsonParse(concat("[\\"", @message, "\\"]"))) by @ptr')).toThrow(QueryTooHeavy);
+  add('stats latest(@message)');
+});
+
+test('an answer is as large as one can be kept and sent, with the names of its fields', async () => {
+  const events = eventsOf(Array.from({ length: 3000 }, () => ''));
+  const named = await answer(`fields 1 as \`${'n'.repeat(8000)}\``, events);
+  expect(named.length).toBeGreaterThan(500);
+  expect(named.length).toBeLessThan(1100);
+  const line = 'x'.repeat(1024 * 1024);
+  const copies = Array.from({ length: 20 }, (_, n) => `@message as a${n}`).join(', ');
+  await expect(answer(`fields ${copies}`, eventsOf([line]))).rejects.toThrow(QueryTooHeavy);
+});
+
+test('rows with several objects are all kept where there is room', async () => {
+  const inner = JSON.stringify({ k: 'v'.repeat(1000) });
+  const events = eventsOf(Array.from({ length: 100 }, (_, n) => ({ n, inner })));
+  const parsed = Array.from({ length: 6 }, (_, n) => `jsonParse(inner) as a${n}`).join(', ');
+  expect(await answer(`fields ${parsed} | dedup n | display n`, events)).toHaveLength(100);
 });
 
 test('too many different values end the query', async () => {

@@ -19,6 +19,8 @@ export interface Regex {
 export const lookedAt = 16_384;
 /** Instructions of all expressions of a query together, with repetitions written out. */
 const mostInstructions = 2000;
+/** Parts of one expression, counted before it is compiled: that takes time and memory for each of its instructions, of which there could be a million. */
+const mostParts = 4 * mostInstructions;
 
 /** Reads the regular expressions of one query, which share a budget. */
 export class Regexes {
@@ -28,25 +30,29 @@ export class Regexes {
   compile({ source, start, end }: { readonly source: string; readonly start: number; readonly end: number }): Regex {
     if (source === '')
       throw new QueryError(start, end, 'the regular expression is empty. Write one between the slashes.');
-    const pattern = compiled(source, start, end);
-    const size = pattern.programSize();
-    this.#instructions += size;
-    if (this.#instructions > mostInstructions)
+    const tooLong = (): never => {
       throw new QueryError(
         start,
         end,
         `the regular expressions of the query are too long with their repetitions written out: ${mostInstructions} steps at most.`,
       );
-    const shorten = (text: string, row: Row): string => {
+    };
+    if (partsOf(source) > mostParts) tooLong();
+    const pattern = compiled(source, start, end);
+    const size = pattern.programSize();
+    this.#instructions += size;
+    if (this.#instructions > mostInstructions) tooLong();
+    const shorten = (text: string, row: Row, times: number): string => {
       const seen = text.length > lookedAt ? text.slice(0, lookedAt) : text;
-      row.spend((seen.length * (size + 32)) / 32);
+      row.spend((times * seen.length * (size + 32)) / 32);
       return seen;
     };
     const groupCount = pattern.groupCount();
     return {
-      test: (text, row) => pattern.test(shorten(text, row)),
+      test: (text, row) => pattern.test(shorten(text, row, 1)),
       groups: (text, row) => {
-        const matcher = pattern.matcher(shorten(text, row));
+        // Each step copies where all groups are.
+        const matcher = pattern.matcher(shorten(text, row, 1 + groupCount));
         if (!matcher.find()) return undefined;
         return Array.from({ length: groupCount + 1 }, (_, group) => matcher.group(group) ?? undefined);
       },
@@ -55,6 +61,55 @@ export class Regexes {
       needs: /^[\w :=,-]+$/.test(source) ? source : '',
     };
   }
+}
+
+/** How many characters, classes and other parts an expression has with its repetitions written out, about; of one that cannot be read any number. */
+export function partsOf(source: string): number {
+  const outer: number[] = [];
+  let sum = 0;
+  let last = 0;
+  for (let at = 0; at < source.length; at++) {
+    const character = source.charAt(at);
+    if (character === '{') {
+      const [written = '', least = '', most = ''] =
+        /^\{(\d{1,9})(?:,(\d{0,9}))?\}/.exec(source.slice(at, at + 24)) ?? [];
+      const times = Math.max(1, Number(least), Number(most));
+      sum += last * (times - 1);
+      last *= times;
+      at += Math.max(0, written.length - 1);
+    } else if (character === '(') {
+      outer.push(sum);
+      sum = 0;
+      last = 0;
+    } else if (character === ')') {
+      last = sum + 1;
+      sum = last + (outer.pop() ?? 0);
+    } else if (!'*+?|}'.includes(character)) {
+      if (source.startsWith('\\Q', at)) {
+        // What is quoted is as long as it is written.
+        const end = source.indexOf('\\E', at + 2);
+        sum += source.slice(at, end === -1 ? undefined : end).length;
+        at = end === -1 ? source.length : end + 1;
+      } else if (/^\\[xpP]\{/.test(source.slice(at, at + 3))) at = Math.max(at, source.indexOf('}', at));
+      else if (character === '\\') at++;
+      else if (character === '[') at = endOfClass(source, at);
+      last = 1;
+      sum++;
+    }
+  }
+  return outer.reduce((all, one) => all + one, sum);
+}
+
+/** Where the class that begins at a bracket has its last one. */
+function endOfClass(source: string, start: number): number {
+  let at = source.charAt(start + 1) === '^' ? start + 2 : start + 1;
+  // The first one may be a bracket itself.
+  if (source.charAt(at) === ']') at++;
+  for (; at < source.length && source.charAt(at) !== ']'; at++) {
+    if (source.charAt(at) === '\\') at++;
+    else if (source.startsWith('[:', at)) at = Math.max(at, source.indexOf(':]', at + 2) + 1);
+  }
+  return at;
 }
 
 function compiled(source: string, start: number, end: number): RE2JS {

@@ -1,7 +1,7 @@
 import type { LogEvent } from '../store/contract.ts';
 
 import { QueryTooHeavy } from './errors.ts';
-import { Instant, Structure, textOf, type Value, valueOfJson } from './values.ts';
+import { Instant, objectBytes, Structure, textOf, type Value, valueOfJson } from './values.ts';
 
 /** An event, and the group that it is from. */
 export interface FoundEvent extends LogEvent {
@@ -13,6 +13,8 @@ export interface FoundEvent extends LogEvent {
 
 /** How much text the expressions of a query may go over for one row: characters, those of regular expressions weighed. */
 const mostWork = 32 * 1024 * 1024;
+/** Bytes that one line of an answer may take in memory: it is written and read as a whole. */
+const mostOfLine = 16 * 1024 * 1024;
 
 /** What a query sees of an event, or of a line of `stats`. */
 export class Row {
@@ -38,6 +40,11 @@ export class Row {
     if (this.#work > mostWork) throw new QueryTooHeavy('the expressions of the query take too long for one event');
   }
 
+  /** Counts looking for one text in another: at its worst the whole of the one is compared at many places of the other. */
+  search(text: string, part: string): void {
+    this.spend(text.length * (1 + Math.min(part.length, text.length) / 8));
+  }
+
   /** Lets go of what can be read again. */
   forget(): void {
     this.#isRead = false;
@@ -47,18 +54,26 @@ export class Row {
   /** About what it takes in memory, bytes. */
   get size(): number {
     let size = 300 + 2 * (this.event?.message.length ?? 0);
+    // Answers name the fields of each row.
+    for (const name of this.own.keys()) size += 2 * name.length;
     for (const value of [...this.own.values(), ...this.order])
-      size += typeof value === 'string' ? 2 * value.length : value instanceof Structure ? 2 * size : 16;
+      size +=
+        typeof value === 'string' ? 2 * value.length : value instanceof Structure ? objectBytes(textOf(value)) : 16;
     return size;
   }
 
-  /** The same with nothing but these fields, as texts: what the answer shows, without the message that they are parts of. */
+  /**
+   * The same with nothing but these fields, as texts: what the answer shows, without the message that they are parts of.
+   * @throws QueryTooHeavy when they are too long for one line of it
+   */
   reduced(fields: readonly { readonly name: string; readonly of: (row: Row) => Value }[]): Row {
     const row = new Row(this.event && { ...this.event, message: '' });
     for (const { name, of } of fields) row.own.set(name, detached(textOf(of(this))));
     row.order = this.order.map((value) => (typeof value === 'string' ? detached(value) : value));
     row.by = this.by;
     row.place = this.place;
+    if (row.size > mostOfLine)
+      throw new QueryTooHeavy('one line of the answer is too long: show fewer fields, or parts of them');
     return row;
   }
 

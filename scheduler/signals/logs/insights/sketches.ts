@@ -5,6 +5,8 @@ import type { Value } from './values.ts';
 
 /** Up to so many values of a group are all kept, so that counts and percentiles are exact. */
 export const exactly = 4096;
+/** What each of these takes before it knows a value. */
+const emptyBytes = 250;
 
 /** A short text of a longer one, in whose place it stands. */
 export function shortKey(text: string): string {
@@ -24,6 +26,7 @@ export class DistinctValues {
 
   constructor(spend: (bytes: number) => void) {
     this.#spend = spend;
+    spend(emptyBytes);
   }
 
   add(value: Value): void {
@@ -76,6 +79,7 @@ export class Percentile {
 
   constructor(spend: (bytes: number) => void) {
     this.#spend = spend;
+    spend(emptyBytes);
   }
 
   add(value: number): void {

@@ -51,6 +51,9 @@ export function textOf(value: Value): string | undefined {
   }
 }
 
+/** About what an object of JSON takes in memory, bytes: some times as many as its text has. */
+export const objectBytes = (text: string | undefined): number => 16 + 8 * (text?.length ?? 0);
+
 /** `2026-11-30 09:15:00.000`, in UTC, as answers have times. */
 export function shownTime(ms: number): string | undefined {
   if (!(Math.abs(ms) <= 8.64e15)) return undefined;
