@@ -4,7 +4,7 @@ import { logKeys } from '../store/keys.ts';
 
 import type { QueryRequest } from './records.ts';
 import { QueryRunner, type RunnerPorts } from './runner.ts';
-import { StoredQueries, type StoredQueriesPorts } from './stored-queries.ts';
+import { mostUnfinished, StoredQueries, type StoredQueriesPorts, tooMany } from './stored-queries.ts';
 
 export interface LogQueriesPorts extends StoredQueriesPorts, Omit<RunnerPorts, 'queries'> {
   readonly random: RandomBytes;
@@ -14,6 +14,8 @@ export interface LogQueriesPorts extends StoredQueriesPorts, Omit<RunnerPorts, '
 export class LogQueries extends StoredQueries {
   readonly #runner: QueryRunner;
   readonly #random: RandomBytes;
+  /** How many of an account this process has not done with: records of those that begin together, or were stopped, do not count them. */
+  readonly #held = new Map<string, number>();
 
   constructor(ports: LogQueriesPorts) {
     super(ports);
@@ -24,8 +26,22 @@ export class LogQueries extends StoredQueries {
   /** Begins a query in the background. @returns its id @throws TooManyQueries */
   async start(account: string, request: QueryRequest, query: Query): Promise<string> {
     const id = newEventId(this.#random);
-    this.#runner.start(account, await this.create(account, id, request), query);
-    return id;
+    const held = this.#held.get(account) ?? 0;
+    if (held >= mostUnfinished) throw tooMany();
+    this.#held.set(account, held + 1);
+    const isOver = (): void => {
+      const left = (this.#held.get(account) ?? 0) - 1;
+      if (left > 0) this.#held.set(account, left);
+      else this.#held.delete(account);
+    };
+    try {
+      const record = await this.create(account, id, request);
+      this.#runner.start(account, record, query, isOver);
+      return id;
+    } catch (error) {
+      isOver();
+      throw error;
+    }
   }
 
   override async stop(account: string, id: string): Promise<boolean | undefined> {

@@ -143,6 +143,46 @@ test('an account has so many queries at work, over all servers', async () => {
   await one.idle();
 });
 
+test('those that begin together are no more than that, and who is stopped while it waits holds nothing any more', async () => {
+  const { server, start, gated, until } = await opened();
+  const { scan, open, begun } = gated();
+  const one = server(scan);
+  const together = await Promise.allSettled(Array.from({ length: mostUnfinished + 5 }, () => start(one, '')));
+  const refused = together.filter((each) => each.status === 'rejected');
+  expect(refused.map(({ reason }) => reason instanceof TooManyQueries)).toEqual(Array.from({ length: 5 }, () => true));
+  await until(() => begun() === 2);
+  for (const { id, status } of await one.list(account)) if (status === 'Scheduled') await one.stop(account, id);
+  // Nobody had to end for them to be let go of.
+  let more = 0;
+  await until(async () => {
+    more += await start(one, '').then(
+      () => 1,
+      () => 0,
+    );
+    return more === mostUnfinished - 2;
+  });
+  expect(begun()).toBe(2);
+  open();
+  await one.idle();
+});
+
+test('answers are forgotten, the oldest first, when they take too much together', async () => {
+  const { server, start, clock, records } = await opened();
+  const queries = server();
+  const ids: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const id = await start(queries, '');
+    await queries.idle();
+    const stored = (await records.get<QueryRecord>(logsPartition(account), logKeys.query(id)))!;
+    await queries.write(account, stored, { blob: { ...stored.value.blob!, size: 200 * 1024 * 1024 } });
+    ids.push(id);
+    clock.time += 1000;
+  }
+  // Each that begins lets go of those before the newest one that is over.
+  const known = await Promise.all(ids.map(async (id) => (await queries.get(account, id)) !== undefined));
+  expect(known).toEqual([false, true, true]);
+});
+
 test('a query that takes too long ends, and so does one whose events cannot be read', async () => {
   const { server, start, said } = await opened();
   let time = 0;

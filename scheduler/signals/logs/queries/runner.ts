@@ -54,8 +54,11 @@ export class QueryRunner {
     this.#ports = ports;
   }
 
-  /** Begins a query, and returns at once. It never rejects: what goes wrong becomes the query's status. */
-  start(account: string, record: Stored<QueryRecord>, query: Query): void {
+  /**
+   * Begins a query, and returns at once: what goes wrong becomes the query's status.
+   * @param isOver is called once nothing of it is left here
+   */
+  start(account: string, record: Stored<QueryRecord>, query: Query, isOver: () => void): void {
     const { value } = record;
     const key = `${account} ${record.key}`;
     const job: Job = {
@@ -72,6 +75,7 @@ export class QueryRunner {
       .finally(() => {
         this.#jobs.delete(key);
         this.#over.delete(key);
+        isOver();
       });
     this.#jobs.set(key, done);
   }
@@ -98,7 +102,7 @@ export class QueryRunner {
     const telling = this.#tell(job, ended.signal);
     let status: QueryRecord['status'] = 'Failed';
     let rows: Awaited<ReturnType<QueryRun['finish']>> = [];
-    await this.#turn();
+    const hasTurn = await this.#turn(job.over.signal);
     try {
       const began = clock.monotonic();
       job.over.signal.throwIfAborted();
@@ -113,17 +117,36 @@ export class QueryRunner {
       if (!(job.over.signal.reason instanceof Ended)) log.warn(reasonOf(error, job), 'a query of logs failed');
     } finally {
       ended.abort();
-      this.#running--;
-      this.#waiting.shift()?.();
+      if (hasTurn) this.#passOn();
     }
     await telling;
     if (!(job.over.signal.reason instanceof Ended)) await this.#end(job, status, rows);
   }
 
-  /** Waits for its turn. */
-  async #turn(): Promise<void> {
-    if (this.#running >= mostAtOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running++;
+  /** Waits for its turn. @returns whether it has one, to be passed on; otherwise it was ended before */
+  #turn(over: AbortSignal): Promise<boolean> {
+    if (this.#running < mostAtOnce) {
+      this.#running++;
+      return Promise.resolve(true);
+    }
+    const turn = Promise.withResolvers<boolean>();
+    const begin = (): void => turn.resolve(true);
+    const leave = (): void => {
+      const at = this.#waiting.indexOf(begin);
+      if (at === -1) return;
+      this.#waiting.splice(at, 1);
+      turn.resolve(false);
+    };
+    this.#waiting.push(begin);
+    over.addEventListener('abort', leave, { once: true });
+    return turn.promise;
+  }
+
+  /** Gives a turn to whoever waits longest. */
+  #passOn(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running--;
+    else next();
   }
 
   /** Says again and again that somebody works on the query, and how far it is; learns whether it was stopped. */

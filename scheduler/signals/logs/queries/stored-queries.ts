@@ -14,6 +14,8 @@ export const mostUnfinished = 30;
 /** How long a query is remembered with its answer, and how many of an account are. */
 export const rememberedFor = 24 * 3_600_000;
 const mostRemembered = 200;
+/** Bytes of the answers of an account that are remembered; the newest one is, however much it takes. */
+const mostAnswers = 256 * 1024 * 1024;
 /** After so long without a word the process that worked on a query is lost, milliseconds. */
 export const lostAfter = 60_000;
 
@@ -21,6 +23,9 @@ export const lostAfter = 60_000;
 export class TooManyQueries extends Error {
   override readonly name = 'TooManyQueries';
 }
+
+export const tooMany = (): TooManyQueries =>
+  new TooManyQueries(`${mostUnfinished} queries are at work already. Wait for one of them, or stop it.`);
 
 export interface StoredQueriesPorts {
   readonly records: RecordStore;
@@ -52,13 +57,18 @@ export class StoredQueries {
   async create(account: string, id: string, request: QueryRequest): Promise<Stored<QueryRecord>> {
     const { clock } = this.#ports;
     const all = await this.#all(account);
-    if (all.filter(({ value }) => isUnfinished(value)).length >= mostUnfinished)
-      throw new TooManyQueries(`${mostUnfinished} queries are at work already. Wait for one of them, or stop it.`);
+    if (all.filter(({ value }) => isUnfinished(value)).length >= mostUnfinished) throw tooMany();
     const now = clock.now();
+    let answers = 0;
     const over = all
       .filter(({ value }) => !isUnfinished(value))
       .toSorted((one, other) => other.value.createdAt - one.value.createdAt)
-      .filter(({ value }, index) => index >= mostRemembered - mostUnfinished || value.createdAt < now - rememberedFor);
+      .filter(
+        ({ value }, index) =>
+          (answers += value.blob?.size ?? 0) > (index === 0 ? Infinity : mostAnswers) ||
+          index >= mostRemembered - mostUnfinished ||
+          value.createdAt < now - rememberedFor,
+      );
     for (const one of over) await this.#forget(account, one);
     const value: QueryRecord = {
       ...request,
