@@ -10,9 +10,10 @@ import { groupAsSent, oneGroup } from './names.ts';
 import { type LogsOperations, mayOn, operation } from './operation.ts';
 import { byEither, flag, list, map, number, required, struct, text } from './shapes.ts';
 
-/** Fields of one event that are told, at most, and how deep they may lie; longer values are cut. */
+/** Fields of one event that are told, at most, how deep they may lie, and how long their paths may be: each has the names above it again. */
 const mostFields = 1000;
 const deepest = 20;
+const longestPath = 1024;
 /** Events of a group that GetLogGroupFields looks at, at most. */
 const mostSampled = 1000;
 const minute = 60_000;
@@ -83,7 +84,7 @@ export const logRecordOperations: LogsOperations = {
         sampled += page.events.length;
         for (const { message } of page.events)
           for (const [name] of fieldsOf(message))
-            if (counts.size < mostFields) counts.set(name, (counts.get(name) ?? 0) + 1);
+            if (counts.size < mostFields || counts.has(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
         after = page.next;
       }
       const always = ['@timestamp', '@message', '@logStream', '@log', '@ingestionTime', '@ptr'];
@@ -101,15 +102,15 @@ export const logRecordOperations: LogsOperations = {
   }),
 };
 
-/** The fields of a message that is JSON, by their paths (`a.b.0`), as text. */
-export function fieldsOf(message: string): readonly (readonly [name: string, value: string])[] {
+/** The fields of a message that is JSON, by their paths (`a.b.0`), as text; those whose paths are too long are left out. */
+function fieldsOf(message: string): readonly (readonly [name: string, value: string])[] {
   const found: (readonly [string, string])[] = [];
   const pending: { readonly path: string; readonly value: unknown; readonly depth: number }[] = [
     { path: '', value: objectIn(message), depth: 0 },
   ];
   for (let next = pending.pop(); next !== undefined && found.length < mostFields; next = pending.pop()) {
     const { path, value, depth } = next;
-    if (value === null || value === undefined || depth > deepest) continue;
+    if (value === null || value === undefined || depth > deepest || path.length > longestPath) continue;
     if (typeof value !== 'object') {
       found.push([path, typeof value === 'boolean' ? (value ? '1' : '0') : String(value as string | number)]);
       continue;

@@ -232,6 +232,23 @@ test('the fields of a group are told with how many events have them', async () =
   expect(await fields({ time: seconds.endTime + 600 })).toEqual([]);
 });
 
+test('names of fields that are repeated in many paths do not make an answer of a line a thousand times as long', async () => {
+  const { call, put, now, ask, rows } = await opened();
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`f${n}`, n]));
+  await put([[now - 10, JSON.stringify({ ['n'.repeat(2000)]: many, short: 1 })]]);
+  const { logGroupFields } = (await call('GetLogGroupFields', { logGroupName: 'web' })) as {
+    readonly logGroupFields: readonly { readonly name: string }[];
+  };
+  expect(logGroupFields.map(({ name }) => name).filter((name) => !name.startsWith('@'))).toEqual([
+    'level',
+    'ms',
+    'short',
+  ]);
+  const [{ '@ptr': pointer } = {}] = rows(await ask('filter short = 1'));
+  const { logRecord } = (await call('GetLogRecord', { logRecordPointer: pointer })) as { readonly logRecord: Row };
+  expect(Object.keys(logRecord).filter((name) => !name.startsWith('@'))).toEqual(['short']);
+});
+
 test('queries are asked for on every group, and their results too', async () => {
   const { access, start, queries, call } = await opened();
   await call('TagLogGroup', { logGroupName: 'web', tags: { team: 'blue' } });
