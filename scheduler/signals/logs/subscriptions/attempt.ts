@@ -60,18 +60,22 @@ export class Attempt {
     const calls = new Calls();
     let number = 0;
     const wanted = { id, group: filter.group, filter: name, pattern: parsePattern(filter.pattern) };
-    for await (const batch of batchesOf(this.#blobs, this.work.files, wanted)) {
-      const at = number++;
-      if (this.#taken.has(at)) continue;
-      await calls.room(filter.distribution === 'Random' ? undefined : batch.stream);
-      if (calls.failure !== undefined) break;
-      calls.begin(batch.stream, async () => {
-        const failure = await this.#tell(batch, secret, over);
-        if (failure === undefined) this.#took(at, batch);
-        return failure;
-      });
+    try {
+      for await (const batch of batchesOf(this.#blobs, this.work.files, wanted)) {
+        const at = number++;
+        if (this.#taken.has(at)) continue;
+        await calls.room(filter.distribution === 'Random' ? undefined : batch.stream);
+        if (calls.failure !== undefined) break;
+        calls.begin(batch.stream, async () => {
+          const failure = await this.#tell(batch, secret, over);
+          if (failure === undefined) this.#took(at, batch);
+          return failure;
+        });
+      }
+    } finally {
+      // Also when something cannot be read: the next attempt must not be under way beside these.
+      await calls.end();
     }
-    await calls.end();
     over.throwIfAborted();
     return calls.failure;
   }

@@ -1,21 +1,15 @@
 import type { Log } from '@slipway/auth/contract';
 import { waitAtMost } from '@slipway/storage/clock';
-import {
-  ConditionFailed,
-  type Fence,
-  type Json,
-  project,
-  type RecordStore,
-  StaleEpoch,
-} from '@slipway/storage/records';
+import { ConditionFailed, type Fence, project, type RecordStore, StaleEpoch } from '@slipway/storage/records';
 
 import type { MetricStore, Sample } from '../../metrics/index.ts';
 import { garbageRow } from '../store/changes.ts';
 import { LogsDamaged } from '../store/contract.ts';
 import { type EventBlobs, isGone } from '../store/event-blobs.ts';
-import { logKeys, logsPartition } from '../store/keys.ts';
+import { logsPartition } from '../store/keys.ts';
 
 import { Attempt, type AttemptPorts } from './attempt.ts';
+import { type Beside, changeDelivery, type DeliveryPlace } from './change.ts';
 import type { DeliveryNumbers } from './numbers.ts';
 import type { DeliveryFailure, DeliveryRecord } from './records.ts';
 import { type Standing, Standings, type Work } from './standing.ts';
@@ -174,13 +168,15 @@ export class Deliveries {
   }
 
   async #record(standing: Standing, { work, total }: Attempt, reason: string | undefined): Promise<DeliveryRecord> {
+    if (reason === undefined)
+      return this.#done(standing, work, (delivery) => ({ ...delivery, delivered: delivery.delivered + total }));
     const now = this.#ports.clock.now();
-    const { failure: before, ...delivery } = standing.delivery;
-    if (reason === undefined) return this.#done(standing, work, { ...delivery, delivered: delivery.delivered + total });
-    const attempts = (before?.attempts ?? 0) + 1;
-    const pause = Math.min(longestPause, firstPause * 2 ** Math.min(20, attempts - 1));
-    const failure: DeliveryFailure = { since: before?.since ?? now, attempts, nextAt: now + pause, reason };
-    return this.#commit(standing, { ...delivery, failure }, {});
+    return this.#change(standing, ({ failure: before, ...delivery }) => {
+      const attempts = (before?.attempts ?? 0) + 1;
+      const pause = Math.min(longestPause, firstPause * 2 ** Math.min(20, attempts - 1));
+      const failure: DeliveryFailure = { since: before?.since ?? now, attempts, nextAt: now + pause, reason };
+      return { ...delivery, failure };
+    });
   }
 
   /** The metrics that CloudWatch Logs has of subscription filters; they are not worth another attempt. */
@@ -211,48 +207,42 @@ export class Deliveries {
 
   /** What cannot be read and never will be. */
   async #leaveOut(standing: Standing, work: Work): Promise<void> {
-    const { failure: _, ...delivery } = standing.delivery;
     const events = work.files.reduce((sum, file) => sum + file.events, 0);
     this.#numbers.dropped += events;
-    await this.#done(standing, work, { ...delivery, dropped: delivery.dropped + events });
+    await this.#done(standing, work, (delivery) => ({ ...delivery, dropped: delivery.dropped + events }));
   }
 
-  #done(standing: Standing, { owed, version, files }: Work, delivery: DeliveryRecord): Promise<DeliveryRecord> {
-    const next = { ...delivery, version };
-    if (owed === undefined) return this.#commit(standing, next, {});
-    const put = files.map((file) => garbageRow(file, this.#ports.clock.now()));
-    return this.#commit(standing, next, { put, remove: [owed] });
-  }
-
-  async #commit(
-    { filter }: Standing,
-    delivery: DeliveryRecord,
-    more: {
-      readonly put?: readonly { readonly key: string; readonly value: Json }[];
-      readonly remove?: readonly string[];
-    },
+  #done(
+    standing: Standing,
+    { owed, version, files }: Work,
+    change: (delivery: DeliveryRecord) => DeliveryRecord,
   ): Promise<DeliveryRecord> {
-    const key = logKeys.delivery(filter.id);
-    const value = { ...delivery } as unknown as Json;
-    const { version } = await this.#ports.records.commit(logsPartition(this.#account), {
-      // Whoever deletes the filter deletes this.
-      require: [{ key, exists: true }],
-      put: [{ key, value }, ...(more.put ?? [])],
-      ...(more.remove === undefined ? {} : { remove: more.remove }),
-      fence: this.#fence,
-    });
-    this.#standings.take({ kind: 'put', key, value, version });
-    for (const gone of more.remove ?? []) this.#standings.take({ kind: 'removed', key: gone, version });
-    return delivery;
+    if (owed === undefined)
+      return this.#change(standing, (delivery) => change({ ...delivery, failure: undefined, version }));
+    const put = files.map((file) => garbageRow(file, this.#ports.clock.now()));
+    return this.#change(standing, (delivery) => change({ ...delivery, failure: undefined }), { put, remove: [owed] });
+  }
+
+  #change(
+    { filter }: Standing,
+    change: (delivery: DeliveryRecord) => DeliveryRecord,
+    beside?: Beside,
+  ): Promise<DeliveryRecord> {
+    return changeDelivery(this.#ports.records, this.#place, filter.id, change, beside);
+  }
+
+  get #place(): DeliveryPlace {
+    return { account: this.#account, fence: this.#fence, standings: this.#standings };
   }
 
   async #trim(): Promise<void> {
     const { log, clock } = this.#ports;
     if (clock.monotonic() - this.#trimmedAt < trimPace) return;
     this.#trimmedAt = clock.monotonic();
-    const place = { account: this.#account, fence: this.#fence, standings: this.#standings, numbers: this.#numbers };
-    await trim(this.#ports, place).catch((err: unknown) => {
-      if (!(err instanceof StaleEpoch)) log.warn({ err, account: this.#account }, 'cannot let go of what is owed now');
+    await trim(this.#ports, this.#place, this.#numbers).catch((err: unknown) => {
+      // Meanwhile some of it was told, or its filter was deleted.
+      if (!(err instanceof StaleEpoch) && !(err instanceof ConditionFailed))
+        log.warn({ err, account: this.#account }, 'cannot let go of what is owed now');
     });
   }
 }

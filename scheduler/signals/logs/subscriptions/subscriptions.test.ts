@@ -287,6 +287,26 @@ describe('a subscription filter', () => {
     expect((await progress('away')).failure).toBeUndefined();
   });
 
+  test('has all that is let go of counted, also several files at once and while it is told others', async () => {
+    const { add, write, deliver, upkeep, store, receivers, progress, clock, rows, lines } = await opened();
+    await add('away');
+    receivers.answerOf = () => 500;
+    for (let round = 0; round < 3; round++) {
+      await write('one', ...numbered(10 * round, 10 * round + 4 + round));
+      await upkeep(store, false);
+    }
+    clock.time += 25 * 3_600_000;
+    await write('one', 'young');
+    await upkeep(store, false);
+    expect(await rows(logKeys.owed)).toBe(4);
+    await deliver(async () => (await rows(logKeys.owed)) === 1);
+    expect(await progress('away')).toMatchObject({ dropped: 4 + 5 + 6, delivered: 0, owed: 1 });
+    receivers.answerOf = () => 200;
+    await deliver(async () => (await progress('away')).delivered === 1);
+    expect(await progress('away')).toMatchObject({ dropped: 15, owed: 0 });
+    expect(lines('away', 'one')).toEqual(['young']);
+  });
+
   test('that is deleted leaves nothing behind, and neither does its group', async () => {
     const { add, write, deliver, upkeep, store, receivers, subscriptions, rows, clock } = await opened();
     receivers.answerOf = () => 500;

@@ -1,13 +1,12 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import type { EventDraft, Fence, Json, RecordStore } from '@slipway/storage/records';
+import type { RecordStore } from '@slipway/storage/records';
 
 import { garbageRow } from '../store/changes.ts';
-import { logKeys, logsPartition } from '../store/keys.ts';
+import { logsPartition } from '../store/keys.ts';
 
+import { changeDelivery, type DeliveryPlace } from './change.ts';
 import type { DeliveryNumbers } from './numbers.ts';
-import type { DeliveryRecord } from './records.ts';
-import type { Standings } from './standing.ts';
 
 /**
  * What may be owed: for how long, milliseconds (as CloudWatch Logs goes on trying for a day), and in bytes on disk and rows of an account;
@@ -25,18 +24,10 @@ export interface TrimPorts {
 /** Lets go of what is owed to filters that are gone, and, oldest first, of what is too old or too much: counted, announced and said. */
 export async function trim(
   { records, clock, log, limit }: TrimPorts,
-  {
-    account,
-    fence,
-    standings,
-    numbers,
-  }: {
-    readonly account: string;
-    readonly fence: Fence;
-    readonly standings: Standings;
-    readonly numbers: DeliveryNumbers;
-  },
+  place: DeliveryPlace,
+  numbers: DeliveryNumbers,
 ): Promise<void> {
+  const { account, fence, standings } = place;
   const all = standings.owed();
   if (all.length === 0) return;
   const now = clock.now();
@@ -49,35 +40,37 @@ export async function trim(
     if (standing !== undefined && why === undefined) continue;
     bytes -= record.blob.size;
     rows -= 1;
-    const put: { key: string; value: Json }[] = [garbageRow(record, now)];
-    const announce: EventDraft[] = [];
-    if (standing !== undefined) {
-      const { filter, name, delivery } = standing;
-      const data = {
-        account,
-        group: filter.group,
-        filter: name,
-        events: record.events,
-        from: record.minTimestamp,
-        to: record.maxTimestamp,
-      };
-      const dropped: DeliveryRecord = { ...delivery, dropped: delivery.dropped + record.events };
-      put.push({ key: logKeys.delivery(filter.id), value: { ...dropped } as unknown as Json });
-      announce.push({ topic: 'logs', type: 'logs.undelivered', data });
-      numbers.dropped += record.events;
-      log.warn(
-        { ...data, why },
-        'log events were not delivered: the receiver of a subscription filter does not take them',
-      );
+    const put = [garbageRow(record, now)];
+    if (standing === undefined) {
+      const { version } = await records.commit(logsPartition(account), {
+        require: [{ key, exists: true }],
+        put,
+        remove: [key],
+        fence,
+      });
+      standings.take({ kind: 'removed', key, version });
+      continue;
     }
-    const { version } = await records.commit(logsPartition(account), {
-      require: [{ key, exists: true }],
-      put,
-      remove: [key],
-      announce,
-      fence,
-    });
-    standings.take({ kind: 'removed', key, version });
-    for (const row of put) standings.take({ kind: 'put', ...row, version });
+    const { filter, name } = standing;
+    const data = {
+      account,
+      group: filter.group,
+      filter: name,
+      events: record.events,
+      from: record.minTimestamp,
+      to: record.maxTimestamp,
+    };
+    await changeDelivery(
+      records,
+      place,
+      filter.id,
+      (delivery) => ({ ...delivery, dropped: delivery.dropped + record.events }),
+      { put, remove: [key], announce: [{ topic: 'logs', type: 'logs.undelivered', data }] },
+    );
+    numbers.dropped += record.events;
+    log.warn(
+      { ...data, why },
+      'log events were not delivered: the receiver of a subscription filter does not take them',
+    );
   }
 }
