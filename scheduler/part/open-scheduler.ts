@@ -313,7 +313,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createOverview({ region, balancers, traffic: balancing.reports, numbers: balancing.numbers }),
       createObjects(objects),
     ],
-    upgrades: [...agents.upgrades, exec.upgrade, balancing.endpoint],
+    // They are closed in this order: the clients of sessions are told why, while there is a way to them over hosts.
+    upgrades: [exec.upgrade, ...agents.upgrades, balancing.endpoint],
     jobs: [
       {
         name: 'codedeploy',
