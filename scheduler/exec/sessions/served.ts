@@ -99,8 +99,10 @@ export class ServedSessions {
   }
 
   /** The client of a session that is here came again. Resolves when that connection ends. */
-  async again({ ws, session, call, release }: CameClient): Promise<void> {
+  async again(came: CameClient): Promise<void> {
+    const { ws, session, call, release } = came;
     const { log } = this.#ports;
+    if (!(await this.#mayGoOn(came))) return;
     if (!this.#rooms.meetings.attach(session.id, ws)) {
       refuse(this.#ports, ws, session.id, '');
       return;
@@ -111,15 +113,17 @@ export class ServedSessions {
   }
 
   /** The client of a session that another server has came here: its host carries what it sends to that server. Resolves when that ends. */
-  async carry({ ws, ref, session, call, release }: CameClient, either: AbortSignal): Promise<void> {
+  async carry(came: CameClient, either: AbortSignal): Promise<void> {
+    const { ws, ref, session, call, release } = came;
     const { log } = this.#ports;
     const { meetings, running } = this.#rooms;
     const { id, instanceId } = session;
-    const host = await meetings.wait(id, instanceId, hostPatience, either);
+    const may = await this.#mayGoOn(came);
+    const host = may ? await meetings.wait(id, instanceId, hostPatience, either) : undefined;
     const stays = (err: unknown): void => log.warn({ session: id, err }, 'the row of a session could not be written');
     running.carried({ ref, session }).catch(stays);
     if (host === undefined) {
-      refuse(this.#ports, ws, id, noHost);
+      if (may) refuse(this.#ports, ws, id, noHost);
       return;
     }
     log.info(
@@ -134,6 +138,16 @@ export class ServedSessions {
     either.addEventListener('abort', stop, { once: true });
     if (either.aborted) stop();
     await Promise.all([closed(ws), closed(host)]);
+  }
+
+  /** Asks whether a client that came again may have its session from there, and tells it otherwise. While nobody can tell, sessions go on. */
+  async #mayGoOn({ ws, ref, session, call }: CameClient): Promise<boolean> {
+    const { log } = this.#ports;
+    const why = await refusal(this.#ports, { ref, session, call }).catch(() => undefined);
+    if (why === undefined) return true;
+    log.warn({ session: session.id, sourceIp: call.sourceIp, why }, 'a client may not go on with its session');
+    refuse(this.#ports, ws, session.id, why);
+    return false;
   }
 
   /** What is there before a session begins; undefined where it cannot, as its client is told. */
