@@ -63,6 +63,22 @@ test('a session goes on with a new token, once, in the hands of who began it; on
   await expect(call('ResumeSession', { SessionId: 'ann-0123' })).rejects.toThrow(AwsError);
 });
 
+test('a host is told of the client that came last, also when one before that is given up only then', async () => {
+  const { clock, waiting, running, begun, call } = await open();
+  const come = async () => {
+    const { TokenValue } = await call('ResumeSession', { SessionId: begun.sessionId });
+    const session = await waiting.open(ref, begun.sessionId, String(TokenValue));
+    if (session === undefined) throw new Error('the token is not good');
+    return { ref, session };
+  };
+  const toldSince = async () => (await running.find(account, begun.sessionId))?.session.openedAt;
+  const [before, last] = [await come(), await come()];
+  await running.carried(before);
+  expect(await toldSince()).toBe(clock.at);
+  await running.carried(last);
+  expect(await toldSince()).toBeUndefined();
+});
+
 test('sessions are listed and ended; one that was away from its store for long says again that it is there', async () => {
   const { clock, running, asked, begun, call } = await open();
   const { sessionId: SessionId } = begun;

@@ -57,7 +57,10 @@ export class Meetings {
     return here !== undefined;
   }
 
-  /** Waits for a session's host. @returns undefined when it does not come in time, or the signal aborts */
+  /**
+   * Waits for a session's host, in the place of a connection of the same client that broke, and of which nobody has seen that.
+   * @returns undefined when it does not come in time, or the signal aborts
+   */
   async wait(
     sessionId: string,
     instanceId: string,
@@ -70,8 +73,11 @@ export class Meetings {
         host = ws;
         wake();
       };
-      this.#waiting.set(sessionId, { instanceId, came });
-      return () => this.#waiting.delete(sessionId);
+      const own = { instanceId, came };
+      this.#waiting.set(sessionId, own);
+      return () => {
+        if (this.#waiting.get(sessionId) === own) this.#waiting.delete(sessionId);
+      };
     };
     await waitAtMost(milliseconds, listen, this.#clock, signal);
     return host;

@@ -42,9 +42,13 @@ export class RunningSessions {
     });
   }
 
-  /** The host has come for a client that came again, or will not. */
+  /**
+   * The host has come for a client that came again, or will not. Of one that has come once more since then it is still told.
+   * @param session as it was opened for that client
+   */
   carried({ ref, session }: RunningSession): Promise<void> {
     return this.#change(ref, session.id, (row) => {
+      if (row.carries !== session.carries) return row;
       const { openedAt: _, ...rest } = row;
       return rest;
     });

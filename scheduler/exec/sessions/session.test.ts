@@ -300,6 +300,23 @@ describe('a session', () => {
     expect(late.readyState).toBe(3);
   });
 
+  test('waits also for a client whose next connection broke before anybody listened to it', async () => {
+    const { session, client, host, write } = open(undefined, { clock: new SteppedClock() });
+    const run = session.run(new AbortController().signal);
+    write(payloadType.handshakeResponse, json({}));
+    client.terminate();
+    const broken = new End();
+    broken.terminate();
+    session.attach(broken as unknown as WebSocket);
+    await new Promise(setImmediate);
+    const third = new End();
+    session.attach(third as unknown as WebSocket);
+    expect([third.readyState, host.readyState]).toEqual([1, 1]);
+    third.close();
+    await run;
+    expect(host.readyState).toBe(3);
+  });
+
   test('ends when somebody asked for that, whoever sees it first', async () => {
     const clock = new SteppedClock();
     const seen = open(undefined, { clock }, async () => true);

@@ -147,19 +147,17 @@ export class Session {
   /** The client goes on over another connection; the one that it had is given up, if it was not yet. */
   attach(client: WebSocket): void {
     if (this.#over.signal.aborted) {
+      // What is not read would not see the answer to that.
+      client.resume();
       client.close(1000);
       return;
     }
     const before = this.#client;
+    // First: this one may have broken already, and is waited for then.
+    this.#came();
     this.#listen(client);
     before.terminate();
     this.#channel.attach(client);
-    this.#came();
-  }
-
-  /** Resolves when the session is over. */
-  get over(): AbortSignal {
-    return this.#over.signal;
   }
 
   #listen(client: WebSocket): void {

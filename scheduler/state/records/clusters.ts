@@ -27,7 +27,7 @@ export interface ExecConfiguration {
   readonly logConfiguration?: { readonly cloudWatchLogGroupName: string };
 }
 
-/** A session of ECS Exec that was asked for and has not begun: who has its token, once, and which host is to serve it. */
+/** A session of ECS Exec, from when it was asked for until it is over: who has its token, once, and which host is to serve it. */
 export interface ExecSessionRecord {
   readonly id: string;
   readonly taskId: string;
