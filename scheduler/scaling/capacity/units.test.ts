@@ -30,7 +30,10 @@ test.each([
   [group(1, 10, 4, weighted), machines(2, 2), [1, 5, 2], 6],
   [group(3, 9, 6, weighted), machines(2, 2), [2, 4, 3], 6],
   [group(1, 5, 5, weighted), machines(2, 2), [1, 2, 3], 5],
-  [group(1, 10, 4, { ...weighted, failures: 1 }), machines(2), [0, 9, 3], 3],
+  [group(1, 10, 4, { ...weighted, failures: 1 }), machines(2), [1, 9, 3], 3],
+  // Light ones of which fewer are enough, where the next one would be heavy; of several weights, enough whichever go.
+  [group(0, 40, 1, { types: ['m4.large', 't3.large'], weights: [10, 1] }), machines(1, 1, 1, 1), [0, 7, 1], 14],
+  [group(3, 40, 4, weighted), machines(2, 1, 2), [2, 20, 3], 7],
 ])('%o with machines: %o', (given, there, bounds, oneMore) => {
   const { min, max, desired, units } = inHosts(given, there);
   expect([min, max, desired]).toEqual(bounds);

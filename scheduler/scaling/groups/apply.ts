@@ -9,7 +9,7 @@ import { ended, endWaits, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
-import { nextIsSpot, unitsOf } from './units.ts';
+import { nextIsSpot, nextType, unitsOf } from './units.ts';
 
 interface Applied {
   readonly account: string;
@@ -54,7 +54,10 @@ export function applyPlan(
       const entered = plan.enter.length > 0 ? { ...group, failures: 0, retryAt: 0 } : group;
       const going = new Set(plan.end.map(({ id }) => id));
       const there = machines.filter(({ id, state }) => state !== 'Terminating' && !going.has(id));
-      const after = launch(tx, ports.random, entered, plan.launch, there, blueprint, now);
+      // It is another type's turn by now, of which as many would be more or less than is wanted: the next look makes them.
+      const isPast =
+        blueprint !== undefined && !(blueprint instanceof Error) && blueprint.weight !== nextType(found).weight;
+      const after = launch(tx, ports.random, entered, isPast ? [] : plan.launch, there, blueprint, now);
       if (after !== found) tx.put(groupKeys.group(name), toJson(after));
     },
     { fence: held, attempts: 100 },

@@ -167,3 +167,17 @@ test('launches that fail together count as one that failed', () => {
   const next = afterFailure(first, first.retryAt, first.retryAt + 10);
   expect(next).toMatchObject({ failures: 2, retryAt: first.retryAt + 10 + pauseAfter(2) });
 });
+
+test('of too much capacity nothing in service ends for a heavy machine that has not come yet', () => {
+  const heavy = (state: MachineRecord['state']): MachineRecord =>
+    ({ ...(inService(10)[9] as MachineRecord), state, weight: 10, launchedAt: now }) as MachineRecord;
+  const group = { ...sized(10), max: 20, retryAt: now + 1 };
+  const light = inService(9);
+  const sight = (machine: MachineRecord): Sight =>
+    machine.state === 'Pending' ? { provider: 'silent', agent: 'never' } : { provider: 'there', agent: 'connected' };
+  expect(endedOf(group, [...light, heavy('Pending')], sight)).toEqual([]);
+  expect(endedOf(group, [...light, heavy('InService')], sight).toSorted()).toEqual(light.map(({ id }) => id));
+  // What has not come is done without at once.
+  const coming = { ...(inService(10)[9] as MachineRecord), state: 'Pending', launchedAt: now } as const;
+  expect(endedOf(sized(9), [...light, coming], sight)).toEqual(['i-9']);
+});

@@ -151,10 +151,15 @@ function fault(
   return agent === 'away' && now - (awaySince ?? now) > awayAtMost ? 'agent-away' : undefined;
 }
 
-/** Machines to do without that are so much capacity together, and no more. */
+/**
+ * Machines to do without that are so much capacity together, and no more. One in service goes only when others in service are enough without it: a machine
+ * that weighs much is too many as soon as it is asked for, and may never come.
+ */
 function surplus(group: GroupRecord, machines: readonly MachineRecord[], units: number): MachineRecord[] {
   const open = machines.filter((machine) => !machine.protected);
   const chosen: MachineRecord[] = [];
+  const least = unitsOf(machines) - units;
+  let serving = unitsOf(machines.filter(({ state }) => state === 'InService'));
   for (let left = units; left > 0 && open.length > 0;) {
     const there = machines.filter((machine) => !chosen.includes(machine));
     const perZone = Map.groupBy(there, ({ zone }) => zone);
@@ -165,11 +170,15 @@ function surplus(group: GroupRecord, machines: readonly MachineRecord[], units: 
       ...group.termination.flatMap((policy) => ranks[policy]?.(machine) ?? []),
     ];
     const [next] = open
-      .filter((machine) => unitsOf([machine]) <= left)
+      .filter((machine) => {
+        const weight = unitsOf([machine]);
+        return weight <= left && (machine.state !== 'InService' || serving - weight >= least);
+      })
       .toSorted((a, b) => inOrder(rank(a), rank(b)) || (a.id < b.id ? -1 : 1));
     if (next === undefined) break;
     chosen.push(next);
     left -= unitsOf([next]);
+    if (next.state === 'InService') serving -= unitsOf([next]);
     open.splice(open.indexOf(next), 1);
   }
   return chosen;

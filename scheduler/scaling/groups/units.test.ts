@@ -1,8 +1,12 @@
+import { transact } from '@slipway/storage/records';
 import { assert, boolean, array, integer, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
+import { account } from '../../balancing/testing/open-balancing.ts';
+import { toJson } from '../../state/index.ts';
 import { openGroups } from '../testing/group-bench.ts';
-import type { Distribution } from './records.ts';
+import { groupKeys, groupsPartition } from './keys.ts';
+import type { Distribution, GroupRecord } from './records.ts';
 import { excessOf, nextIsSpot, nextType, staying, unitsOf } from './units.ts';
 
 const distribution = (onDemandBase: number, onDemandPercentage: number): Distribution => ({
@@ -51,6 +55,23 @@ test('machines that are made one after another are as the distribution says, at 
   );
 });
 
+test('machines that are ended one after another are as the distribution says, at every capacity', () => {
+  assert(
+    property(integer({ min: 0, max: 6 }), integer({ min: 0, max: 100 }), (base, percentage) => {
+      const group = { distribution: distribution(base, percentage) };
+      let machines: { weight?: number; spot?: true }[] = [];
+      while (machines.length < 30) machines.push(nextIsSpot(group, machines, 1) ? { spot: true } : {});
+      for (let left = 29; left >= 0; left--) {
+        const gone = machines.find((machine) => excessOf(group, machines, machine) === 0);
+        machines = machines.filter((machine) => machine !== gone);
+        const stay = machines.filter(({ spot }) => spot !== true).length;
+        expect([machines.length, stay]).toEqual([left, staying(group.distribution, left)]);
+      }
+    }),
+    { seed: 1, numRuns: 300 },
+  );
+});
+
 test('of too many those go first that the distribution has too many of', () => {
   assert(
     property(
@@ -61,7 +82,7 @@ test('of too many those go first that the distribution has too many of', () => {
         const group = { distribution: distribution(base, percentage) };
         const machines = spots.map((spot): { weight?: number; spot?: true } => (spot ? { spot: true } : {}));
         const stay = unitsOf(machines.filter(({ spot }) => spot !== true));
-        const tooMany = stay > staying(group.distribution, unitsOf(machines));
+        const tooMany = stay > staying(group.distribution, unitsOf(machines) - 1);
         expect([excessOf(group, machines, {}), excessOf(group, machines, { spot: true })]).toEqual(
           tooMany ? [0, 1] : [1, 0],
         );
@@ -127,6 +148,35 @@ describe('a group of weighted types', () => {
     // The last machine may exceed the maximum.
     await bench.api.call('SetDesiredCapacity', { AutoScalingGroupName: 'web', DesiredCapacity: 5 });
     expect(await bench.settle()).toHaveLength(3);
+  });
+
+  test('makes none when it is the turn of a type of another weight by the time that they are written', async () => {
+    let meanwhile = (): Promise<void> => Promise.resolve();
+    const bench = await openGroups({
+      profileRole: async (of) => {
+        await meanwhile();
+        return `arn:aws:iam::${of}:role/node`;
+      },
+    });
+    await bench.template();
+    const Overrides = [
+      { InstanceType: 'm4.large', WeightedCapacity: '4' },
+      { InstanceType: 't3.large', WeightedCapacity: '1' },
+    ];
+    const MixedInstancesPolicy = { LaunchTemplate: { ...template, Overrides } };
+    await bench.group({ LaunchTemplate: undefined, MixedInstancesPolicy, MaxSize: 4, DesiredCapacity: 4 });
+    // Another launch fails while it is read what machines are made from.
+    meanwhile = () =>
+      transact(bench.ports.records, groupsPartition(account), async (tx) => {
+        const group = await tx.get<GroupRecord>(groupKeys.group('web'));
+        tx.put(groupKeys.group('web'), toJson({ ...group, failures: 1 }));
+      });
+    await bench.look();
+    expect(await bench.machines()).toEqual([]);
+    await bench.look();
+    expect((await bench.machines()).map(({ instanceType }) => instanceType)).toEqual(
+      Array.from({ length: 4 }, () => 't3.large'),
+    );
   });
 
   test('shrinks by what a machine weighs, and goes back to a template of its own', async () => {

@@ -34,14 +34,14 @@ export function nextIsSpot(
   return stay >= staying(distribution, unitsOf(there) + weight);
 }
 
-/** Of which kind a group has too much: 0 for a machine that should go first, else 1. */
+/** Of which kind a group has too much when it goes without a machine: 0 for one that should go first, else 1. */
 export function excessOf(
   { distribution }: Pick<GroupRecord, 'distribution'>,
   there: readonly Pick<MachineRecord, 'weight' | 'spot'>[],
-  machine: Pick<MachineRecord, 'spot'>,
+  machine: Pick<MachineRecord, 'weight' | 'spot'>,
 ): number {
   if (distribution === undefined) return 0;
   const stay = unitsOf(there.filter(({ spot }) => spot !== true));
-  const tooMany = stay > staying(distribution, unitsOf(there));
+  const tooMany = stay > staying(distribution, unitsOf(there) - unitsOf([machine]));
   return tooMany === (machine.spot !== true) ? 0 : 1;
 }
