@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Answer } from '../../balancing/testing/open-balancing.ts';
+import { account, type Answer } from '../../balancing/testing/open-balancing.ts';
+import { findInstance } from '../../cluster/index.ts';
 import { openGroups } from '../testing/group-bench.ts';
 
 const launching = 'autoscaling:EC2_INSTANCE_LAUNCHING';
@@ -193,6 +194,27 @@ describe('lifecycle hooks', () => {
     await bench.look(5, 1_000);
     expect(bench.told).toHaveLength(3);
     expect(new Set(bench.told.map(({ headers }) => headers['slipway-delivery'])).size).toBe(1);
+  });
+
+  test('that wait with many machines hold up neither their drains nor other machines', async () => {
+    const bench = await openGroups();
+    await bench.template();
+    const goodbye = { LifecycleHookName: 'goodbye', LifecycleTransition: terminating };
+    await bench.group({ MaxSize: 7, DesiredCapacity: 7, LifecycleHookSpecificationList: [goodbye] });
+    const leaving = await bench.settle();
+    expect(leaving.map(({ state }) => state)).toEqual(Array.from({ length: 7 }, () => 'InService'));
+    await bench.api.call('SetDesiredCapacity', { AutoScalingGroupName: 'web', DesiredCapacity: 0 });
+    await bench.group({ AutoScalingGroupName: 'other', MaxSize: 3, DesiredCapacity: 3 });
+    await bench.look(6, 5_000);
+    const drained = await Promise.all(
+      leaving.map(({ instance }) => findInstance(bench.ports, { account, cluster: 'web' }, instance)),
+    );
+    expect(drained.map((instance) => instance?.status)).toEqual(leaving.map(() => 'DRAINING'));
+    expect((await bench.groups.instancesOf(account, 'other')).map(({ started }) => started)).toEqual([
+      true,
+      true,
+      true,
+    ]);
   });
 
   test('are put, described and changed', async () => {

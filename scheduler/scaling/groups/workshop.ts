@@ -26,6 +26,8 @@ export class Workshop {
   readonly #held: HeldLease;
   /** What is under way, by the id of its machine. */
   readonly #busy = new Map<string, { readonly provider: string; readonly done: Promise<void> }>();
+  /** Machines for which there was no room at the last look, in that order: they come first at the next, or those that wait for long would keep the others waiting. */
+  #late: readonly string[] = [];
   /** Ends that failed: how often, and when the next try is. */
   readonly #failed = new Map<string, { readonly times: number; readonly until: number }>();
 
@@ -42,15 +44,22 @@ export class Workshop {
   /** Begins what there is to do and is not under way. */
   begin(owner: string, groups: readonly GroupRecord[], machines: readonly MachineRecord[], over: AbortSignal): void {
     const now = this.#ports.clock.now();
-    for (const machine of machines) {
+    const turns = new Map(this.#late.map((id, turn) => [id, turn]));
+    const turnOf = ({ id }: MachineRecord): number => turns.get(id) ?? turns.size;
+    const late: string[] = [];
+    for (const machine of machines.toSorted((a, b) => turnOf(a) - turnOf(b))) {
       const provider = this.#ports.providers.find(({ name }) => name === machine.provider) ?? gone(machine.provider);
-      if (machine.state === 'Pending' && machine.started !== true)
-        this.#do(provider, machine.id, () => this.#launch(provider, owner, machine, over));
-      if (machine.state !== 'Terminating') continue;
       const group = groups.find(({ name }) => name === machine.group);
       const waits = group !== undefined && outcomeOf(group, machine, now).kind === 'waits';
-      this.#do(provider, machine.id, () => this.#end(provider, owner, machine, waits, over));
+      const hasRoom =
+        machine.state === 'Terminating'
+          ? this.#do(provider, machine.id, () => this.#end(provider, owner, machine, waits, over))
+          : machine.state !== 'Pending' ||
+            machine.started === true ||
+            this.#do(provider, machine.id, () => this.#launch(provider, owner, machine, over));
+      if (!hasRoom) late.push(machine.id);
     }
+    this.#late = late;
   }
 
   /** Ends what providers have that no row knows. */
@@ -66,12 +75,14 @@ export class Workshop {
         if (!known.has(id)) this.#do(provider, id, () => provider.terminate(id, owner, over));
   }
 
-  #do(provider: InstanceProvider, id: string, work: () => Promise<void>): void {
+  /** @returns whether there was room for it */
+  #do(provider: InstanceProvider, id: string, work: () => Promise<void>): boolean {
     const { clock } = this.#ports;
-    if (this.#busy.has(id) || clock.monotonic() < (this.#failed.get(id)?.until ?? 0)) return;
-    if ([...this.#busy.values()].filter((one) => one.provider === provider.name).length >= mostAtOnce) return;
+    if (this.#busy.has(id) || clock.monotonic() < (this.#failed.get(id)?.until ?? 0)) return true;
+    if ([...this.#busy.values()].filter((one) => one.provider === provider.name).length >= mostAtOnce) return false;
     const done = this.#settle(provider.name, id, work);
     this.#busy.set(id, { provider: provider.name, done });
+    return true;
   }
 
   /** Never rejects. */
