@@ -49,7 +49,9 @@ const shape = z
     knownHosts: absolute,
     /** Run on a machine by `sh` to have its agent start, and stop and forget what it was. */
     join: command.default('systemctl restart slipway-agent'),
-    leave: command.default('systemctl stop slipway-agent; rm -rf /var/lib/slipway/agent'),
+    leave: command.default(
+      'systemctl stop slipway-agent; docker ps -aq --filter label=dev.slipway.agent | xargs -r docker rm -fv; rm -rf /var/lib/slipway/agent',
+    ),
     /** Whether user data that begins with `#!` is run, once, before the agent starts. */
     userData: z.enum(['run', 'keep']).default('run'),
     /** Seconds. */

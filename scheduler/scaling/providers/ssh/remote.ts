@@ -1,5 +1,5 @@
 import { ProgramFailed, runProgram } from '../run-program.ts';
-import type { MachineSpec } from '../instance-provider.ts';
+import { type MachineSpec, ProviderError } from '../instance-provider.ts';
 import type { Pool, PoolMachine } from './pool.ts';
 
 /** What a machine has said of whose it is. */
@@ -14,8 +14,7 @@ export interface RemoteOptions {
 }
 
 /** A machine that is another's already, or that does not answer. */
-export class Unavailable extends Error {
-  override readonly name = 'Unavailable';
+export class Unavailable extends ProviderError {
   readonly why: 'silent' | 'taken';
 
   constructor(why: Unavailable['why'], message: string) {
@@ -100,7 +99,10 @@ rm -f claim.$$
   }
 }
 
-/** Gives a machine that was taken its settings, runs the user data, and starts its agent: once for each id. */
+/**
+ * Gives a machine that was taken its settings, runs the user data, and starts its agent: once for each id. User data that runs on when nobody waits for
+ * it any more changes nothing of a machine that was put back meanwhile.
+ */
 export async function join(pool: Pool, machine: PoolMachine, spec: MachineSpec, options: RemoteOptions): Promise<void> {
   const settings = Object.entries(spec.settings)
     .map(([name, value]) => `${name}=${value}\n`)
@@ -109,24 +111,37 @@ export async function join(pool: Pool, machine: PoolMachine, spec: MachineSpec, 
   const runs = pool.userData === 'run' && Buffer.from(userData, 'base64').subarray(0, 2).toString() === '#!';
   const script = `set -e
 umask 077
+is_ours() { [ "$(cat claim 2>/dev/null)" = ${quoted(`${spec.id} ${spec.owner}`)} ] || exit ${taken}; }
 cd ${quoted(machine.folder)}
-[ "$(cat claim)" = ${quoted(`${spec.id} ${spec.owner}`)} ] || exit ${taken}
-[ ! -e joined ] || exit 0
-base64 -d > user-data <<'END'
+is_ours
+[ "$(cat joined 2>/dev/null)" != ${spec.id} ] || exit 0
+mkdir -p "$(dirname ${quoted(machine.settings)})"
+base64 -d > user-data.$$ <<'END'
 ${Buffer.from(userData, 'base64').toString('base64')}
 END
-${runs ? 'chmod 700 user-data\n./user-data </dev/null >user-data.log 2>&1' : ':'}
-mkdir -p "$(dirname ${quoted(machine.settings)})"
-base64 -d > settings <<'END'
+mv user-data.$$ user-data
+${runs ? runUserData : ':'}
+is_ours
+base64 -d > settings.$$ <<'END'
 ${Buffer.from(settings).toString('base64')}
 END
-mv settings ${quoted(machine.settings)}
+mv settings.$$ ${quoted(machine.settings)}
 ( ${pool.join}
 ) </dev/null >&2
-: > joined
+echo ${spec.id} > joined
 `;
   await run(pool, machine, script, pool.commandWithin, options);
 }
+
+/** What it said last is why it failed: its log goes with the machine. */
+const runUserData = `chmod 700 user-data
+./user-data </dev/null >user-data.log 2>&1 || { echo "user data ended with status $?: $(tail -n 1 user-data.log)" >&2; exit 1; }`;
+
+/** Whoever has taken the machine meanwhile has it awake. */
+const sleepScript = (folder: string, sleep: string): string => `[ ! -e ${quoted(`${folder}/claim`)} ] || exit 0
+( ${sleep}
+) </dev/null >&2
+`;
 
 /** Stops the agent of a machine and puts it back, unless it is another's by now. */
 export async function leave(pool: Pool, machine: PoolMachine, claim: Claim, options: RemoteOptions): Promise<void> {
@@ -135,11 +150,13 @@ cd ${quoted(machine.folder)} || exit 0
 [ "$(cat claim 2>/dev/null)" = ${quoted(`${claim.id} ${claim.owner}`)} ] || exit 0
 ( ${pool.leave}
 ) </dev/null >&2
-rm -f ${quoted(machine.settings)} user-data user-data.log joined
+rm -f ${quoted(machine.settings)} settings.* user-data* joined
 rm -f claim
 `;
   await run(pool, machine, script, pool.commandWithin, options);
   // It goes while it is asked to: no answer is one too.
   if (machine.sleep !== undefined)
-    await run(pool, machine, `( ${machine.sleep}\n) </dev/null >&2\n`, pool.connectWithin * 3, options).catch(() => '');
+    await run(pool, machine, sleepScript(machine.folder, machine.sleep), pool.connectWithin * 3, options).catch(
+      () => '',
+    );
 }

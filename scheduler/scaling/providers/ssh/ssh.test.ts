@@ -184,7 +184,7 @@ describe('prepared machines', () => {
       wakeWithin: 1,
       connectWithin: 1,
     });
-    await expect(provider.launch(specOf(newId()), over)).rejects.toThrow(/a did not wake within 1 seconds: a: ssh: /);
+    await expect(provider.launch(specOf(newId()), over)).rejects.toThrow(/a did not wake within 1 seconds: /);
     expect(readFileSync(lamp, 'utf8')).toBe('rack-a\n');
     const broken = opened([{ name: 'a', port: 1, wake: ['/none'] }], { wakeWithin: 1 });
     await expect(broken.provider.launch(specOf(newId()), over)).rejects.toThrow(
@@ -214,6 +214,60 @@ describe('prepared machines', () => {
     await provider.launch(specOf(id), over);
     await provider.terminate(id, 'me', over);
     expect([existsSync(join(folder, 'asleep')), existsSync(join(at, 'a', 'claim'))]).toEqual([true, false]);
+  });
+
+  test('that sleep are woken by several launches at once, each another one first', async () => {
+    const lamps = join(folder, 'lamps');
+    const waker = join(folder, 'waker-of-many');
+    writeFileSync(waker, `#!/bin/sh\necho "$1" >> ${lamps}\n`, { mode: 0o755 });
+    const asleep = ['a', 'b'].map((name) => ({ name, port: 1, wake: [waker, name] }));
+    const { provider } = opened(asleep, { wakeWithin: 1, connectWithin: 1 });
+    const launches = [newId(), newId()].map((id) => provider.launch(specOf(id), over));
+    expect((await Promise.allSettled(launches)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    // One goes from a to b, the other from b to a: whichever is faster, the first two lines are not the same.
+    expect(readFileSync(lamps, 'utf8').split('\n').slice(0, 2).toSorted()).toEqual(['a', 'b']);
+  });
+
+  test('that somebody else has taken meanwhile are not put to sleep', async () => {
+    const racing = join(folder, 'racing');
+    mkdirSync(racing);
+    const another = `${newId()} another`;
+    writeFileSync(join(racing, 'rm'), `#!/bin/sh\n/bin/rm "$@"\n[ "$2" != claim ] || echo '${another}' > claim\n`, {
+      mode: 0o755,
+    });
+    const { at, file } = opened([{ name: 'a', sleep: `touch ${join(folder, 'slept')}` }]);
+    const env = { PATH: `${racing}:${inPlace.PATH}` };
+    const provider = sshProvider({ name: 'rack', file, env });
+    const id = newId();
+    await provider.launch(specOf(id), over);
+    await provider.terminate(id, 'me', over);
+    expect(readFileSync(join(at, 'a', 'claim'), 'utf8')).toBe(`${another}\n`);
+    expect(existsSync(join(folder, 'slept'))).toBe(false);
+  });
+
+  test('run their user data where the folder of the settings is there, and say what it said last when it fails', async () => {
+    const etc = join(folder, 'etc-of-a');
+    const { provider } = opened([{ name: 'a', settings: join(etc, 'ecs.config') }], { join: ':' });
+    const launch = (id: string, script: string) =>
+      provider.launch(
+        { ...specOf(id), template: { UserData: Buffer.from(`#!/bin/sh\n${script}`).toString('base64') } },
+        over,
+      );
+    const id = newId();
+    await expect(launch(id, 'echo no luck; exit 3')).rejects.toThrow(/user data ended with status 3: no luck$/);
+    await provider.terminate(id, 'me', over);
+    await launch(newId(), `echo ECS_CLUSTER=x >> ${etc}/ecs.config`);
+    expect(readFileSync(join(etc, 'ecs.config'), 'utf8')).toBe('ECS_CLUSTER=default\n');
+  });
+
+  test('that were put back while their user data ran are not joined by it, and what it left holds up nobody', async () => {
+    const { provider, at } = opened([{ name: 'a' }]);
+    const UserData = Buffer.from('#!/bin/sh\nrm claim\n').toString('base64');
+    await expect(provider.launch({ ...specOf(newId()), template: { UserData } }, over)).rejects.toThrow(/status 75/);
+    expect([existsSync(join(at, 'a', 'agent')), existsSync(join(at, 'a.env'))]).toEqual([false, false]);
+    writeFileSync(join(at, 'a', 'joined'), `${newId()}\n`);
+    await provider.launch(specOf(newId()), over);
+    expect(existsSync(join(at, 'a', 'agent'))).toBe(true);
   });
 
   test('whose agents do not start say why, and can be tried again', async () => {

@@ -48,6 +48,7 @@ export async function standings(pool: Pool, options: RemoteOptions): Promise<rea
 export function sshProvider({ name, file, env, pace = 5_000 }: SshProviderOptions): InstanceProvider {
   /** By the name of the machine. */
   const remembered = new Map<string, Claim>();
+  const woken = new Map<string, number>();
   const look = async (pool: Pool, options: RemoteOptions): Promise<readonly Standing[]> => {
     const all = await standings(pool, options);
     return all.map((one) => {
@@ -72,7 +73,7 @@ export function sshProvider({ name, file, env, pace = 5_000 }: SshProviderOption
         await join(pool, known.machine, spec, options);
         return;
       }
-      const chosen = await takeOne(pool, all, spec, { ...options, pace });
+      const chosen = await takeOne(pool, all, spec, { ...options, pace, woken });
       await join(pool, chosen, spec, options);
     },
     async terminate(id, owner, signal) {
@@ -99,13 +100,20 @@ export function sshProvider({ name, file, env, pace = 5_000 }: SshProviderOption
   };
 }
 
-/** Takes a machine of the pool that is free: one that answers first, then those that can be woken. @throws ProviderError when there is none */
-async function takeOne(
-  pool: Pool,
-  all: readonly Standing[],
-  spec: MachineSpec,
-  options: RemoteOptions & { readonly pace: number },
-): Promise<PoolMachine> {
+interface Waking extends RemoteOptions {
+  /** Milliseconds. */
+  readonly pace: number;
+  /** In which turn each machine was woken last, by its name. */
+  readonly woken: Map<string, number>;
+}
+
+/**
+ * Takes a machine of the pool that is free: one that answers first, then those that can be woken. Of these the one that was woken longest ago is
+ * first: nobody waits for it just now, nor did it fail to wake a moment ago.
+ * @throws ProviderError when there is none
+ */
+async function takeOne(pool: Pool, all: readonly Standing[], spec: MachineSpec, options: Waking): Promise<PoolMachine> {
+  const { woken, signal } = options;
   const fitting = all.filter(({ machine: { zone, types } }) => {
     const isThere = zone === undefined || zone === spec.zone;
     return isThere && (types === undefined || types.includes(spec.instanceType));
@@ -113,22 +121,28 @@ async function takeOne(
   const free = fitting.filter((one) => 'claim' in one && one.claim === undefined);
   const asleep = fitting.filter((one) => 'trouble' in one && canWake(one.machine));
   const troubles = fitting.flatMap((one) => ('trouble' in one && !canWake(one.machine) ? [one.trouble] : []));
-  for (const [index, { machine }] of [...free, ...asleep].entries()) {
+  const inUse = fitting.length - free.length - asleep.length - troubles.length;
+  const turnOf = ({ machine }: Standing): number => woken.get(machine.name) ?? 0;
+  const next = (): Standing | undefined => free.shift() ?? asleep.sort((a, b) => turnOf(a) - turnOf(b)).shift();
+  for (let one = next(); one !== undefined; one = next()) {
+    const { machine } = one;
     try {
-      if (index >= free.length) await awaken(pool, machine, options);
+      if ('trouble' in one) {
+        woken.set(machine.name, Math.max(0, ...woken.values()) + 1);
+        await awaken(pool, machine, options);
+      }
       await take(pool, machine, spec, options);
       return machine;
     } catch (error) {
-      options.signal.throwIfAborted();
-      if (!(error instanceof Unavailable || error instanceof ProviderError)) throw error;
+      signal.throwIfAborted();
+      if (!(error instanceof ProviderError)) throw error;
       troubles.push(error.message);
     }
   }
-  const inUse = fitting.length - free.length - asleep.length - troubles.length;
   throw new ProviderError(
     fitting.length === 0
       ? `No machine of the pool is of the zone ${spec.zone} and the type ${spec.instanceType}.`
-      : `No machine of the pool is free: ${Math.max(0, inUse)} of ${fitting.length} are in use${troubles.length === 0 ? '' : `; ${troubles.join('; ')}`}`.slice(
+      : `No machine of the pool is free: ${inUse} of ${fitting.length} are in use${troubles.length === 0 ? '' : `; ${troubles.join('; ')}`}`.slice(
           0,
           500,
         ),
@@ -136,11 +150,7 @@ async function takeOne(
 }
 
 /** Wakes a machine, and waits until it answers. @throws ProviderError */
-async function awaken(
-  pool: Pool,
-  machine: PoolMachine,
-  { env, signal, pace }: RemoteOptions & { readonly pace: number },
-): Promise<void> {
+async function awaken(pool: Pool, machine: PoolMachine, { env, signal, pace }: Omit<Waking, 'woken'>): Promise<void> {
   const until = performance.now() + pool.wakeWithin * 1000;
   try {
     await wakeUp(machine, { env, signal, timeout: pool.commandWithin * 1000 });
