@@ -4,6 +4,7 @@ import type { ClusterRecord } from '../state/index.ts';
 import { findProvider, isFargate } from './capacity-providers.ts';
 import { activeCluster } from './clusters.ts';
 import type { ClusterRef, EcsPorts } from './ports.ts';
+import { mostItems } from './strategies.ts';
 
 /** Milliseconds for which an association is waited for, and between looks. */
 const patience = 10_000;
@@ -22,12 +23,12 @@ export async function associatedCluster(
   items: readonly CapacityProviderStrategyItem[] | undefined,
   signal: AbortSignal,
 ): Promise<ClusterRecord> {
+  // Each once, and no more than a strategy may have: each is read at every look.
+  const names = new Set((items ?? []).slice(0, mostItems).map(({ capacityProvider = '' }) => capacityProvider));
   const until = ports.clock.monotonic() + patience;
   for (;;) {
     const cluster = await activeCluster(ports, ref);
-    const lacking = (items ?? []).flatMap(({ capacityProvider: name = '' }) =>
-      isFargate(name) || cluster.capacityProviders.includes(name) ? [] : [name],
-    );
+    const lacking = [...names].filter((name) => !isFargate(name) && !cluster.capacityProviders.includes(name));
     if (lacking.length === 0 || ports.clock.monotonic() >= until) return cluster;
     for (const name of lacking) if ((await findProvider(ports, ref.account, name)) === undefined) return cluster;
     await ports.clock.sleep(pause, signal);

@@ -7,7 +7,8 @@ import { invalidParameter } from './errors.ts';
 /** What strategies in a cluster may name. */
 export type ClusterProviders = Pick<ClusterRecord, 'capacityProviders' | 'groupProviders'>;
 
-const mostItems = 20;
+/** Of a strategy. */
+export const mostItems = 20;
 
 /**
  * A strategy, checked and completed; empty for none.

@@ -340,7 +340,7 @@ describe('a cluster with one', () => {
   });
 
   test('keeps tasks of requests until a host has room, the oldest first', async () => {
-    await create('later');
+    await create('forgotten');
     await api.ecs.send(new CreateClusterCommand({ clusterName: 'waiting', capacityProviders: ['later'] }));
     await api.define({ family: 'half', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 512 }] });
     const run = (count: number) =>
@@ -349,7 +349,7 @@ describe('a cluster with one', () => {
           cluster: 'waiting',
           taskDefinition: 'half',
           count,
-          capacityProviderStrategy: [{ capacityProvider: 'later' }],
+          capacityProviderStrategy: [{ capacityProvider: 'forgotten' }],
         }),
       );
     const states = async (arns: readonly (string | undefined)[]) => {
@@ -429,6 +429,20 @@ describe('a cluster with one', () => {
     meanwhile = () => put('hurried', ['late']);
     expect((await cluster('late')).capacityProviders).toEqual(['late']);
     expect(sleeps).toBe(41);
+    // However often a request names one, it is read once a look.
+    let reads = 0;
+    const records = new Proxy(api.ports.records, {
+      get(of, key) {
+        const value = Reflect.get(of, key) as unknown;
+        if (key === 'get') reads++;
+        return typeof value === 'function' ? (value.bind(of) as unknown) : value;
+      },
+    });
+    meanwhile = () => Promise.resolve();
+    await create('forgotten');
+    const many = Array.from({ length: 500 }, () => ({ capacityProvider: 'forgotten' }));
+    await associatedCluster({ ...api.ports, records, clock }, ref, many, new AbortController().signal);
+    expect(reads).toBeLessThanOrEqual(2 * 41);
   });
 
   test('mixes them with Fargate in no strategy, and gives daemons none', async () => {
