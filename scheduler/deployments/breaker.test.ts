@@ -22,6 +22,7 @@ describe('the circuit breaker', () => {
     expect(Math.max(...failures)).toBeLessThan(3);
     world.calm();
     expect(world.primary()).toMatchObject({ id: old.id, rolloutState: 'COMPLETED', cause: { kind: 'rollback' } });
+    expect(world.primary().cause.failed).toMatchObject({ id: bad.id, createdAt: bad.createdAt });
     expect(world.wanted().map((task) => task.id)).toEqual(survivors);
     expect(world.service.taskDefinition).toBe(old.taskDefinition);
     expect(

@@ -148,9 +148,18 @@ export function finishRollback(pass: Pass, deployment: DeploymentRecord, source:
 
 /** How the deployment stands at the moment in which it is FAILED. */
 function failedDeployment(pass: Pass, id: string): FailedDeployment {
-  const { failedTasks = 0, rolloutStateReason = '', shifting, alarms, stop, judgement } = pass.deployment(id) ?? {};
+  const {
+    createdAt,
+    failedTasks = 0,
+    rolloutStateReason = '',
+    shifting,
+    alarms,
+    stop,
+    judgement,
+  } = pass.deployment(id) ?? {};
   return {
     id,
+    ...(createdAt === undefined ? {} : { createdAt }),
     failedTasks,
     rolloutState: 'FAILED',
     rolloutStateReason,

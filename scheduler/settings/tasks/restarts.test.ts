@@ -101,6 +101,43 @@ test('what is no new value begins nothing, and moving AWSCURRENT back does', asy
   expect(await id()).not.toBe(begun);
 });
 
+test('values with which its deployment failed roll the service no second time, and the next ones do', async () => {
+  await using world = await ClusterWorld.open();
+  const { clock, look, id, change } = await open(world, { [tag]: 'true' });
+  const old = await id();
+  clock.at += calm;
+  await change('wrong', 'b');
+  clock.at += 2 * calm;
+  await look();
+  const failed = await id();
+  expect(failed).not.toBe(old);
+  // As the circuit breaker does: what ran before is PRIMARY again, under its own id and with the time at which it began.
+  await changeService(world.ecs, { ...ref, service: 'web' }, (service) => {
+    const { createdAt } = primaryOf(service)!;
+    const went = {
+      id: failed!,
+      createdAt,
+      failedTasks: 3,
+      rolloutState: 'FAILED',
+      rolloutStateReason: '',
+      updatedAt: clock.at,
+    } as const;
+    return {
+      ...service,
+      deployments: service.deployments
+        .filter((one) => one.id === old)
+        .map((one) => ({ ...one, status: 'PRIMARY' as const, cause: { kind: 'rollback' as const, failed: went } })),
+    };
+  });
+  clock.at += 10 * calm;
+  await look();
+  expect(await id()).toBe(old);
+  await change('right', 'c');
+  clock.at += 2 * calm;
+  await look();
+  expect([old, failed]).not.toContain(await id());
+});
+
 test.each([{}, { [tag]: 'false' }])('a service with the tags %j is left alone', async (tags) => {
   await using world = await ClusterWorld.open();
   const { clock, look, change } = await open(world, tags);

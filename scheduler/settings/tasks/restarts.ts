@@ -12,6 +12,7 @@ import {
   accountPartition,
   clusterKeys,
   clusterPartition,
+  type DeploymentRecord,
   installationPartition,
   newDeploymentId,
   type ServiceRecord,
@@ -79,12 +80,13 @@ async function compare(ports: RestartPorts, place: Place, service: ServiceRecord
   if (primary === undefined) return;
   const definition = await readDefinition(records, place.account, primary.taskDefinition);
   if (definition === undefined) return;
+  const begun = lastBegun(primary);
   const sources = new Set(secretNeeds(bodyOf(definition)).map(({ valueFrom }) => valueFrom));
   const changed: string[] = [];
   let last = 0;
   for (const source of sources) {
     const at = await changedAt(ports, place.account, source);
-    if (at === undefined || at <= primary.createdAt) continue;
+    if (at === undefined || at <= begun) continue;
     changed.push(source);
     last = Math.max(last, at);
   }
@@ -105,6 +107,14 @@ async function compare(ports: RestartPorts, place: Place, service: ServiceRecord
       { ...place, deploymentId: primaryOf(after)?.id, why: detail },
       'rolls the service to new values of its secrets',
     );
+}
+
+/**
+ * When the newest deployment began that has brought what there was then. After a rollback that is the one that failed: with values that its
+ * tasks cannot run with the service stays as it is, and is not rolled again and again.
+ */
+function lastBegun({ createdAt, cause: { failed } }: DeploymentRecord): number {
+  return failed === undefined ? createdAt : Math.max(createdAt, failed.createdAt ?? failed.updatedAt);
 }
 
 /** When what a task is given from a source changed last; undefined for what never changes, or is not there. */

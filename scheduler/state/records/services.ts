@@ -54,6 +54,8 @@ export interface StopRecord {
 /** How a deployment stood when it was given up. */
 export interface FailedDeployment {
   readonly id: string;
+  /** When it began; absent where that was not written down yet. */
+  readonly createdAt?: number;
   readonly failedTasks: number;
   readonly rolloutState: 'FAILED';
   readonly rolloutStateReason: string;
