@@ -139,6 +139,8 @@ export function unmeasurable(
       return `the target group ${group?.name ?? id} gets the requests of a test listener too, which are counted with those of production`;
     if (group !== undefined && group.protocol !== 'HTTP' && group.protocol !== 'HTTPS')
       return `the target group ${group.name} is of ${group.protocol}: nobody sees there whether a request failed`;
+    if (group?.protocolVersion === 'GRPC')
+      return `the target group ${group.name} is of gRPC: calls that fail are answered with 200 there`;
   }
   const sends = (action: ActionRecord): string | undefined =>
     action.type === 'forward'

@@ -327,6 +327,9 @@ test('what is not the traffic of the two revisions alone is not measured, and wh
   const tcp = await group('tcp', { Protocol: 'TCP' });
   const rules = [{ arn: rule, groups: [blue, tcp].map((targetGroupArn) => ({ targetGroupArn, weight: 50 })) }];
   expect(await why({ service: 'web', sequence: 1, rules })).toContain('the target group tcp is of TCP');
+  const calls = await group('calls', { ProtocolVersion: 'GRPC' });
+  const grpc = [{ arn: rule, groups: [blue, calls].map((targetGroupArn) => ({ targetGroupArn, weight: 50 })) }];
+  expect(await why({ service: 'web', sequence: 1, rules: grpc })).toContain('the target group calls is of gRPC');
 });
 
 test('engines that refuse, or are not there, are a problem until they take it', async () => {
