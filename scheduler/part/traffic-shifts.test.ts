@@ -17,8 +17,18 @@ import { trafficShifts } from './traffic-shifts.ts';
 const account = '000000000000';
 const partition = clusterPartition(account, 'default');
 
-/** A cluster with services by name: whether a deployment of theirs shifts traffic. */
-function openShifts(services: Readonly<Record<string, boolean>>) {
+/** A service in a deployment whose steps are judged. */
+const judged = {
+  status: 'ACTIVE',
+  judge: {},
+  deployments: [
+    { status: 'PRIMARY', cause: { kind: 'api' }, shifting: { stage: 'SCALE_UP', strategy: { type: 'CANARY' } } },
+    { status: 'ACTIVE', completedAt: 1 },
+  ],
+};
+
+/** A cluster with services by name: whether a deployment of theirs shifts traffic. @param more of each service */
+function openShifts(services: Readonly<Record<string, boolean>>, more: object = {}) {
   const records = memoryRecords(systemClock);
   const view = {
     account,
@@ -26,7 +36,7 @@ function openShifts(services: Readonly<Record<string, boolean>>) {
     services: new Map(
       Object.entries(services).map(([name, shifts]) => [
         name,
-        { value: { name, deployments: [{}, shifts ? { shifting: {} } : {}] } },
+        { value: { name, deployments: [{}, shifts ? { shifting: {} } : {}], ...more } },
       ]),
     ),
   };
@@ -87,7 +97,7 @@ test('nothing is noted for a sequence that is not wanted any more, or over what 
 });
 
 test('what engines have counted is written in the same way, and read with the rest', async () => {
-  const { records, shifts, want } = openShifts({ web: true });
+  const { records, shifts, want } = openShifts({ web: true }, judged);
   const counted = (sequence: number, epoch = 1): MeasuredRecord => ({
     service: 'web',
     epoch,
@@ -109,5 +119,10 @@ test('what engines have counted is written in the same way, and read with the re
   await want('web', 2);
   expect(await tell(counted(1, 3))).toEqual(counted(1, 2));
   expect(await tell(counted(2, 3))).toEqual(counted(2, 3));
-  expect(await shifts.read(account)).toMatchObject([{ measured: { sequence: 2, epoch: 3 } }]);
+  expect(await shifts.read(account)).toMatchObject([{ isMeasured: true, measured: { sequence: 2, epoch: 3 } }]);
+  // Nobody reads it on when the deployment is over.
+  const over = openShifts({ web: true });
+  await over.want('web', 1);
+  await over.shifts.tell(account, 'default', counted(1));
+  expect(await over.shifts.read(account)).toMatchObject([{ isMeasured: false, measured: undefined }]);
 });

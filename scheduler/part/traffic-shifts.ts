@@ -53,10 +53,11 @@ export function trafficShifts(records: RecordStore, control: Pick<ControlPlane, 
       .filter(({ value }) => value.deployments.some(({ shifting }) => shifting !== undefined))
       .map(({ value }) => value);
     if (services.length === 0) return [];
-    const keys = services.flatMap(({ name }) => [
-      clusterKeys.shift(name),
-      clusterKeys.shiftLive(name),
-      clusterKeys.measured(name),
+    // What was counted stays after a deployment, and is asked for at every look: only where somebody needs it.
+    const keys = services.flatMap((service) => [
+      clusterKeys.shift(service.name),
+      clusterKeys.shiftLive(service.name),
+      ...(isMeasured(service) ? [clusterKeys.measured(service.name)] : []),
     ]);
     const rows = await records.getMany(clusterPartition(account, cluster), keys);
     return services.flatMap((service): WantedShift[] => {
