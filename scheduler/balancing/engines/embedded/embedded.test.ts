@@ -2,9 +2,9 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cookieKey, listenerOf } from '../../../routing/testing/generate.ts';
+import { cookieKey, listenerOf, plainAttributes } from '../../../routing/testing/generate.ts';
 import type { DesiredState, HttpListener, Target } from '../contract.ts';
-import { freshAddress, openRaw } from '../testing/raw.ts';
+import { ask, freshAddress, openRaw } from '../testing/raw.ts';
 import { engineSuite, get } from '../testing/suite.ts';
 import { groupOf, startTarget } from '../testing/targets.ts';
 import { createCarrier } from './carrier.ts';
@@ -88,5 +88,28 @@ describe('the most connections of a listener', () => {
     await expect.poll(active, { timeout: 60_000 }).toBe(1);
     using fourth = await connect();
     expect(await statusOf(fourth)).toBe(200);
+  });
+});
+
+describe('a target that takes requests and never answers', () => {
+  it('has failed those that were whole, by the time that the client is told', async () => {
+    await using mute = await startTarget('mute', () => undefined);
+    const carrier = createCarrier();
+    await using _ = { [Symbol.asyncDispose]: () => carrier.stop() };
+    const listener = listenerOf({
+      address: freshAddress(),
+      attributes: { ...plainAttributes, idleTimeout: 2 },
+      defaultAction: { kind: 'forward', targetGroups: [{ id: 'g', weight: 1 }] },
+    });
+    await carrier.apply(stateOf(1, listener, [mute.target()]));
+    const { address, port } = listener;
+    const post = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n';
+    using slow = await openRaw(address, port);
+    slow.send(`${post}y`);
+    const answers = await Promise.all([get(listener), ask(address, port, `${post}yy`)]);
+    expect(answers.map(({ status }) => status)).toEqual([504, 504]);
+    await slow.closed;
+    const [target] = carrier.observe().targets;
+    expect(target?.counts).toMatchObject({ codes: [0, 0, 0, 0], connectionErrors: 2 });
   });
 });

@@ -266,7 +266,11 @@ export class Passage implements Exchange {
     });
     upstream.on('error', () => {
       if (this.#ended || this.#begun) return this.#fail(502);
-      if (timedOut) return this.#fail(504);
+      if (timedOut) {
+        // Where the request is not whole yet, its client stands still.
+        if (upstream.writableEnded) target.counts.connectionErrors++;
+        return this.#fail(504);
+      }
       // Only what goes over kept connections may have met one that was stale, and only that may be seen twice.
       if (socket === undefined && this.#group.group.retrySafe) return this.#retry(target, 502);
       target.counts.connectionErrors++;
