@@ -251,6 +251,19 @@ describe('RotateSecret', () => {
 });
 
 describe('a rotation by a task', () => {
+  test('stays in the cluster in which who named it was asked for the right to run it', async () => {
+    const world = await open();
+    const later = { RotateImmediately: false };
+    const cluster = async () => (await world.secrets.find(account, 'db'))?.rotation?.cluster;
+    await world.rotate(later);
+    const Tags = [{ Key: 'slipway:rotation-cluster', Value: 'other' }];
+    await world.manager.call('TagResource', { SecretId: 'db', Tags });
+    await world.manager.call('RotateSecret', { SecretId: 'db', ...later });
+    expect(await cluster()).toBe('default');
+    await world.rotate(later);
+    expect(await cluster()).toBe('other');
+  });
+
   test('runs one for each step with the rights of who named it, and its exit code decides', async () => {
     await using cluster = await ClusterWorld.open();
     await cluster.instance('i1', { attributes: [{ name: 'com.amazonaws.ecs.capability.task-iam-role' }] });

@@ -53,8 +53,8 @@ export const rotationOperations: SecretsOperations = {
       const target = input.RotationLambdaARN ?? found.rotation?.target;
       if (target === undefined || target === '')
         throw invalidRequest('No Lambda rotation function ARN is associated with this secret.');
-      const by = input.RotationLambdaARN === undefined ? found.rotation?.by : await api.rotation.check(call, target);
-      if (by === undefined) throw invalidRequest('Name what rotates the secret in RotationLambdaARN.');
+      const asked = input.RotationLambdaARN === undefined ? found.rotation?.by : await api.rotation.check(call, target);
+      if (asked === undefined) throw invalidRequest('Name what rotates the secret in RotationLambdaARN.');
       const rules = input.RotationRules === undefined ? found.rotation?.rules : rulesOf(input.RotationRules);
       if (rules === undefined)
         throw invalidParameter('RotationRules must say AutomaticallyAfterDays or a ScheduleExpression.');
@@ -63,9 +63,11 @@ export const rotationOperations: SecretsOperations = {
       const token = input.ClientRequestToken ?? newVersionId(api.random(16));
       const setUp = (secret: SecretRecord): Rotation => {
         const { rotation } = secret;
+        // Who named the task was asked for the right to run it in that cluster: who only begins a rotation moves it nowhere.
+        const kept = input.RotationLambdaARN === undefined ? rotation : undefined;
+        const { target: to, by, cluster } = kept ?? { target, by: asked, cluster: clusterOf(secret) };
         const since = input.RotationRules === undefined ? (rotation?.since ?? now) : now;
-        const made = { ...rotation, enabled: true, target, by, cluster: clusterOf(secret), rules, since };
-        return withNext(made, now);
+        return withNext({ ...rotation, enabled: true, target: to, by, cluster, rules, since }, now);
       };
       const secret = immediately
         ? await api.secrets.beginRotation(account, input.SecretId, token, (before) => {
