@@ -3,7 +3,7 @@ import { type AccessRequest, type Principal } from '@slipway/auth/contract';
 import { signatureHeader, verifyDelivery } from '@slipway/auth/kit';
 import type { Outbound } from '@slipway/auth/outbound';
 import { openLeases } from '@slipway/storage/leases';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { account } from '../../balancing/testing/caller.ts';
 import { ClusterWorld } from '../../control/testing/cluster-world.ts';
@@ -151,6 +151,24 @@ describe('a rotation by a webhook', () => {
     world.clock.at += 100 * day;
     await world.turn();
     expect(world.calls).toHaveLength(8);
+  });
+
+  test('that is far off makes nobody read all secrets, whatever else changes', async () => {
+    const world = await open();
+    const all = vi.spyOn(world.secrets, 'all');
+    await world.turn();
+    await world.manager.call('CreateSecret', { Name: 'other', SecretString: 'x' });
+    await world.turn();
+    expect(all).toHaveBeenCalledTimes(1);
+    await world.rotate({ RotateImmediately: false });
+    await world.turn();
+    world.clock.at += 30 * day - 1;
+    await world.manager.call('PutSecretValue', { SecretId: 'db', SecretString: 'y' });
+    await world.turn();
+    expect([all.mock.calls.length, world.calls.length]).toEqual([2, 0]);
+    world.clock.at += 1;
+    await world.turn();
+    expect([all.mock.calls.length, world.calls.length]).toEqual([3, 1]);
   });
 
   test('that fails begins anew under the same version, later and later, is given up, and says why', async () => {

@@ -60,7 +60,7 @@ export class AccountRotations {
   readonly #held: HeldLease;
   /** By the name of the secret. */
   readonly #under = new Map<string, Promise<void>>();
-  /** The partition's version that was looked at, and when something is due according to it. */
+  /** The version of the row that tells of changes, as it was looked at, and when something is due according to it. */
   #seen: number | undefined;
   #dueAt = Infinity;
 
@@ -87,10 +87,11 @@ export class AccountRotations {
     }
   }
 
-  /** Begins what is due. All secrets are read only when one has changed, or one is due. */
+  /** Begins what is due. All secrets are read only when a rotation has changed, or one is due: the lease changes the partition all the time. */
   async look(over: AbortSignal): Promise<void> {
     const { records, clock, secrets } = this.#ports;
-    const version = await records.version(secretsPartition(this.#account));
+    const told = await records.get(secretsPartition(this.#account), secretKeys.rotations);
+    const version = told?.version ?? 0;
     if (version === this.#seen && clock.now() < this.#dueAt) return;
     const now = clock.now();
     const all = await secrets.all(this.#account);

@@ -108,6 +108,8 @@ export const secretKeys = {
   secrets: 'secret/',
   value: (name: string, version: string): string => `value/${name}|${version}`,
   values: 'value/',
+  /** Written when it changes which rotation is due when: whoever rotates need not read all secrets to know. */
+  rotations: 'rotations',
   /** The lease of whoever rotates the account's secrets. */
   rotator: 'rotator',
   /** What calls of a secret's rotation are signed with. */
@@ -119,5 +121,5 @@ export const secretKeys = {
 export const secretRows: OwnedRows = {
   partition: secrets,
   owner: 'scheduler/settings/secrets',
-  keys: [secretKeys.secrets, secretKeys.values, secretKeys.callKeys, secretKeys.signingKey],
+  keys: [secretKeys.secrets, secretKeys.values, secretKeys.callKeys, secretKeys.rotations, secretKeys.signingKey],
 };

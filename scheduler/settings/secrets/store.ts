@@ -27,6 +27,7 @@ import {
   type SecretValue,
   type SecretVersion,
 } from './records.ts';
+import { rotationDue } from './rotating.ts';
 import { Sealing, type SealingPorts } from './sealing.ts';
 import { current, label, makeRoom, mostVersions, pending } from './versions.ts';
 
@@ -374,7 +375,9 @@ export class Secrets {
     const key = secretKeys.secret(secret.name);
     const before = (await tx.peek<SecretRecord>(key))?.value;
     const isNew = before?.suffix !== secret.suffix || currentOf(before) !== currentOf(secret);
-    const written = isNew ? { ...secret, valueSince: this.#ports.clock.now() } : secret;
+    const now = this.#ports.clock.now();
+    const written = isNew ? { ...secret, valueSince: now } : secret;
+    if ((before && rotationDue(before)) !== rotationDue(secret)) tx.put(secretKeys.rotations, { changedAt: now });
     tx.put(key, toJson(written));
     return written;
   }
