@@ -33,6 +33,11 @@ export class ServiceKeys {
     return found;
   }
 
+  /** Whether the key that a text names is not there, or not any more. */
+  async isGone(account: string, id: string): Promise<boolean> {
+    return (await this.#keys.find(account, id)) === undefined;
+  }
+
   /** Whether a text names the service's own key, or none. */
   async isOwn(account: string, id: string | undefined): Promise<boolean> {
     if (id === undefined || id === '') return true;

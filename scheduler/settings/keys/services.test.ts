@@ -100,6 +100,29 @@ describe('a secret with a key of its own', () => {
     expect((await manager.call('DescribeSecret', { SecretId: 'db' })).KmsKeyId).toBeUndefined();
   });
 
+  test('moves with the right to decrypt with what its values are kept with, wherever its alias points by then', async () => {
+    const { manager, kms, arn } = await open();
+    await manager.call('CreateSecret', { Name: 'db', SecretString: canary, KmsKeyId: 'alias/app' });
+    const other = (await kms.call('CreateKey')).KeyMetadata;
+    await kms.call('UpdateAlias', { AliasName: 'alias/app', TargetKeyId: other.KeyId });
+    const needs = await manager.access('UpdateSecret', { SecretId: 'db', KmsKeyId: 'alias/aws/secretsmanager' });
+    expect(needs.slice(1).map(({ action, resources }) => [action, resources[0]?.arn])).toEqual([['kms:Decrypt', arn]]);
+  });
+
+  test('leaves a key that was destroyed, with which its old values are lost', async () => {
+    const { manager, kms, id, clock } = await open();
+    await manager.call('CreateSecret', { Name: 'db', SecretString: 'old', KmsKeyId: id });
+    await kms.call('ScheduleKeyDeletion', { KeyId: id, PendingWindowInDays: 7 });
+    const own = { SecretId: 'db', KmsKeyId: 'alias/aws/secretsmanager' };
+    expect(await manager.refusal('UpdateSecret', own)).toMatch(/^DecryptionFailure: .*pending deletion/);
+    clock.at += 7 * 86_400_000;
+    await manager.call('UpdateSecret', { ...own, SecretString: 'new' });
+    expect((await manager.call('GetSecretValue', { SecretId: 'db' })).SecretString).toBe('new');
+    expect(await manager.refusal('GetSecretValue', { SecretId: 'db', VersionStage: 'AWSPREVIOUS' })).toMatch(
+      /^DecryptionFailure/,
+    );
+  });
+
   test('is not made with a key that is not there', async () => {
     const { manager } = await open();
     const given = { Name: 'db', SecretString: canary, KmsKeyId: 'alias/none' };

@@ -41,6 +41,11 @@ export class Sealing {
     });
   }
 
+  /** Whether the key that a version names was destroyed. @param key undefined: the one that secrets have anyway */
+  isGone(account: string, key: string | undefined): Promise<boolean> {
+    return key === undefined ? Promise.resolve(false) : this.#keys.isGone(account, key);
+  }
+
   /** The key as it is kept with a secret: undefined for the one that secrets have anyway. @throws ResourceNotFoundException */
   async chosen(account: string, key: string): Promise<string | undefined> {
     try {

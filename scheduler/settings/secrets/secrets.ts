@@ -185,7 +185,7 @@ const keyChosen = async ({ api, account }: Scene, key: string | undefined): Prom
 const hasValue = (input: { readonly SecretString?: unknown; readonly SecretBinary?: unknown }): boolean =>
   input.SecretString !== undefined || input.SecretBinary !== undefined;
 
-/** What an update needs on keys: on the old one to read what is there, on the one of the next value to write. */
+/** What an update needs on keys: on those that values are kept with to read them, on the one of the next value to write. */
 async function keysOfUpdate(
   input: { readonly SecretId: string; readonly KmsKeyId?: string | undefined } & Parameters<typeof hasValue>[0],
   { api, account }: Scene,
@@ -195,7 +195,5 @@ async function keysOfUpdate(
   const arn = api.secrets.arn(account, found);
   const { sealing } = api.secrets;
   const writing = await sealing.access(account, input.KmsKeyId ?? found.kmsKey, 'encrypt', arn);
-  return input.KmsKeyId === undefined
-    ? writing
-    : [...(await sealing.access(account, found.kmsKey, 'decrypt', arn)), ...writing];
+  return input.KmsKeyId === undefined ? writing : [...(await api.secrets.rekeyAccess(account, found)), ...writing];
 }

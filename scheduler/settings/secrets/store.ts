@@ -147,9 +147,26 @@ export class Secrets {
     const version = secret?.versions.find((one) =>
       versionId === undefined ? one.stages.includes(stage ?? current) : one.id === versionId,
     );
-    if (secret === undefined || version?.key === undefined) return [access];
-    const arn = this.arn(account, secret);
-    return [access, ...(await this.sealing.access(account, version.key, 'decrypt', arn, version.id))];
+    if (secret === undefined || version === undefined) return [access];
+    return [access, ...(await this.#keyAccess(account, secret, version))];
+  }
+
+  /** What opening the value of a version needs on the key that it is kept with, whatever key the secret names now. */
+  #keyAccess(account: string, secret: SecretRecord, { id, key }: SecretVersion): Promise<AccessRequest[]> {
+    return this.sealing.access(account, key, 'decrypt', this.arn(account, secret), id);
+  }
+
+  /** What {@link rekey} needs on the keys that values are kept with now. */
+  async rekeyAccess(account: string, secret: SecretRecord): Promise<AccessRequest[]> {
+    const opened: AccessRequest[] = [];
+    for (const version of secret.versions)
+      if (await this.#moves(account, version)) opened.push(...(await this.#keyAccess(account, secret, version)));
+    return opened;
+  }
+
+  /** Whether another key is for a version too: it has a label, and its own key was not destroyed, after which nothing opens it. */
+  async #moves(account: string, { stages, key }: SecretVersion): Promise<boolean> {
+    return stages.length > 0 && !(await this.sealing.isGone(account, key));
   }
 
   /** @throws ResourceExistsException, InvalidRequestException while one of the name is being deleted, LimitExceededException */
@@ -264,7 +281,8 @@ export class Secrets {
   }
 
   /**
-   * Gives a secret another key: for its next values, and for those that have a label, which are encrypted anew.
+   * Gives a secret another key: for its next values, and for those that have a label, which are encrypted anew. What was encrypted with a
+   * key that was destroyed stays as it is: the secret would be lost with it otherwise.
    * @param key as it was named; undefined for the one that secrets have anyway
    */
   rekey(account: string, id: string, key: string | undefined): Promise<SecretRecord> {
@@ -274,7 +292,7 @@ export class Secrets {
       const versions = await Promise.all(
         secret.versions.map(async (version) => {
           const row = secretKeys.value(secret.name, version.id);
-          const stored = version.stages.length === 0 ? undefined : await tx.peek<SealedValue>(row);
+          const stored = (await this.#moves(account, version)) ? await tx.peek<SealedValue>(row) : undefined;
           if (stored === undefined) return version;
           const value = await this.sealing.open(account, secret, version.id, stored.value);
           const sealed = await this.sealing.seal(account, secret, version.id, value);
