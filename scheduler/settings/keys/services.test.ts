@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AwsError, type Principal } from '@slipway/auth/contract';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { account, region } from '../../balancing/testing/caller.ts';
 import { createTaskSecrets } from '../tasks/index.ts';
@@ -81,6 +81,26 @@ describe('a secret with a key of its own', () => {
       { ErrorCode: 'AccessDeniedException', Message: expect.stringMatching(/kms:Decrypt/) },
     ]);
   });
+
+  test.each(['GetSecretValue', 'GetParameter'])(
+    'is not read by %s when it has got it since that was allowed',
+    async (how) => {
+      const { manager, store, secrets, refused, id, arn } = await open();
+      await manager.call('CreateSecret', { Name: 'db', SecretString: 'old' });
+      const readAccess = secrets.readAccess.bind(secrets);
+      vi.spyOn(secrets, 'readAccess').mockImplementationOnce(async (...given) => {
+        const before = await readAccess(...given);
+        await manager.call('UpdateSecret', { SecretId: 'db', KmsKeyId: id });
+        return before;
+      });
+      refused.add(arn);
+      const read =
+        how === 'GetSecretValue'
+          ? manager.refusal(how, { SecretId: 'db' })
+          : store.refusal(how, { Name: '/aws/reference/secretsmanager/db', WithDecryption: true });
+      expect(await read).toMatch(denied(arn));
+    },
+  );
 
   test('moves to another key with every value that has a label', async () => {
     const { manager, kms, id } = await open();

@@ -2,7 +2,6 @@ import {
   type AccessList,
   type AccessRequest,
   type Authorizer,
-  AwsError,
   type ConditionContext,
   type ResourceRef,
 } from '@slipway/auth/contract';
@@ -17,7 +16,7 @@ import {
   type SceneOf,
 } from '@slipway/auth/kit';
 
-import type { Secrets } from '../secrets/index.ts';
+import { allow, type Secrets } from '../secrets/index.ts';
 
 import { unsupported } from './errors.ts';
 import { parameterArn, readReference } from './names.ts';
@@ -102,21 +101,15 @@ export const described = (name: string, version: ParameterVersion) => ({
 
 /** A value as answers have it: of a SecureString, only who asks for it decrypted sees it. */
 export async function valueOf(
-  { api, account, call }: Scene,
+  scene: Scene,
   parameter: ParameterRecord,
   version: ParameterVersion,
   decrypted: boolean | undefined,
 ): Promise<string> {
+  const { api, account } = scene;
   if (decrypted === true && version.key !== undefined)
-    for (const access of await api.parameters.keyAccess(account, parameter.name, 'Decrypt', version.key)) {
-      const decision = await api.authorizer.authorize(call.principal, access, call);
-      call.noted?.(access, decision);
-      if (!decision.allowed)
-        throw new AwsError(
-          'AccessDeniedException',
-          `User: ${call.principal.arn} is not authorized to perform: ${access.action} on resource: ${access.resources[0]?.arn} because ${decision.reason}`,
-        );
-    }
+    for (const access of await api.parameters.keyAccess(account, parameter.name, 'Decrypt', version.key))
+      await allow(scene, access);
   const { clear, sealed } = await api.parameters.value(account, parameter, version);
   return version.type === 'SecureString' && decrypted !== true ? sealed : clear;
 }

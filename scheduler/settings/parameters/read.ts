@@ -1,5 +1,7 @@
 import { type AccessList, type AccessRequest, AwsError } from '@slipway/auth/contract';
 
+import { allow } from '../secrets/index.ts';
+
 import { notFound, validation, versionNotFound } from './errors.ts';
 import { checkFilters, fits } from './filters.ts';
 import { accessTo, described, mayOn, operation, type ParametersOperations, type Scene, valueOf } from './operation.ts';
@@ -184,16 +186,17 @@ function choiceOf(id: string, name: string) {
   return /^[0-9A-Za-z-]{32,64}$/.test(selector) ? { versionId: selector } : { stage: selector };
 }
 
-async function readSecret({ api, account }: Scene, name: string, id: string, decrypted: boolean | undefined) {
+async function readSecret(scene: Scene, name: string, id: string, decrypted: boolean | undefined) {
+  const { api, account } = scene;
   if (decrypted !== true) throw validation('WithDecryption flag must be True for retrieving a Secret Manager secret.');
   const choice = choiceOf(id, name);
   const secret = await api.secrets.find(account, id);
   if (secret === undefined) throw notFound(name);
   let found;
   try {
-    found = await api.secrets.value(account, secret, choice);
+    found = await api.secrets.value(account, secret, choice, (access) => allow(scene, access, true));
   } catch (error) {
-    if (!(error instanceof AwsError)) throw error;
+    if (!(error instanceof AwsError) || error.code === 'AccessDeniedException') throw error;
     throw error.code === 'ResourceNotFoundException'
       ? versionNotFound(name, name.slice(secretsBelow.length))
       : validation(error.message);

@@ -1,4 +1,5 @@
 /** Secrets and their values, and the API of Secrets Manager. */
+export { allow } from './allow.ts';
 export { createSecretsManager, secretsSchemas } from './create-secrets-manager.ts';
 export { randomLetters } from './letters.ts';
 export {

@@ -337,15 +337,18 @@ export class Secrets {
 
   /**
    * The value of a version: by its id, by a label, or the one that is AWSCURRENT.
-   * @throws ResourceNotFoundException, InvalidRequestException
+   * @param allow asked for what the version that is read needs: its label may have moved since {@link readAccess} was; throws unless it is allowed
+   * @throws ResourceNotFoundException, InvalidRequestException; what `allow` throws
    */
   async value(
     account: string,
     secret: SecretRecord,
     { versionId, stage }: VersionChoice,
+    allow: (access: AccessRequest) => Promise<void>,
   ): Promise<{ readonly version: SecretVersion; readonly value: SecretValue }> {
     if (secret.deletionAt !== undefined) throw markedForDeletion();
     const version = chosen(secret, versionId, stage);
+    for (const access of await this.#keyAccess(account, secret, version)) await allow(access);
     const { records } = this.#ports;
     const stored = await records.get<SealedValue>(secretsPartition(account), secretKeys.value(secret.name, version.id));
     // A rotation has made it, and its value has not come yet.

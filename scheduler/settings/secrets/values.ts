@@ -1,6 +1,7 @@
 import { AwsError } from '@slipway/auth/contract';
 import { rowsOf } from '@slipway/auth/kit';
 
+import { allow } from './allow.ts';
 import { invalidParameter, notFound } from './errors.ts';
 import { isListed } from './filters.ts';
 import { mostBody, versionOf } from './given-value.ts';
@@ -109,7 +110,9 @@ export const valueOperations: SecretsOperations = {
 };
 
 async function read(scene: Scene, found: SecretRecord, choice: VersionChoice) {
-  const { version, value } = await scene.api.secrets.value(scene.account, found, choice);
+  const { version, value } = await scene.api.secrets.value(scene.account, found, choice, (access) =>
+    allow(scene, access, true),
+  );
   return {
     ...namesOf(scene, found),
     VersionId: version.id,
@@ -123,21 +126,12 @@ async function read(scene: Scene, found: SecretRecord, choice: VersionChoice) {
 
 /** The values of several secrets, each as the caller may read it; what is wrong with one spoils no other. */
 async function readAll(scene: Scene, ids: readonly string[]) {
-  const { api, account, call } = scene;
+  const { api, account } = scene;
   const values: Awaited<ReturnType<typeof read>>[] = [];
   const errors: { SecretId: string; ErrorCode: string; Message: string }[] = [];
   for (const id of ids) {
     try {
-      for (const access of await api.secrets.readAccess(account, id, {})) {
-        const decision = await api.authorizer.authorize(call.principal, access, call);
-        call.noted?.(access, decision);
-        const { allowed, reason } = decision;
-        if (!allowed)
-          throw new AwsError(
-            'AccessDeniedException',
-            `User: ${call.principal.arn} is not authorized to perform: ${access.action} on resource: ${access.resources[0]?.arn} because ${reason}`,
-          );
-      }
+      for (const access of await api.secrets.readAccess(account, id, {})) await allow(scene, access);
       const found = await api.secrets.find(account, id);
       if (found === undefined) throw notFound();
       values.push(await read(scene, found, {}));

@@ -189,7 +189,7 @@ class Reading {
         throw new TaskSecretsRefused(
           `ResourceNotFoundException: The task can't retrieve the secret with ARN '${arn}' from AWS Secrets Manager. Check whether the secret exists in the specified Region`,
         );
-      const { value } = await secrets.value(account, secret, choice);
+      const { value } = await secrets.value(account, secret, choice, (access) => this.#allow(access));
       if (value.kind === 'binary') throw new TaskSecretsRefused(`${where}: it is binary, and no text for a container`);
       this.#texts.set(asked, value.text);
       return key === '' ? value.text : jsonMember(arn, value.text, key);
