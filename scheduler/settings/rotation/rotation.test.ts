@@ -300,9 +300,10 @@ describe('a rotation by a task', () => {
     await expect(targets.check(call, 'arn:aws:lambda:us-east-1:1:function:x')).rejects.toThrow(
       'There are no Lambda functions here: name a webhook',
     );
-    for (const target of ['https://a.example.com/x', 'arn:aws:webhook:::https://a.example.com/x'])
+    const asArn = 'arn:aws:slipway:us-east-1:000000000000:webhook/';
+    for (const target of ['https://a.example.com/x', `${asArn}https://a.example.com/x`])
       expect(await targets.check(call, target)).toEqual(principal);
-    await expect(targets.check(call, 'arn:aws:webhook:::http://a.example.com')).rejects.toThrow('rotates nothing here');
+    await expect(targets.check(call, `${asArn}http://a.example.com`)).rejects.toThrow('rotates nothing here');
     const by = await targets.check(call, revision.arn);
     const value = { kind: 'string', text: 'first' } as const;
     await secrets.create(account, { name: 'db', tags: {} }, { id: 'a'.repeat(32), value });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { webhookOf } from '@slipway/auth/outbound';
 
 import { groupOf } from '../../cluster/index.ts';
 import { callSigned, outcomeOf, runAccess, runCommand } from '../../hooks/index.ts';
@@ -9,7 +10,7 @@ import type { Rotation, RotationRun, SecretRecord, StepOutcome } from '../secret
 
 import { callKey } from './call-key.ts';
 import type { RotationPorts } from './ports.ts';
-import { checkRotationDefinition, webhookOf } from './targets.ts';
+import { checkRotationDefinition } from './targets.ts';
 
 /** A rotation that is under way. */
 export interface Rotating {

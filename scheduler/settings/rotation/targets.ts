@@ -1,6 +1,6 @@
 import { AwsError } from '@slipway/auth/contract';
 import { parseArn } from '@slipway/auth/kit';
-import { type Outbound, OutboundError } from '@slipway/auth/outbound';
+import { type Outbound, OutboundError, webhookOf } from '@slipway/auth/outbound';
 
 import type { EcsPorts } from '../../cluster/index.ts';
 import { runAccess } from '../../hooks/index.ts';
@@ -10,16 +10,7 @@ import { activeDefinition, bodyOf } from '../../tasks/index.ts';
 import type { RotationTargets } from '../secrets/index.ts';
 
 const instead =
-  'name a webhook (https://…), or the ARN of a task definition whose one essential container exits with 0.';
-
-/** How a webhook is written where nothing but an ARN is taken: Terraform does not take an address. */
-const asArn = 'arn:aws:webhook:::';
-
-/** The address of a target that is a webhook; undefined for the ARN of a task definition. */
-export function webhookOf(target: string): string | undefined {
-  const url = target.startsWith(asArn) ? target.slice(asArn.length) : target;
-  return url.startsWith('https://') ? url : undefined;
-}
+  'name a webhook (https://…, or arn:aws:slipway:<region>:<account>:webhook/https://… for programs that take nothing but ARNs), or the ARN of a task definition whose one essential container exits with 0.';
 
 const isTask = (target: string): boolean => {
   const arn = parseArn(target);

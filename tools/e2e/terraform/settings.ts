@@ -41,7 +41,7 @@ resource "aws_secretsmanager_secret_policy" "db" {
 }
 resource "aws_secretsmanager_secret_rotation" "db" {
   secret_id           = aws_secretsmanager_secret.db.id
-  rotation_lambda_arn = "arn:aws:webhook:::https://rotate.example.com/terraform"
+  rotation_lambda_arn = "arn:aws:slipway:us-east-1:000000000000:webhook/https://rotate.example.com/terraform"
   rotate_immediately  = false
   rotation_rules {
     schedule_expression = "cron(0 4 ? * SUN *)"
