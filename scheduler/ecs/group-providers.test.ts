@@ -340,7 +340,7 @@ describe('a cluster with one', () => {
   });
 
   test('keeps tasks of requests until a host has room, the oldest first', async () => {
-    await create('forgotten');
+    await create('later');
     await api.ecs.send(new CreateClusterCommand({ clusterName: 'waiting', capacityProviders: ['later'] }));
     await api.define({ family: 'half', containerDefinitions: [{ name: 'main', image: 'busybox', memory: 512 }] });
     const run = (count: number) =>
@@ -349,7 +349,7 @@ describe('a cluster with one', () => {
           cluster: 'waiting',
           taskDefinition: 'half',
           count,
-          capacityProviderStrategy: [{ capacityProvider: 'forgotten' }],
+          capacityProviderStrategy: [{ capacityProvider: 'later' }],
         }),
       );
     const states = async (arns: readonly (string | undefined)[]) => {
