@@ -12,18 +12,24 @@ import {
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { freePort } from '@slipway/storage/testing';
-import { AwsCli } from '../testbed/aws-cli.ts';
 import {
+  AwsCli,
   type Balanced,
   type Beside,
   type Call,
   describeWeb,
+  ecsClient,
+  LocalStage,
   makeBalancer,
   makeBeside,
+  makeImage,
+  missingDocker,
+  ownAddresses,
+  sdkOptions,
   shiftedBalancer,
-} from '../testbed/balanced-service.ts';
-import { ecsClient, LocalStage, makeImage, missingDocker, sdkOptions, until, webImage } from '../testbed/index.ts';
-import { ownAddresses } from '../testbed/server-process.ts';
+  until,
+  webImage,
+} from '../testbed/index.ts';
 import { measurePass } from './deployments-pass.ts';
 import { median, quantile, render, type Row, type Section, short, writeSection } from './results.ts';
 
