@@ -2,7 +2,6 @@
  * `npm run bench:auth [-- --short]`: signatures, tokens and policy decisions a second on one core, and what authentication
  * and authorization cost a request beside the same request without them.
  */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,6 +20,7 @@ import { TokenService } from '@slipway/auth/tokens';
 import { systemClock as clock } from '@slipway/storage/clock';
 import { openSqliteRecords } from '@slipway/storage/records';
 import aws4 from 'aws4';
+import { replay } from './replaying.ts';
 import { median, type Row, short, writeSection } from './results.ts';
 
 const account = '000000000000';
@@ -137,22 +137,6 @@ async function cost(port: number, request: Buffer): Promise<number> {
     samples.push((user + system) / requests);
   }
   return median(samples);
-}
-
-function replay(port: number, request: Buffer, count: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const script = join(import.meta.dirname, 'replay.ts');
-    const child = spawn(process.execPath, [script, String(port), '8', String(count)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    let status = '';
-    child.stdout.on('data', (chunk: Buffer) => (status += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', () =>
-      status.includes(' 200 ') ? resolve() : reject(new Error(`the measured request was answered: ${status}`)),
-    );
-    child.stdin.end(request.toString('base64'));
-  });
 }
 
 const plain = await open('anonymous', []);

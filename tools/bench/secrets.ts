@@ -2,7 +2,6 @@
  * `npm run bench:secrets [-- --short]`: values of secrets read a second over the API, and what the secrets and parameters of a task add to its
  * start.
  */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -21,6 +20,7 @@ import { createTaskSecrets } from '@slipway/scheduler/settings/tasks';
 import { systemClock as clock } from '@slipway/storage/clock';
 import { openSqliteRecords } from '@slipway/storage/records';
 import aws4 from 'aws4';
+import { replay } from './replaying.ts';
 import { median, quantile, type Row, short, writeSection } from './results.ts';
 
 const account = '000000000000';
@@ -129,23 +129,6 @@ async function reading(): Promise<{ readonly cost: number; readonly rate: number
     rates.push((requests / (performance.now() - begun)) * 1000);
   }
   return { cost: median(costs), rate: median(rates) };
-}
-
-/** @throws when an answer is none of 200 */
-function replay(port: number, request: Buffer, count: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const script = join(import.meta.dirname, 'replay.ts');
-    const child = spawn(process.execPath, [script, String(port), '8', String(count)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    let status = '';
-    child.stdout.on('data', (chunk: Buffer) => (status += chunk.toString()));
-    child.on('error', reject);
-    child.on('close', () =>
-      status.includes(' 200 ') ? resolve() : reject(new Error(`the measured request was answered: ${status}`)),
-    );
-    child.stdin.end(request.toString('base64'));
-  });
 }
 
 /** Milliseconds that the values of a task take, each time anew, and of processor time. */

@@ -132,48 +132,45 @@ class Moments implements Aggregation {
   }
 }
 
-/** The least or the greatest number; where there is none, the text that is so. Times stay times. */
-class Extreme implements Aggregation {
+/** One of the values that there are, kept as long as no other one is further in its direction. */
+abstract class Furthest implements Aggregation {
   readonly #held: Held;
   readonly #of: Evaluate;
-  readonly #sign: 1 | -1;
+  /** 1 for the greatest, -1 for the least. */
+  protected readonly sign: 1 | -1;
   constructor(of: Evaluate, sign: 1 | -1, memory: Memory) {
     this.#held = new Held(memory);
     this.#of = of;
-    this.#sign = sign;
+    this.sign = sign;
   }
   add(row: Row): void {
     const value = this.#of(row);
     if (value === undefined) return;
-    const found = this.result;
-    const [number, best] = [numberOf(value), numberOf(found)];
-    if (best !== undefined && number === undefined) return;
-    const isFirst = found === undefined || (number !== undefined && best === undefined);
-    if (isFirst || this.#sign * order(value, found) > 0)
-      this.#held.take(number === undefined || value instanceof Instant ? value : number);
+    const taken = this.taken(value, this.result);
+    if (taken !== undefined) this.#held.take(taken);
   }
   get result(): Value {
     return this.#held.value;
+  }
+  /** What is kept of a value from now on; undefined where what was found before stays. */
+  protected abstract taken(value: NonNullable<Value>, found: Value): Value;
+}
+
+/** The least or the greatest number; where there is none, the text that is so. Times stay times. */
+class Extreme extends Furthest {
+  protected taken(value: NonNullable<Value>, found: Value): Value {
+    const [number, best] = [numberOf(value), numberOf(found)];
+    if (best !== undefined && number === undefined) return undefined;
+    const isFirst = found === undefined || (number !== undefined && best === undefined);
+    if (!isFirst && this.sign * order(value, found) <= 0) return undefined;
+    return number === undefined || value instanceof Instant ? value : number;
   }
 }
 
-class Sorted implements Aggregation {
-  readonly #held: Held;
-  readonly #of: Evaluate;
-  readonly #sign: 1 | -1;
-  constructor(of: Evaluate, sign: 1 | -1, memory: Memory) {
-    this.#held = new Held(memory);
-    this.#of = of;
-    this.#sign = sign;
-  }
-  add(row: Row): void {
-    const value = this.#of(row);
-    if (value === undefined) return;
-    const found = this.result;
-    if (found === undefined || this.#sign * totalOrder(value, found) > 0) this.#held.take(value);
-  }
-  get result(): Value {
-    return this.#held.value;
+/** What is first or last in the order that `sort` has. */
+class Sorted extends Furthest {
+  protected taken(value: NonNullable<Value>, found: Value): Value {
+    return found === undefined || this.sign * totalOrder(value, found) > 0 ? value : undefined;
   }
 }
 
