@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { growingTo } from '../kit/index.ts';
 import { type Json, scanPages } from '@slipway/storage/records';
 import type { IdentityPorts } from './accounts.ts';
 import { keys, usesPartitionOf } from './keys.ts';
@@ -27,8 +28,8 @@ const remembered = 20_000;
  */
 export class LastUses {
   readonly #base: IdentityPorts;
-  readonly #noted = new LRUCache<string, LastUse & { readonly account: string }>({ max: remembered });
-  readonly #written = new LRUCache<string, number>({ max: remembered });
+  readonly #noted = new LRUCache<string, LastUse & { readonly account: string }>(growingTo(remembered));
+  readonly #written = new LRUCache<string, number>(growingTo(remembered));
   readonly #unwritten = new Set<string>();
   readonly #closing = new AbortController();
   #writing: Promise<void> | undefined;

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type RecordStore, scanPages } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
+import { growingTo } from '../kit/index.ts';
 import type { IdentityPorts } from './accounts.ts';
 import { asJson, type SessionEntity } from './entities.ts';
 import { keys, sessionPartitionOf } from './keys.ts';
@@ -23,7 +24,7 @@ const sweepPage = 500;
 /** Temporary credentials: issue, look up, revoke, sweep. One record a session. */
 export class Sessions {
   readonly #base: IdentityPorts;
-  readonly #cache = new LRUCache<string, { session: SessionEntity | undefined; readAt: number }>({ max: 20_000 });
+  readonly #cache = new LRUCache<string, { session: SessionEntity | undefined; readAt: number }>(growingTo(20_000));
   readonly #reading = new Map<string, Promise<SessionEntity | undefined>>();
 
   constructor(base: IdentityPorts) {

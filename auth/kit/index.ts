@@ -1,5 +1,6 @@
 /** What every AWS service needs once: how operations are declared, pages, tags, ARNs, and texts that are recognized when they come back. */
 export { type Arn, arnOf, type ArnParts, parseArn, splitArn } from './arns.ts';
+export { growingTo } from './caches.ts';
 export { deliveryWindow, signatureHeader, signatureOf, verifyDelivery } from './deliveries.ts';
 export {
   type ApiOperation,

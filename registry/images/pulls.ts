@@ -1,4 +1,4 @@
-import { parseArn } from '@slipway/auth/kit';
+import { growingTo, parseArn } from '@slipway/auth/kit';
 import type { Digest } from '@slipway/storage/blobs';
 import { ConditionFailed } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
@@ -33,7 +33,7 @@ interface Note {
 
 export function createPulls(ports: ImagesPorts): Pulls {
   const { records, clock, limits } = ports;
-  const written = new LRUCache<string, number>({ max: 50_000 });
+  const written = new LRUCache<string, number>(growingTo(50_000));
   let noted = new Map<string, Note>();
   /** By account and repository. */
   let counts = new Map<string, PullCount>();

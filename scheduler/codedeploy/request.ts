@@ -13,7 +13,7 @@ import {
 import { activeDefinition } from '../tasks/index.ts';
 
 import { parseAlarms, stoppingAlarms } from './alarms.ts';
-import { type AppSpec, parseAppSpec } from './appspec.ts';
+import type { AppSpec } from './appspec.ts';
 import { asRevision, noConfiguration, notDone, refuse } from './errors.ts';
 import { readLaunch } from './launch.ts';
 import { type CodeDeployApi, placeOf } from './options.ts';
@@ -49,6 +49,8 @@ export async function prepare(
   const configured = await configuration(api, account, name);
   if (configured === undefined) throw noConfiguration(name);
   const revision = readRevision(input.revision);
+  // Loaded with the first deployment: reading YAML is a twelfth of what a server loads.
+  const { parseAppSpec } = await import('./appspec.ts');
   const appSpec = parseAppSpec(revision.content);
   const ref = { account, cluster: group.service.cluster, service: group.service.name };
   const service = await findService(api, ref);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { transact } from '@slipway/storage/records';
 import { LRUCache } from 'lru-cache';
+import { growingTo } from '../../kit/index.ts';
 import type { IdentityPorts } from '../accounts.ts';
 import { attemptsPartitionOf, keys } from '../keys.ts';
 
@@ -30,8 +31,8 @@ const waitAfter = (count: number): number => (count < freely ? 0 : Math.min(long
  */
 export class Attempts {
   readonly #base: IdentityPorts;
-  readonly #unknown = new LRUCache<string, Failures>({ max: 20_000 });
-  readonly #addresses = new LRUCache<string, { readonly left: number; readonly at: number }>({ max: 50_000 });
+  readonly #unknown = new LRUCache<string, Failures>(growingTo(20_000));
+  readonly #addresses = new LRUCache<string, { readonly left: number; readonly at: number }>(growingTo(50_000));
 
   constructor(base: IdentityPorts) {
     this.#base = base;
