@@ -16,6 +16,7 @@ import { memoryRecords } from '@slipway/storage/records/memory';
 import aws4 from 'aws4';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AuditFacts, onlyAsked } from '../audit/index.ts';
+import { renderPlainError, type WebService } from '../contract/index.ts';
 import { type Browser, openBrowser } from './index.ts';
 import { createGateway, type Gateway, type Listening } from '../gateway/index.ts';
 import { unwatched } from '../gateway/testing/index.ts';
@@ -41,6 +42,26 @@ let listening: Listening;
 const audited: AuditFacts[] = [];
 const clock = { ...systemClock, offset: 0, now: () => Date.now() + clock.offset };
 
+const touched: string[] = [];
+/** Routes of the server's own that take signatures, as those of webhooks. */
+const ownRoutes: WebService = {
+  name: 'things',
+  prefix: '/slipway/things/',
+  authentication: { sigv4: 'ecs' },
+  route: (method, path) =>
+    path === '/slipway/things/one'
+      ? {
+          name: `${method} thing`,
+          access: () => [{ action: 'ecs:UpdateService', resources: [{ arn: '*' }] }],
+          handle: async (ctx, { principal }) => {
+            touched.push(`${method} ${principal.arn}`);
+            ctx.body = { touched: touched.length };
+          },
+        }
+      : undefined,
+  renderError: renderPlainError,
+};
+
 beforeAll(async () => {
   installation = await openInstallation();
   const { identity, records } = installation;
@@ -48,7 +69,7 @@ beforeAll(async () => {
   gateway = createGateway({
     ...unwatched(REGION, { failures: { burst: 1000, perSecond: 1000 } }),
     services: identity.services,
-    web: browser.web,
+    web: [...browser.web, ownRoutes],
     browser: browser.calls,
     credentials: identity.credentials,
     standing: identity.standing,
@@ -153,6 +174,47 @@ test('the cookie is for the console’s own paths, no script and no other site',
   for (const attribute of ['Path=/console', 'HttpOnly', 'SameSite=Strict', `Max-Age=${lastsFor / 1000}`])
     expect(cookie.split('; ')).toContain(attribute);
   expect(said.headers['cache-control']).toBe('no-store');
+});
+
+test('a session reaches the server’s own routes as its owner, and may only ask whether it would', async () => {
+  touched.length = 0;
+  const signed = await signIn();
+  const path = '/console/api/slipway/things/one';
+  const asked = await send('POST', path, { ...sessionOf(signed), 'x-slipway-only-ask': '1' });
+  expect([asked.status, asked.body, touched]).toEqual([200, { allowed: true }, []]);
+  for (const method of ['GET', 'POST', 'DELETE'])
+    expect([method, (await send(method, path, sessionOf(signed))).status]).toEqual([method, 200]);
+  const admin = `arn:aws:iam::${ACCOUNT}:user/admin`;
+  expect(touched).toEqual(['GET', 'POST', 'DELETE'].map((method) => `${method} ${admin}`));
+  const line = { via: 'browser', service: 'things', operation: 'POST thing', status: 200 };
+  await expect.poll(() => audited).toContainEqual(expect.objectContaining(line));
+
+  // Nobody without a session, no page of others, no name of others, and no path but such a route's.
+  for (const [forged, status] of [
+    [{ 'x-slipway-session': 'x'.repeat(43) }, 401],
+    [{ cookie: undefined }, 401],
+    [{ origin: 'http://evil.example' }, 403],
+    [{ 'content-type': 'text/plain' }, 403],
+    [{ 'sec-fetch-site': 'cross-site' }, 403],
+    [{ host: `rebound.example:${listening.port}`, origin: `http://rebound.example:${listening.port}` }, 421],
+  ] as const)
+    expect([forged, (await send('POST', path, { ...sessionOf(signed), ...forged })).status]).toEqual([forged, status]);
+  expect((await send('POST', '/slipway/things/one', sessionOf(signed))).status).toBe(401);
+  for (const other of ['/console/api/slipway/things/two', '/console/api/slipway/none', '/console/api/console/code'])
+    expect([other, (await send('POST', other, sessionOf(signed))).status]).toEqual([other, 404]);
+  const iam = installation.iam();
+  await iam.send(new CreateUserCommand({ UserName: 'stranger' }));
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName: 'stranger' }));
+  const stranger = await signIn({
+    accessKeyId: AccessKey?.AccessKeyId,
+    secretAccessKey: AccessKey?.SecretAccessKey,
+  });
+  for (const header of [{}, { 'x-slipway-only-ask': '1' }])
+    expect((await send('POST', path, { ...sessionOf(stranger), ...header })).body).toMatchObject({
+      code: 'denied',
+      message: expect.stringContaining('not authorized to perform: ecs:UpdateService'),
+    });
+  expect(touched).toHaveLength(3);
 });
 
 describe('without a right to it', () => {

@@ -105,7 +105,8 @@ export interface WebService {
 
 /**
  * How a browser that has signed in makes AWS calls without having a key: `POST` to one path, in JSON whatever the service's own protocol,
- * the operation in `X-Amz-Target` as `<target>.<Operation>` or `<API version>/<Operation>`. All else is as for a signed call.
+ * the operation in `X-Amz-Target` as `<target>.<Operation>` or `<API version>/<Operation>`. All else is as for a signed call. Routes of
+ * ours below `/slipway/` that take signatures stand behind that path, too.
  */
 export interface BrowserCalls {
   readonly path: string;

@@ -12,7 +12,6 @@ import {
   type WireError,
   type WireRequest,
 } from '../protocol/index.ts';
-import { onlyAsked } from '../audit/index.ts';
 import { readSignature, SignatureError, SignatureVerifier, type SignedRequest } from '../sigv4/index.ts';
 import { deniedMessage, firstDenied, refuseForeseen } from './authorize.ts';
 import {
@@ -27,6 +26,7 @@ import {
 import { internalError, wireErrorOf } from './aws-errors.ts';
 import type { AwsRoute, AwsRoutes, AwsServiceFront, ProtocolKind } from './aws-routes.ts';
 import { type Bodies, isEncoded } from './body.ts';
+import { asksOnly, browserCaller } from './browser-caller.ts';
 import { type Exchange, GatewayCall } from './exchange.ts';
 import { notServed, speaksEc2 } from './not-served.ts';
 import type { Limits } from './options.ts';
@@ -105,23 +105,15 @@ export class AwsFront {
 
   /** A call of a browser's session: JSON whatever the service speaks itself, and decided like every other call. */
   async #fromBrowser(exchange: Exchange, browser: BrowserCalls, progress: Progress): Promise<AwsAnswer> {
-    const { bodies, origins, routes, throttle } = this.#ports;
+    const { bodies, routes, throttle } = this.#ports;
     const { request } = exchange;
     progress.kind = 'aws-json';
-    exchange.via = 'browser';
-    try {
-      exchange.principal = await browser.caller(request, origins.endpoint(request, false));
-    } catch (error) {
-      if (error instanceof GatewayError && error.kind === 'unauthenticated') await throttle.failed(exchange, 'browser');
-      throw error;
-    }
+    await browserCaller(exchange, browser, this.#ports);
     const admitted = throttle.admit(exchange);
     if (admitted !== undefined) await admitted;
     if (isEncoded(request))
       throw new GatewayError('bad-request', 'A call of a browser comes without a Content-Encoding');
-    const { 'x-amz-target': named, [onlyAsksHeader]: onlyAsks } = request.headers;
-    // Said whatever comes of it: a refusal would look like an attempt.
-    if (onlyAsks !== undefined) exchange.detail = onlyAsked;
+    const { 'x-amz-target': named } = request.headers;
     const target = typeof named === 'string' ? named.slice(0, 200) : '';
     const [version = '', action = ''] = target.split('/', 2);
     const found = routes.byTarget(target) ?? routes.byAction(version, action);
@@ -131,7 +123,7 @@ export class AwsFront {
     exchange.operation = route.name;
     const body = await bodies.read(exchange, route.bodyBytes);
     if (body.byteLength > cheapBytes) await this.#foresee(exchange, route.needs);
-    return this.#run(exchange, route, body, progress, onlyAsks !== undefined);
+    return this.#run(exchange, route, body, progress, asksOnly(exchange));
   }
 
   async #rest(exchange: Exchange, path: string, progress: Progress): Promise<AwsAnswer> {
@@ -343,8 +335,6 @@ export class AwsFront {
  */
 const cheapBytes = 16 * 1024;
 
-/** Has a browser's call decoded, validated and authorized, and then not made: pages show no buttons that would be refused. */
-const onlyAsksHeader = 'x-slipway-only-ask';
 const browserContentType = 'application/x-amz-json-1.1';
 const browserCodec = codecFor({ kind: 'aws-json', version: '1.1', target: '' });
 const allowed: AwsAnswer = { status: 200, contentType: browserContentType, body: Buffer.from('{"allowed":true}') };

@@ -143,6 +143,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       return webFront.serve(exchange, objects, withinKoa);
     if (isAwsCall(request, url, routes)) return withinKoa((ctx) => aws(ctx, exchange));
     const fromBrowser = url === options.browser?.path && request.method === 'POST';
+    const own = options.browser && ownRouteOf(url, options.browser.path, byPath);
+    if (own !== undefined) {
+      if (!shared.origins.isKnownHost(request)) return misdirected(exchange, response);
+      request.url = own.url;
+      return webFront.serve(exchange, own.service, withinKoa, options.browser);
+    }
     const service = fromBrowser
       ? undefined
       : (byPath.find(({ prefix }) => owns(prefix, url)) ?? (mayNameBucket(url) ? objects : undefined));
@@ -261,6 +267,24 @@ function isOpen(url: string, { headers }: IncomingMessage, service: WebService |
   if (service === undefined) return !/^\/(?:healthz|readyz)(?:$|\?)/.test(url);
   if (service.ownNamesOnly === true) return true;
   return service.authentication !== 'none' && headers.authorization === undefined && url !== service.prefix;
+}
+
+/**
+ * A route of ours that others sign for, as a browser with a session asks for it: its path behind that of the session's calls. Signing names
+ * say nothing then, as with operations: whoever acts, what is asked for and what policies say of it are the same.
+ */
+function ownRouteOf(
+  url: string,
+  path: string,
+  services: readonly WebService[],
+): { readonly url: string; readonly service: WebService } | undefined {
+  if (!url.startsWith(`${path}/slipway/`)) return undefined;
+  const rest = url.slice(path.length);
+  const service = services.find(({ prefix }) => owns(prefix, rest));
+  const { authentication } = service ?? {};
+  return service !== undefined && typeof authentication === 'object' && 'sigv4' in authentication
+    ? { url: rest, service }
+    : undefined;
 }
 
 /** Answers a request that names a host which this installation does not know itself by. */

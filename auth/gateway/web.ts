@@ -6,6 +6,7 @@ import {
   type Answer,
   type Authorizer,
   AwsError,
+  type BrowserCalls,
   type Call,
   GatewayError,
   type Log,
@@ -15,7 +16,9 @@ import {
   type WebRoute,
   type WebService,
 } from '../contract/index.ts';
+import { onlyAsked } from '../audit/index.ts';
 import { SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
+import { browserCaller } from './browser-caller.ts';
 import { formatScopes, type TokenService } from '../tokens/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
 import type { Bodies } from './body.ts';
@@ -66,10 +69,12 @@ export class WebFront {
   /**
    * Answers one request; every error is rendered by the service in its own format.
    * @param koa goes on within Koa, for whatever is not answered without it
+   * @param browser who has a session, where the request comes by one instead of a signature
    */
-  serve(exchange: Exchange, service: WebService, koa: WithinKoa): void | Promise<void> {
+  serve(exchange: Exchange, service: WebService, koa: WithinKoa, browser?: BrowserCalls): void | Promise<void> {
     exchange.service = service.name;
     try {
+      if (browser !== undefined) return this.#anew(exchange, service, koa, undefined, browser);
       const before = reads(exchange) ? this.#repeats?.find(exchange) : undefined;
       if (before === undefined || typeof before === 'function') return this.#anew(exchange, service, koa, before);
       const given = this.#again(exchange, before);
@@ -83,14 +88,21 @@ export class WebFront {
     return koa(async (ctx) => this.#render(ctx, exchange, service, this.#worded(error, exchange, service, seen)));
   }
 
-  async #anew(exchange: Exchange, service: WebService, koa: WithinKoa, remember: Remember | undefined): Promise<void> {
+  async #anew(
+    exchange: Exchange,
+    service: WebService,
+    koa: WithinKoa,
+    remember: Remember | undefined,
+    browser?: BrowserCalls,
+  ): Promise<void> {
     const seen: Seen = { ...nothing };
     let route: WebRoute;
     let call: Call;
     let body = noBody;
     try {
       const { authentication } = service;
-      if (authentication === 'docker') seen.caller = await this.#caller(exchange);
+      if (browser !== undefined) await browserCaller(exchange, browser, this.#ports);
+      else if (authentication === 'docker') seen.caller = await this.#caller(exchange);
       else if (authentication !== 'none') body = await this.#signer(exchange, authentication);
       const admitted = this.#ports.throttle.admit(exchange);
       if (admitted !== undefined) await admitted;
@@ -99,6 +111,10 @@ export class WebFront {
       if (prove !== undefined) return await koa((ctx) => this.#serveProven(ctx, exchange, service, route, prove));
       call = this.#call(exchange);
       await this.#admit(exchange, route, call, seen);
+      if (browser !== undefined && exchange.detail === onlyAsked)
+        return await koa(async (ctx) => {
+          ctx.body = { allowed: true };
+        });
       if (route.respond !== undefined) {
         const answered = route.respond(exchange.request, answerTo(exchange, seen, remember), call);
         if (answered !== undefined) await answered;

@@ -105,6 +105,8 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'webhook create': ['slipway webhook create web'],
   'webhook list': ['slipway webhook list web'],
   'webhook delete': ['slipway webhook delete web 0123456789abcdef'],
+  'webhook deliveries': ['slipway webhook deliveries web'],
+  'webhook redeliver': [`slipway webhook redeliver web ${'0123456789abcdef'.repeat(2)} 0123456789abcdef`],
   'hook secret': ['slipway hook secret web --renew', 'slipway hook secret lab-hosts --group'],
   simulate: ['slipway simulate --workload workload.json'],
   'simulate snapshot': ['slipway simulate snapshot > cluster.json'],

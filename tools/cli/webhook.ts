@@ -1,5 +1,5 @@
 import { parseService } from './aws-client.ts';
-import { parseOutput, print, printJson, table } from './output.ts';
+import { harmless, parseOutput, print, printJson, table } from './output.ts';
 import { askServer } from './own-routes.ts';
 
 interface Webhook {
@@ -10,6 +10,17 @@ interface Webhook {
   readonly createdBy?: string;
   readonly state?: string;
   readonly reason?: string;
+  readonly deliveries?: readonly Delivery[];
+}
+
+/** What was sent to a webhook, as its list tells it. */
+interface Delivery {
+  readonly id: string;
+  readonly at: string;
+  readonly image?: string;
+  readonly status: number;
+  readonly answer: string;
+  readonly attempts: number;
 }
 
 /** `slipway webhook create|list|delete <cluster/service>`: inbound webhooks that roll a service, through the server's own administration route. */
@@ -50,4 +61,47 @@ export async function webhook(
     case 'delete':
       print(`deleted ${id ?? ''}`);
   }
+}
+
+/** `slipway webhook deliveries <cluster/service>`: what was sent to its webhooks lately, and what was answered. */
+export async function deliveries(name: string, options: { readonly output: string }): Promise<void> {
+  const output = parseOutput(options.output);
+  const { cluster, service } = parseService(name);
+  const { webhooks = [] } = (await askServer('GET', `/slipway/webhooks/${cluster}/${service}`)) as {
+    readonly webhooks?: readonly Webhook[];
+  };
+  const found = webhooks
+    .flatMap(({ id, deliveries = [] }) => deliveries.map((one) => ({ webhook: id, ...one })))
+    .toSorted((a, b) => b.at.localeCompare(a.at));
+  if (output === 'json') printJson(found);
+  else if (found.length === 0) print('nothing was sent to its webhooks yet');
+  else
+    print(
+      table(
+        ['AT', 'WEBHOOK', 'DELIVERY', 'IMAGE', 'ANSWER', 'ATTEMPTS'],
+        found.map((one) => [
+          one.at,
+          one.webhook,
+          one.id,
+          harmless(one.image ?? ''),
+          `${one.status} ${harmless(one.answer)}`,
+          String(one.attempts),
+        ]),
+      ),
+    );
+}
+
+/** `slipway webhook redeliver <cluster/service> <webhook> <delivery>`: does again what a delivery asked for, with the caller's rights. */
+export async function redeliver(
+  name: string,
+  id: string,
+  delivery: string,
+  options: { readonly output: string },
+): Promise<void> {
+  const output = parseOutput(options.output);
+  const { cluster, service } = parseService(name);
+  const path = `/slipway/webhooks/${cluster}/${service}/${id}/deliveries/${delivery}`;
+  const answer = (await askServer('POST', path)) as { readonly deployment?: string };
+  if (output === 'json') printJson(answer);
+  else print(answer.deployment === 'started' ? 'a deployment was started' : (answer.deployment ?? ''));
 }

@@ -130,6 +130,13 @@ test('webhooks are made, listed and deleted', async () => {
   const listed = await json<{ webhooks: { id: string; secret?: string }[] }>('webhook', 'list', 'default/web');
   expect(listed.webhooks.map(({ id }) => id)).toEqual([made.id]);
   expect(JSON.stringify(listed)).not.toContain(made.secret);
+  const body = Buffer.from('{"image":"not an image"}');
+  const headers = { 'slipway-signature': signatureOf(made.secret, made.id, Math.floor(Date.now() / 1000), body) };
+  expect((await fetch(made.url, { method: 'POST', body, headers })).status).toBe(422);
+  const sent = await json<{ id: string }[]>('webhook', 'deliveries', 'default/web');
+  expect(sent).toMatchObject([{ webhook: made.id, image: 'not an image', status: 422, attempts: 1 }]);
+  const again = await command('webhook', 'redeliver', 'default/web', made.id, sent[0]?.id ?? '');
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('not an image')]);
   expect((await command('webhook', 'delete', 'default/web', made.id)).code).toBe(0);
   expect((await json<{ webhooks: unknown[] }>('webhook', 'list', 'default/web')).webhooks).toEqual([]);
 });

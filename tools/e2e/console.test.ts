@@ -13,6 +13,7 @@ import {
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
 import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam';
+import { signatureOf } from '@slipway/auth/kit';
 import { freePort } from '@slipway/storage/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -126,7 +127,7 @@ describe.skipIf(missing !== undefined)(
       offences = watchPage(
         page,
         server.endpoint,
-        /^Failed to load resource: the server responded with a status of 40[013]/,
+        /^Failed to load resource: the server responded with a status of 4(?:0[013]|22)/,
       );
     }
     const picture = (name: string): Promise<unknown> =>
@@ -274,6 +275,29 @@ describe.skipIf(missing !== undefined)(
       await openService('web');
     });
 
+    test('a webhook is made in the page, refuses an image that is not there, and says so', async () => {
+      await page.goto(`${address()}#/events/default/web`);
+      await page.getByRole('table', { name: 'Events, the newest first' }).getByText('steady state').first().waitFor();
+      await button('Create a webhook').click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Create' }).click();
+      const made = page.getByRole('status', { name: 'The new webhook' }).locator('code');
+      await made.first().waitFor();
+      const [url = '', secret = ''] = await made.allTextContents();
+      const id = url.split('/').at(-1) ?? '';
+      const body = Buffer.from('{"image":"not an image"}');
+      const headers = { 'slipway-signature': signatureOf(secret, id, Math.floor(Date.now() / 1000), body) };
+      expect((await fetch(url, { method: 'POST', body, headers })).status).toBe(422);
+      await page.getByText('Refused, 422').waitFor();
+      await button(/^Redeliver /).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Redeliver' }).click();
+      await page.getByRole('dialog').getByText('Redeliver failed').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('cell', { name: '2', exact: true }).waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('events-light');
+      expect(offences.found).toEqual([]);
+    });
+
     test('load balancers show what stands behind them, and policies say why', async () => {
       await slipway('expose', 'default/worker', '--port', String(await freePort()));
       await page.goto(`${address()}#/balancers`);
@@ -386,6 +410,9 @@ describe.skipIf(missing !== undefined)(
       await page.goto(`${address()}#/hosts`);
       await page.getByText('web × 3').waitFor();
       expect(await button(/^Drain/).count()).toBe(0);
+      await page.goto(`${address()}#/events/default/web`);
+      await page.getByText('Refused, 422').waitFor();
+      expect(await button(/^(?:Create|Remove|Redeliver)/).count()).toBe(0);
       expect(offences.found).toEqual([]);
       await open();
       await signIn(nobody);

@@ -2,11 +2,16 @@ import type { Call, WebRoute, WebService } from '@slipway/auth/contract';
 
 import { findService, serviceAccess, type ServiceRef, updateAccess } from '../../services/index.ts';
 
+import { Roller, type RollerPorts } from '../roller.ts';
+
+import { carryOut } from './carry-out.ts';
 import {
   actsAs,
   createWebhook,
   definitionOf,
   deleteWebhook,
+  findDelivery,
+  keepDelivery,
   listWebhooks,
   type WebhookPorts,
   type WebhookRecord,
@@ -15,10 +20,13 @@ import { renderError, WebhookError } from './web.ts';
 
 /**
  * `/slipway/webhooks/<cluster>/<service>`: POST makes a webhook (what an UpdateService to the service's newest revision needs), GET lists them
- * (`ecs:DescribeServices`) and says which still work, DELETE with the id behind it removes one (`ecs:UpdateService`).
+ * (`ecs:DescribeServices`), says which still work and what they were sent lately, DELETE with the id behind it removes one (`ecs:UpdateService`).
+ * POST of `…/<id>/deliveries/<delivery>` does again what a delivery asked for, in the caller's name and with the caller's rights: it needs what
+ * making a webhook does.
  * Requests are signed by SigV4 for `ecs`, without a body: docker's passwords outlive the sessions that they were given to.
  */
-export function createWebhookAdministration(ports: WebhookPorts): WebService {
+export function createWebhookAdministration(ports: WebhookPorts & RollerPorts): WebService {
+  const roller = new Roller(ports);
   return {
     name: 'webhook-administration',
     prefix: '/slipway/webhooks/',
@@ -27,10 +35,13 @@ export function createWebhookAdministration(ports: WebhookPorts): WebService {
       { method: 'GET', path: '/slipway/webhooks/default/web' },
       { method: 'POST', path: '/slipway/webhooks/default/web' },
       { method: 'DELETE', path: '/slipway/webhooks/default/web/00000000000000000000000000000000' },
+      { method: 'POST', path: `/slipway/webhooks/default/web/${'0'.repeat(32)}/deliveries/${'0'.repeat(16)}` },
     ],
     route(method, path): WebRoute | undefined {
-      const [, cluster, service, id] =
-        /^\/slipway\/webhooks\/([\w-]{1,255})\/([\w-]{1,255})(?:\/([0-9a-f]{32}))?$/.exec(path) ?? [];
+      const [, cluster, service, id, delivery] =
+        /^\/slipway\/webhooks\/([\w-]{1,255})\/([\w-]{1,255})(?:\/([0-9a-f]{32})(?:\/deliveries\/([0-9a-f]{16}))?)?$/.exec(
+          path,
+        ) ?? [];
       if (cluster === undefined || service === undefined) return undefined;
       const refOf = (call: Call): ServiceRef => ({ account: call.account, cluster, service });
       const access = (action: string) => async (call: Call) => {
@@ -70,6 +81,28 @@ export function createWebhookAdministration(ports: WebhookPorts): WebService {
                 found.map(async (webhook) => ({ ...view(webhook, call), ...(await stateOf(ports, webhook, call)) })),
               ),
             };
+          },
+        };
+      }
+      if (id !== undefined && delivery !== undefined) {
+        if (method !== 'POST') return undefined;
+        return {
+          name: 'POST delivery of a webhook again',
+          access: accessToMake,
+          handle: async (ctx, call) => {
+            const place = refOf(call);
+            const found = await findDelivery(ports, place, { webhook: id, delivery });
+            const service = await findService(ports, place);
+            if (found === undefined || service?.status !== 'ACTIVE') throw missing('delivery');
+            if (service.createdAt !== found.webhook.serviceCreatedAt)
+              throw new WebhookError(409, 'another-service', 'The service that it was sent to is gone.');
+            const { image } = found.delivery;
+            const { status, answer, error } = await carryOut(roller, place, { id, image, now: ports.clock.now() });
+            const { at: _at, attempts: _attempts, ...kept } = found.delivery;
+            await keepDelivery(ports, id, { ...kept, status, answer, by: call.principal.arn });
+            if (error !== undefined) throw error;
+            ctx.status = status;
+            ctx.body = { cluster: place.cluster, service: place.service, deployment: answer };
           },
         };
       }
@@ -114,4 +147,5 @@ const view = (webhook: WebhookRecord, call: Call): object => ({
   createdAt: new Date(webhook.createdAt).toISOString(),
   createdBy: webhook.maker.arn,
   ...(webhook.lastUsedAt === undefined ? {} : { lastUsedAt: new Date(webhook.lastUsedAt).toISOString() }),
+  deliveries: (webhook.deliveries ?? []).toReversed().map((one) => ({ ...one, at: new Date(one.at).toISOString() })),
 });

@@ -1,13 +1,16 @@
-import { GatewayError, type WebService } from '@slipway/auth/contract';
+import { type AccessList, type Call, GatewayError, type WebService } from '@slipway/auth/contract';
 import { signatureHeader, verifyDelivery } from '@slipway/auth/kit';
 import { z } from 'zod';
 
-import { findService, type ServiceRef, updateAccess } from '../../services/index.ts';
-import { ImageNotUsable, Roller, type RollerPorts } from '../roller.ts';
+import { findService, updateAccess } from '../../services/index.ts';
+import { Roller, type RollerPorts } from '../roller.ts';
 
+import { carryOut, type Outcome } from './carry-out.ts';
 import {
   actsAs,
   definitionOf,
+  deliveryId,
+  keepDelivery,
   openWebhook,
   releaseSignature,
   useSignature,
@@ -59,12 +62,14 @@ export function createWebhookReceiver(ports: WebhookPorts & RollerPorts): WebSer
           accepted = await accept(id, await readBody(largestBody), ctx.get(signatureHeader));
           return { principal: actsAs(accepted.webhook), via: 'webhook' };
         },
-        access: async () => {
+        access: async (call) => {
           const { serviceCreatedAt } = accepted.webhook;
           const found = await findService(ports, accepted.webhook);
           if (found?.createdAt !== serviceCreatedAt || found.status !== 'ACTIVE') throw gone();
           const definition = await definitionOf(ports, accepted.webhook.account, found);
-          return updateAccess(ports, accepted.webhook, found, definition);
+          const list = updateAccess(ports, accepted.webhook, found, definition);
+          await keepRefusal(accepted, list, call);
+          return list;
         },
         handle: async (ctx) => {
           const { body, signature } = accepted;
@@ -73,10 +78,16 @@ export function createWebhookReceiver(ports: WebhookPorts & RollerPorts): WebSer
           const use = await useSignature(ports, id, signature);
           if (use === 'throttled') throw new WebhookError(429, 'throttled', 'Too many deliveries; try again later.');
           if (use === 'gone') throw gone();
+          ctx.body = { cluster, service, deployment: 'nothing to do' };
+          ctx.status = 200;
+          if (use === 'repeated') return;
           const place = { account, cluster, service };
-          const started = use === 'fresh' && (await roll({ place, id, image, signature }));
-          ctx.status = started ? 202 : 200;
-          ctx.body = { cluster, service, deployment: started ? 'started' : 'nothing to do' };
+          const { status, answer, error } = await carryOut(roller, place, { id, image, now: ports.clock.now() });
+          if (error !== undefined) await releaseSignature(ports, id, signature);
+          await keep(accepted, image, { status, answer });
+          if (error !== undefined) throw error;
+          ctx.status = status;
+          ctx.body = { cluster, service, deployment: answer };
         },
       };
     },
@@ -98,20 +109,25 @@ export function createWebhookReceiver(ports: WebhookPorts & RollerPorts): WebSer
     return { webhook: opened.webhook, body, signature };
   }
 
-  async function roll(delivery: {
-    readonly place: ServiceRef;
-    readonly id: string;
-    readonly image: string | undefined;
-    readonly signature: string;
-  }): Promise<boolean> {
-    const { place, id, image, signature } = delivery;
-    const occasion = { kind: 'webhook', at: ports.clock.now(), by: `webhook ${id}`, authorized: true } as const;
-    try {
-      return await roller.rollService(place, image === undefined ? occasion : { ...occasion, image });
-    } catch (error) {
-      await releaseSignature(ports, id, signature);
-      if (error instanceof ImageNotUsable) throw new WebhookError(422, 'image', error.message);
-      throw error;
+  function keep({ webhook, signature }: Accepted, image: string | undefined, outcome: Outcome): Promise<void> {
+    const named = image === undefined ? {} : { image };
+    return keepDelivery(ports, webhook.id, { id: deliveryId(signature), ...named, ...outcome });
+  }
+
+  /** The gateway refuses what the maker may not do any more; that is kept once for each signature, however often it is sent. */
+  async function keepRefusal(delivery: Accepted, list: AccessList, call: Call): Promise<void> {
+    const { webhook, body, signature } = delivery;
+    if (webhook.deliveries?.some(({ id, status }) => id === deliveryId(signature) && status === 403)) return;
+    for (const access of list) {
+      const { allowed, reason } = await ports.authorizer.authorize(actsAs(webhook), access, call);
+      if (allowed) continue;
+      let image: string | undefined;
+      try {
+        ({ image } = parse(body));
+      } catch {
+        // What it asks for cannot be read; that it was refused is kept all the same.
+      }
+      return keep(delivery, image, { status: 403, answer: `${webhook.maker.arn}: ${reason}` });
     }
   }
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import type { Authorizer, Principal } from '@slipway/auth/contract';
 import { deliveryWindow } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
@@ -30,6 +32,25 @@ export interface WebhookRecord extends ServiceRef {
   readonly lastUsedAt?: number;
   /** Signatures of the last minutes, each accepted once. */
   readonly used: readonly { readonly signature: string; readonly at: number }[];
+  /** What came lately and what was answered, the newest last; none in webhooks that were made before this was kept. */
+  readonly deliveries?: readonly DeliveryRecord[];
+}
+
+/** A delivery with a good signature. */
+export interface DeliveryRecord {
+  /** Of the signature: who reads it learns nothing that can be sent again. */
+  readonly id: string;
+  /** When it came last. Milliseconds since the epoch. */
+  readonly at: number;
+  /** The image that it names; without one the service is compared with what it follows. */
+  readonly image?: string;
+  /** The status and the words of the last answer. */
+  readonly status: number;
+  readonly answer: string;
+  /** How often it was taken up: by its sender who repeated it, or by a redelivery. */
+  readonly attempts: number;
+  /** Whoever redelivered it last. */
+  readonly by?: string;
 }
 
 /** A user, or a session with its key: whatever a session made ends with it, and is narrowed by its policies. */
@@ -52,6 +73,9 @@ export interface WebhookPorts extends EcsPorts {
 
 /** Deliveries that one hook accepts within the window in which signatures are remembered. */
 export const mostDeliveries = 300;
+
+/** Deliveries that a webhook remembers. */
+export const keptDeliveries = 20;
 
 const sealedFor = (id: string): string => `webhook ${id}`;
 
@@ -156,3 +180,36 @@ export async function releaseSignature(ports: WebhookPorts, id: string, signatur
 
 const isFor = (webhook: WebhookRecord, ref: ServiceRef): boolean =>
   webhook.account === ref.account && webhook.cluster === ref.cluster && webhook.service === ref.service;
+
+/** What is said of a delivery. @returns its id */
+export const deliveryId = (signature: string): string =>
+  createHash('sha256').update(signature).digest('hex').slice(0, 16);
+
+/** Keeps what became of a delivery; the oldest of many goes. Nothing happens where the webhook is gone. */
+export async function keepDelivery(
+  ports: WebhookPorts,
+  webhookId: string,
+  delivery: Omit<DeliveryRecord, 'at' | 'attempts'>,
+): Promise<void> {
+  await transact(ports.records, installationPartition, async (tx) => {
+    const webhook = await tx.get<WebhookRecord>(webhookKeys.webhook(webhookId));
+    if (webhook === undefined) return;
+    const { deliveries = [] } = webhook;
+    const before = deliveries.find(({ id }) => id === delivery.id);
+    const kept = { ...delivery, at: ports.clock.now(), attempts: (before?.attempts ?? 0) + 1 };
+    const next = [...deliveries.filter((one) => one !== before), kept].slice(-keptDeliveries);
+    tx.put(webhookKeys.webhook(webhookId), toJson({ ...webhook, deliveries: next }));
+  });
+}
+
+/** A delivery of a service's webhook that is still remembered. */
+export async function findDelivery(
+  ports: WebhookPorts,
+  ref: ServiceRef,
+  place: { readonly webhook: string; readonly delivery: string },
+): Promise<{ readonly webhook: WebhookRecord; readonly delivery: DeliveryRecord } | undefined> {
+  const webhook = (await ports.records.get<WebhookRecord>(installationPartition, webhookKeys.webhook(place.webhook)))
+    ?.value;
+  const delivery = webhook?.deliveries?.find(({ id }) => id === place.delivery);
+  return webhook === undefined || delivery === undefined || !isFor(webhook, ref) ? undefined : { webhook, delivery };
+}

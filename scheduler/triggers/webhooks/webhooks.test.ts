@@ -292,6 +292,66 @@ test('F9: a webhook whose maker may not update the service any more changes noth
   await bench.runs(`${host}/web:prod@${digest('b')}`);
 });
 
+interface Told {
+  readonly id: string;
+  readonly status: number;
+  readonly answer: string;
+  readonly attempts: number;
+  readonly image?: string;
+  readonly by?: string;
+}
+async function deliveriesOf(bench: Bench): Promise<readonly Told[]> {
+  const { webhooks } = (await (await bench.administer('GET')).json()) as { webhooks: { deliveries: Told[] }[] };
+  return webhooks.flatMap(({ deliveries }) => deliveries);
+}
+
+test('deliveries are remembered with what they were answered, the last twenty, the newest first', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  const image = `${host}/web:v3`;
+  const header = signatureOf(hook.secret, hook.id, Math.floor(Date.now() / 1000), Buffer.from(`{"image":"${image}"}`));
+  for (let i = 0; i < 2; i++) expect((await bench.deliver(hook, `{"image":"${image}"}`, header)).status).toBe(422);
+  expect(await deliveriesOf(bench)).toMatchObject([{ status: 422, image, attempts: 2 }]);
+  // What has no good signature is nobody's delivery.
+  await bench.deliver(hook, '', header);
+  for (let i = 0; i < 21; i++) expect((await bench.deliver(hook, JSON.stringify({ n: i }))).status).toBe(200);
+  const told = await deliveriesOf(bench);
+  expect([told.length, new Set(told.map(({ id }) => id)).size]).toEqual([20, 20]);
+  expect(told[0]).toMatchObject({ status: 200, answer: 'nothing to do', attempts: 1 });
+  bench.delegates = false;
+  const refused = signatureOf(hook.secret, hook.id, Math.floor(Date.now() / 1000) - 1, Buffer.from('{}'));
+  for (let i = 0; i < 3; i++) expect((await bench.deliver(hook, '{}', refused)).status).toBe(403);
+  expect((await deliveriesOf(bench))[0]).toMatchObject({
+    status: 403,
+    answer: `${admin.arn}: the test says so`,
+    attempts: 1,
+  });
+});
+
+test('a delivery is done again with the rights of whoever says so', async () => {
+  await using bench = await Bench.open();
+  const hook = await bench.make();
+  const image = `${host}/web:v2`;
+  expect((await bench.deliver(hook, JSON.stringify({ image }))).status).toBe(422);
+  const [failed] = await deliveriesOf(bench);
+  const path = `/${hook.id}/deliveries/${failed?.id ?? ''}`;
+  expect((await bench.administer('POST', path)).status).toBe(422);
+  await bench.world.tag('web', 'v2', digest('c'));
+  // Whoever made the webhook may have lost the right; this is about the caller.
+  bench.delegates = false;
+  bench.asked.length = 0;
+  expect((await bench.administer('POST', path, 'ASIACI')).status).toBe(202);
+  expect(bench.asked).toContain(`ecs:UpdateService arn:aws:ecs:us-east-1:${ref.account}:service/${ref.cluster}/web`);
+  await bench.runs(`${host}/web:v2@${digest('c')}`);
+  expect(await deliveriesOf(bench)).toMatchObject([
+    { id: failed?.id, status: 202, answer: 'started', attempts: 3, image, by: deployer.arn },
+  ]);
+  for (const other of [`/${hook.id}/deliveries/${'0'.repeat(16)}`, `/${'0'.repeat(32)}/deliveries/${failed?.id ?? ''}`])
+    expect([other, (await bench.administer('POST', other)).status]).toEqual([other, 404]);
+  bench.allows = false;
+  expect((await bench.administer('POST', path)).status).toBe(403);
+});
+
 test('administration is signed for ecs: no docker password, no key of another service, no stranger', async () => {
   await using bench = await Bench.open();
   const target = `${bench.url}/slipway/webhooks/${ref.cluster}/web`;

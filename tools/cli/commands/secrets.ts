@@ -69,6 +69,24 @@ export function addSecrets(program: Command): void {
     .action(async (service: string, id: string, options: { output: string }) =>
       (await import('../webhook.ts')).webhook('delete', service, id, options),
     );
+  webhooks
+    .command('deliveries')
+    .description('list what was sent to the webhooks of a service lately, and what was answered')
+    .argument('<cluster/service>', 'the service')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (service: string, options: { output: string }) =>
+      (await import('../webhook.ts')).deliveries(service, options),
+    );
+  webhooks
+    .command('redeliver')
+    .description('do again what a delivery asked for, with your own rights')
+    .argument('<cluster/service>', 'the service')
+    .argument('<webhook>', 'the id of the webhook')
+    .argument('<delivery>', 'the id of the delivery')
+    .option('--output <format>', 'text or json', 'text')
+    .action(async (service: string, id: string, delivery: string, options: { output: string }) =>
+      (await import('../webhook.ts')).redeliver(service, id, delivery, options),
+    );
 
   program
     .command('hook')

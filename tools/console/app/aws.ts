@@ -50,16 +50,28 @@ export interface CallOptions {
 /** Who does not answer for this long is taken for gone; a page would look live for as long as it waits. Milliseconds. */
 const patience = 30_000;
 
-async function send(target: string, input: unknown, { signal, onlyAsk = false }: CallOptions): Promise<unknown> {
-  const operation = target.split(/[./]/).at(-1) ?? target;
+/** What is sent beside who asks. */
+export interface Sent {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** One request of this page's session. @param operation what it is called where it fails @throws AwsError */
+export async function request(
+  operation: string,
+  path: string,
+  { method, headers = {}, body: sent }: Sent,
+  { signal, onlyAsk = false }: CallOptions,
+): Promise<unknown> {
   const session = sessionHeaders();
   let answer: Response;
-  let body: { __type?: string; message?: string } | undefined;
+  let body: { __type?: string; code?: string; message?: string } | undefined;
   try {
-    answer = await fetch('/console/api', {
-      method: 'POST',
-      headers: { ...session, 'x-amz-target': target, ...(onlyAsk ? { 'x-slipway-only-ask': '1' } : {}) },
-      body: JSON.stringify(input),
+    answer = await fetch(path, {
+      method,
+      headers: { ...session, ...headers, ...(onlyAsk ? { 'x-slipway-only-ask': '1' } : {}) },
+      ...(sent === undefined ? {} : { body: sent }),
       credentials: 'same-origin',
       cache: 'no-store',
       signal: AbortSignal.any([AbortSignal.timeout(patience), ...(signal === undefined ? [] : [signal])]),
@@ -72,7 +84,7 @@ async function send(target: string, input: unknown, { signal, onlyAsk = false }:
     throw new AwsError(operation, 'NoAnswer', 'The server does not answer.', '');
   }
   if (answer.ok) return body;
-  const code = body?.__type ?? String(answer.status);
+  const code = body?.__type ?? ownCodes[body?.code ?? ''] ?? body?.code ?? String(answer.status);
   if (code === 'MissingAuthenticationTokenException') sessionIsOver(session[proofHeader]);
   throw new AwsError(
     operation,
@@ -82,10 +94,35 @@ async function send(target: string, input: unknown, { signal, onlyAsk = false }:
   );
 }
 
+/** What the server's own routes call what AWS has other names for. */
+const ownCodes: Readonly<Record<string, string>> = {
+  denied: 'AccessDeniedException',
+  unauthenticated: 'MissingAuthenticationTokenException',
+};
+
+/** One call of an operation. @param target its service's target and a dot, or its version and a slash, and its name @throws AwsError */
+export const send = (target: string, input: unknown, options: CallOptions): Promise<unknown> =>
+  request(
+    target.split(/[./]/).at(-1) ?? target,
+    '/console/api',
+    { method: 'POST', headers: { 'x-amz-target': target }, body: JSON.stringify(input) },
+    options,
+  );
+
+/** @returns whether it would be allowed @throws AwsError when that is not known */
+export const wouldBeAllowed = (asked: Promise<unknown>): Promise<boolean> =>
+  asked.then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof AwsError && error.isRefusal) return false;
+      throw error;
+    },
+  );
+
 /** What a body says; undefined where it is no JSON, or not all of it. Operations that answer nothing may have none. */
-function parsed(text: string): { __type?: string; message?: string } | undefined {
+function parsed(text: string): { __type?: string; code?: string; message?: string } | undefined {
   try {
-    return (text === '' ? {} : JSON.parse(text)) as { __type?: string; message?: string };
+    return (text === '' ? {} : JSON.parse(text)) as { __type?: string; code?: string; message?: string };
   } catch {
     return undefined;
   }
@@ -107,14 +144,7 @@ function service<Client>(prefix: string): Service<Client> {
   const call = (name: string, input: unknown, options: CallOptions = {}): Promise<unknown> =>
     send(`${prefix}${name}`, input, options);
   return Object.assign(call, {
-    may: (name: string, input: unknown): Promise<boolean> =>
-      call(name, input, { onlyAsk: true }).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof AwsError && error.isRefusal) return false;
-          throw error;
-        },
-      ),
+    may: (name: string, input: unknown): Promise<boolean> => wouldBeAllowed(call(name, input, { onlyAsk: true })),
   }) as unknown as Service<Client>;
 }
 
@@ -123,53 +153,6 @@ export const ecr = service<typeof import('@aws-sdk/client-ecr')>('AmazonEC2Conta
 export const logs = service<typeof import('@aws-sdk/client-cloudwatch-logs')>('Logs_20140328.');
 export const iam = service<typeof import('@aws-sdk/client-iam')>('2010-05-08/');
 export const cloudwatch = service<typeof import('@aws-sdk/client-cloudwatch')>('GraniteServiceVersion20100801.');
-
-/** What is read of load balancers; their SDK is no part of the project, so the members that pages show are named here. */
-export interface BalancerOperations {
-  DescribeLoadBalancers: {
-    input: { Marker?: string | undefined };
-    output: { LoadBalancers?: Balancer[]; NextMarker?: string };
-  };
-  DescribeListeners: { input: { LoadBalancerArn: string }; output: { Listeners?: Listener[] } };
-  DescribeTargetGroups: {
-    input: { LoadBalancerArn: string } | { TargetGroupArns: string[] };
-    output: { TargetGroups?: TargetGroup[] };
-  };
-  DescribeTargetHealth: { input: { TargetGroupArn: string }; output: { TargetHealthDescriptions?: TargetHealth[] } };
-}
-export interface Balancer {
-  readonly LoadBalancerArn?: string;
-  readonly LoadBalancerName?: string;
-  readonly DNSName?: string;
-  readonly Scheme?: string;
-  readonly Type?: string;
-  readonly State?: { readonly Code?: string; readonly Reason?: string };
-}
-export interface Listener {
-  readonly ListenerArn?: string;
-  readonly Port?: number;
-  readonly Protocol?: string;
-  readonly DefaultActions?: readonly { readonly Type?: string; readonly TargetGroupArn?: string }[];
-}
-export interface TargetGroup {
-  readonly TargetGroupArn?: string;
-  readonly TargetGroupName?: string;
-  readonly Protocol?: string;
-  readonly HealthCheckPath?: string;
-  readonly LoadBalancerArns?: readonly string[];
-}
-export interface TargetHealth {
-  readonly Target?: { readonly Id?: string; readonly Port?: number };
-  readonly TargetHealth?: { readonly State?: string; readonly Reason?: string; readonly Description?: string };
-}
-
-/** An operation of load balancers. @throws AwsError */
-export const balancers = <Name extends keyof BalancerOperations>(
-  name: Name,
-  input: BalancerOperations[Name]['input'],
-  options: CallOptions = {},
-): Promise<BalancerOperations[Name]['output']> =>
-  send(`2015-12-01/${name}`, input, options) as Promise<BalancerOperations[Name]['output']>;
 
 /** What is refused is left out: `other` stands for it. @throws whatever else goes wrong */
 export async function unlessRefused<T>(

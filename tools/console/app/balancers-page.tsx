@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { TargetHealth } from './aws.ts';
+import type { TargetHealth } from './balancers-data.ts';
 import { plural, visible } from './format.ts';
 import { capital, type Health } from './health.ts';
 import { useLive } from './live.ts';

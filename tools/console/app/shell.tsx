@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { BalancersPage } from './balancers-page.tsx';
 import { DashboardPage, DashboardsPage } from './dashboards-page.tsx';
 import { DeploymentsPage } from './deployments-page.tsx';
+import { EventsPage } from './events-page.tsx';
 import { HostsPage } from './hosts-page.tsx';
 import { IdentityPage } from './identity-page.tsx';
 import { Mark } from './mark.tsx';
@@ -37,6 +38,7 @@ const places: readonly Place[] = [
     at: 'dashboards',
     page: ([, name]) => (name === undefined ? <DashboardsPage /> : <DashboardPage key={name} name={name} />),
   },
+  { name: 'Events', at: 'events', page: ([, ...service]) => <EventsPage chosen={service.slice(0, 2).join('/')} /> },
   { name: 'Identity', at: 'identity', page: () => <IdentityPage /> },
 ];
 

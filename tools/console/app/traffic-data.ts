@@ -1,4 +1,4 @@
-import { type Balancer, balancers, type Listener, type TargetGroup, type TargetHealth } from './aws.ts';
+import { type Balancer, balancers, type Listener, type TargetGroup, type TargetHealth } from './balancers-data.ts';
 import { type Dimensions, type Hour, readHour } from './metrics-data.ts';
 
 export interface Group extends TargetGroup {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { balancers } from './aws.ts';
+import { balancers } from './balancers-data.ts';
 import { Chart } from './chart.tsx';
 import { useLive } from './live.ts';
 import { hourStep } from './metrics-data.ts';

@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import type { Call } from '@slipway/auth/contract';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { watchPage } from '../../testbed/browser.ts';
+import { consoleService } from '../service.ts';
+
+/** What an operation or a route answers; an {@link Refused} is a refusal. */
+export type Answers = Readonly<Record<string, (input: never, request: IncomingMessage) => unknown>>;
+
+/** What a policy refuses. */
+export class Refused {
+  readonly action: string;
+  constructor(action: string) {
+    this.action = action;
+  }
+}
+
+const arn = 'arn:aws:iam::000000000000:user/admin';
+
+/**
+ * A server that gives the console's own pages and made-up answers: what the pages do with what they are told is tested without an engine, and
+ * with more of everything than an engine would run. What nobody has made up is answered as if it were not served.
+ */
+export class StandIn implements AsyncDisposable {
+  readonly url: string;
+  /** Names of what was asked for, in order; those that were only to be decided with a question mark. */
+  readonly asked: string[] = [];
+  /** By operation, or by method and path of a route of the server's own. May be changed while it runs. */
+  answers: Answers;
+  readonly #close: () => Promise<void>;
+
+  private constructor(url: string, answers: Answers, close: () => Promise<void>) {
+    this.url = url;
+    this.answers = answers;
+    this.#close = close;
+  }
+
+  static async open(answers: Answers): Promise<StandIn> {
+    const pages = consoleService();
+    const holder: { standIn?: StandIn } = {};
+    const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      const { method = '', url = '' } = request;
+      const [path = ''] = url.split('?', 1);
+      const route = pages.route(method, path, new URLSearchParams());
+      if (route?.respond !== undefined)
+        return route.respond(
+          request,
+          (status, headers, body) => void response.writeHead(status, [...headers]).end(body),
+          {} as Call,
+        );
+      const said = await holder.standIn?.answer(request, path);
+      response
+        .writeHead(said?.status ?? 500, { 'Content-Type': 'application/json' })
+        .end(JSON.stringify(said?.body ?? {}));
+    };
+    const server = createServer((request, response) => {
+      serve(request, response).catch(() => response.destroy());
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    holder.standIn = new StandIn(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, answers, async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    });
+    return holder.standIn;
+  }
+
+  async answer(
+    request: IncomingMessage,
+    path: string,
+  ): Promise<{ readonly status: number; readonly body: unknown } | undefined> {
+    const { method = '', headers } = request;
+    const body = await buffer(request);
+    if (path === '/console/session')
+      return { status: 200, body: { arn, account: '000000000000', region: 'us-east-1' } };
+    const target = headers['x-amz-target'];
+    const name =
+      typeof target === 'string'
+        ? (target.split(/[./]/).at(-1) ?? '')
+        : `${method} ${path.replace('/console/api', '')}`;
+    const onlyAsks = headers['x-slipway-only-ask'] !== undefined;
+    this.asked.push(`${name}${onlyAsks ? '?' : ''}`);
+    const find = this.answers[onlyAsks ? `${name}?` : name];
+    if (find === undefined)
+      return onlyAsks
+        ? refusalOf(new Refused(name))
+        : { status: 404, body: { __type: 'UnknownOperationException', message: `${name} is not made up here` } };
+    const given: unknown = body.length === 0 ? undefined : JSON.parse(body.toString('utf8'));
+    const said = find(given as never, request);
+    return said instanceof Refused ? refusalOf(said) : { status: 200, body: said };
+  }
+
+  /** A window that is signed in. */
+  async page(
+    browser: Browser,
+    options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {},
+  ): Promise<{
+    readonly context: BrowserContext;
+    readonly page: Page;
+    readonly offences: ReturnType<typeof watchPage>;
+  }> {
+    const { colorScheme = 'light', width = 1280 } = options;
+    const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
+    await context.addInitScript("localStorage.setItem('slipway-session', 'proof')");
+    context.setDefaultTimeout(60_000);
+    const page = await context.newPage();
+    const expected = /^Failed to load resource: the server responded with a status of 40[034]/;
+    return { context, page, offences: watchPage(page, this.url, expected) };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close();
+  }
+}
+
+const refusalOf = ({ action }: Refused) => ({
+  status: 400,
+  body: {
+    __type: 'AccessDeniedException',
+    message: `User: ${arn} is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
+  },
+});
