@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '@slipway/storage/clock';
 import { type LogEvent, positionAt } from './contract.ts';
 import type { EventBlobs } from './event-blobs.ts';
@@ -5,7 +6,7 @@ import type { Block, FileStream, FileTable } from './event-file.ts';
 import { Heap } from './heap.ts';
 import { eventId, timestampOf } from './ids.ts';
 import type { EventsRecord } from './records.ts';
-import type { RowReader } from './rows.ts';
+import type { Rows } from './rows.ts';
 import { wordsWithin } from './words.ts';
 
 /** What is looked for. */
@@ -33,8 +34,12 @@ export interface Collected {
   readonly scanned: { readonly events: number; readonly bytes: number };
 }
 
-/** Of 256 KiB. */
-const blocksOfPage = 128;
+/** Of 1 MiB. */
+const blocksOfPage = 32;
+/** Blocks that are unpacked before they are looked at. */
+const ahead = 3;
+/** Others have their turn after so long, milliseconds. */
+const slice = 8;
 
 /** A file, or a block of one, with the time of its nearest event. */
 interface Place {
@@ -126,10 +131,10 @@ class Collection {
     }
     const { block, table, isWanted } = within;
     const bytes = this.#blobs.rows(file, block);
-    // The next block is unpacked on another thread while this one is looked at.
-    const next = this.#places.peek();
-    if (next?.within !== undefined) this.#blobs.block(next.file, next.within.block).catch(() => undefined);
-    this.#rows(await bytes, table.streams, isWanted);
+    // The next blocks are unpacked on other threads while this one is looked at.
+    for (const { file: of, within: next } of this.#places.near(ahead))
+      if (next !== undefined) this.#blobs.block(of, next.block).catch(() => undefined);
+    await this.#rows(await bytes, table.streams, isWanted);
     this.#kept.settle();
     this.#scanned.events += block.events;
     this.#scanned.bytes += block.raw;
@@ -145,12 +150,13 @@ class Collection {
     return at !== -1 && at <= lastStream && this.#words.every((word) => words.mayHave(word));
   }
 
-  #rows(rows: RowReader, streams: readonly FileStream[], isWanted: readonly boolean[]): void {
+  async #rows(rows: Rows, streams: readonly FileStream[], isWanted: readonly boolean[]): Promise<void> {
     const [first, ...others] = this.#terms;
-    let hit = first === undefined ? 0 : rows.bytes.indexOf(first);
+    let hit = first === undefined ? 0 : rows.bytes.indexOf(first, rows.messagesFrom);
     if (hit === -1) return;
     const low = timestampOf(this.#wanted.after);
     const high = timestampOf(this.#wanted.before);
+    let since = this.#clock.monotonic();
     while (rows.next()) {
       if (first !== undefined) {
         // What was found may lie in what is between messages, or reach from one into the next.
@@ -162,10 +168,13 @@ class Collection {
       if (this.#kept.full && this.#isBeyond(rows.timestamp, timestampOf(this.#kept.last))) continue;
       if (others.some((term) => !rows.message.includes(term))) continue;
       this.#event(rows, streams[rows.stream]!.name);
+      if (this.#clock.monotonic() - since < slice) continue;
+      await turn();
+      since = this.#clock.monotonic();
     }
   }
 
-  #event(rows: RowReader, stream: string): void {
+  #event(rows: Rows, stream: string): void {
     const { after, before, matches } = this.#wanted;
     const { timestamp, ingestionTime } = rows;
     const id = eventId(timestamp, ingestionTime, rows.writer, rows.sequence);

@@ -20,7 +20,7 @@ import { deadStreams } from './files.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
 import { joinedStreams, mergedRows, placesIn, renumbered, streamsOf } from './merge.ts';
 import type { ChunkRecord, EventsRecord, GroupRecord, SegmentRecord } from './records.ts';
-import type { Row, RowReader } from './rows.ts';
+import type { Row, Rows } from './rows.ts';
 
 export interface CompactionLimits {
   /** Chunks wait so long, milliseconds, or until there are so many of them. */
@@ -49,8 +49,8 @@ export const compactionLimits: CompactionLimits = {
   segmentBytes: 64 * 1024 * 1024,
 };
 
-/** Segments are written once or a few times and read for weeks. */
-const level = 3;
+/** Of zstd: segments of chunks are written again soon; large ones, and those of days that have passed, are kept for weeks as they are. */
+const levels = { soon: 3, kept: 9 };
 
 export interface CompactionPorts {
   readonly records: RecordStore;
@@ -145,7 +145,9 @@ export class Compaction {
       let bytes = 0;
       const taken = alike.filter(({ value }) => (bytes += value.raw) <= segmentBytes);
       if (taken.length < 2) continue;
-      await this.#unlessDamaged(() => this.#mergeSegments(group, day, taken));
+      const isLarge = taken.reduce((sum, { value }) => sum + value.raw, 0) >= segmentBytes / 4;
+      const level = all || isLarge ? levels.kept : levels.soon;
+      await this.#unlessDamaged(() => this.#mergeSegments(group, day, taken, level));
       return true;
     }
     return false;
@@ -174,7 +176,7 @@ export class Compaction {
         const rows = await this.#rowsOf(taken, streams);
         for (const [day, some] of Map.groupBy(rows, ({ timestamp }) => dayOf(timestamp))) {
           const segment = {
-            ...(await this.#blobs.write(streamsOf(some, streams), [renumbered(some, streams)], level)),
+            ...(await this.#blobs.write(streamsOf(some, streams), [renumbered(some, streams)], levels.soon)),
             writtenAt: startedAt,
           };
           written.push(segment);
@@ -261,7 +263,12 @@ export class Compaction {
     }
   }
 
-  async #mergeSegments(group: string, day: number, taken: readonly Stored<SegmentRecord>[]): Promise<void> {
+  async #mergeSegments(
+    group: string,
+    day: number,
+    taken: readonly Stored<SegmentRecord>[],
+    level: number,
+  ): Promise<void> {
     const startedAt = this.#ports.clock.now();
     const read = await Promise.all(taken.map(({ value }) => this.#readable(value)));
     const tables = read.filter((table) => table !== undefined);
@@ -277,7 +284,7 @@ export class Compaction {
           const { blocks, streams: own } = tables[index]!;
           return { file: value, blocks, places: placesIn(own, streams) };
         });
-        const read = (file: EventsRecord, block: Block): Promise<RowReader> =>
+        const read = (file: EventsRecord, block: Block): Promise<Rows> =>
           this.#ofFile(file, this.#blobs.rowsOnce(file, block));
         const segment = {
           ...(await this.#blobs.write(streams, mergedRows(read, files), level)),

@@ -130,7 +130,7 @@ export interface ScanOptions {
   readonly limit: number;
   /** As for `read`. Default 1 MiB. */
   readonly bytes?: number | undefined;
-  /** When a page ends though it is not full. Default 32 MiB of messages looked at, or 300 ms. A page always comes further. */
+  /** When a page ends though it is not full. Default 128 MiB of messages looked at, or 300 ms. A page always comes further. */
   readonly budget?: { readonly bytes: number; readonly milliseconds: number } | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -4,14 +4,16 @@ import { LRUCache } from 'lru-cache';
 import { LogsDamaged } from './contract.ts';
 import { type Block, EventFile, type FileStream, type FileTable, parseTable, unpacked } from './event-file.ts';
 import type { EventsRecord, FooterPlace, StoredBlob } from './records.ts';
-import { type Row, RowReader } from './rows.ts';
+import type { Row, Rows } from './rows.ts';
 
 /** Tables, pages of files and blocks that were read last, in bytes of memory, each. */
 const tableMemory = 16 * 1024 * 1024;
 const pageMemory = 16 * 1024 * 1024;
 const blockMemory = 32 * 1024 * 1024;
-/** What is read of a file at once: some five blocks. */
+/** What is read of a file at once: one or two blocks, as a rule. */
 const pageSize = 256 * 1024;
+/** What the numbers of a row take, bytes, about. */
+const numbersOf = 12;
 
 /** What was read last, as far as it weighs no more than that together; who asks while it is being read waits for the same reading. */
 const cache = <T extends object>(
@@ -68,25 +70,42 @@ export class EventBlobs {
   /** @throws BlobMissing, LogsDamaged, BlobStoreError */
   table(file: EventsRecord): Promise<FileTable> {
     return this.#tables.forceFetch(file.blob.generation, {
-      context: () => this.#read(file, file.footer).then(parseTable).catch(rethrowIn(file)),
+      context: () =>
+        this.#read(file, file.footer)
+          .then((packed) => parseTable(packed))
+          .catch(rethrowIn(file)),
     });
   }
 
   /** The rows of a block. @throws BlobMissing, LogsDamaged, BlobStoreError */
-  async rows(file: EventsRecord, block: Block): Promise<RowReader> {
-    return new RowReader(await this.block(file, block));
+  async rows(file: EventsRecord, block: Block): Promise<Rows> {
+    return this.#readable(file, block, await this.block(file, block));
   }
 
   /** The bytes that rows are read from. */
   block(file: EventsRecord, block: Block): Promise<Buffer> {
     return this.#blocks.forceFetch(`${file.blob.generation} ${block.offset}`, {
-      context: () => this.#read(file, block).then(unpacked).catch(rethrowIn(file)),
+      context: () => this.#unpacked(file, block),
     });
   }
 
   /** As `rows`, for whoever reads a whole file once. */
-  async rowsOnce(file: EventsRecord, block: Block): Promise<RowReader> {
-    return new RowReader(await this.#read(file, block).then(unpacked).catch(rethrowIn(file)));
+  async rowsOnce(file: EventsRecord, block: Block): Promise<Rows> {
+    return this.#readable(file, block, await this.#unpacked(file, block));
+  }
+
+  #readable(file: EventsRecord, block: Block, bytes: Buffer): Rows {
+    try {
+      return block.rows(bytes);
+    } catch (error) {
+      return rethrowIn(file)(error);
+    }
+  }
+
+  #unpacked(file: EventsRecord, block: Block): Promise<Buffer> {
+    return this.#read(file, block)
+      .then((packed) => unpacked(packed, block.raw + numbersOf * block.events + 64))
+      .catch(rethrowIn(file));
   }
 
   /** Bytes of a file, from pages of it: blocks that are asked for one after the other lie beside each other, as a rule. */

@@ -12,6 +12,11 @@ export class Heap<T> {
     return this.#values[0];
   }
 
+  /** Some of the least, the least among them; the others are likely to be the next ones. */
+  near(count: number): readonly T[] {
+    return this.#values.slice(0, count);
+  }
+
   push(value: T): void {
     const values = this.#values;
     let at = values.length;

@@ -1,6 +1,6 @@
 import { type Block, compareRows, compareStreams, type FileStream } from './event-file.ts';
 import type { EventsRecord } from './records.ts';
-import type { Row, RowReader } from './rows.ts';
+import type { Row, Rows } from './rows.ts';
 
 /** The streams of several files in order, each once, without those that are gone. */
 export function joinedStreams(
@@ -34,7 +34,7 @@ export function* renumbered(rows: readonly Row[], streams: readonly FileStream[]
   for (const row of rows) yield { ...row, stream: places[row.stream]! };
 }
 
-type Read = (file: EventsRecord, block: Block) => Promise<RowReader>;
+type Read = (file: EventsRecord, block: Block) => Promise<Rows>;
 
 const nameOf = ({ group, id, name }: FileStream): string => `${group} ${id} ${name}`;
 
@@ -45,7 +45,7 @@ class Input {
   readonly #blocks: readonly Block[];
   readonly #places: readonly number[];
   #at = 0;
-  #reader: RowReader | undefined;
+  #reader: Rows | undefined;
   row: Row | undefined;
 
   constructor(read: Read, file: EventsRecord, blocks: readonly Block[], places: readonly number[]) {

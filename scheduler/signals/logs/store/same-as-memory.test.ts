@@ -24,7 +24,7 @@ import { account, openedLogs, withCommit } from './testing/opened.ts';
 const groups = ['a', 'b'] as const;
 const streams = ['s', 's/1', 't'] as const;
 const day = 86_400_000;
-const words = ['ERROR', 'info', 'id="x-1"', 'id="x-2"', 'ü\u{1f40b}', ' ', '\n'] as const;
+const words = ['ERROR', 'info', 'code="404"', 'id="x-1"', 'id="x-2"', 'ü\u{1f40b}', ' ', '\n'] as const;
 
 type Step =
   | {
@@ -74,7 +74,7 @@ const question = record({
   bytes: oneof(constant(1024 * 1024), integer({ min: 1, max: 40 })),
   start: oneof(constant(undefined), time),
   end: oneof(constant(undefined), time),
-  terms: array(constantFrom('ERROR', 'RO', '"x-1"', 'x-2', 'ü', 'no'), { maxLength: 2 }),
+  terms: array(constantFrom('ERROR', 'RO', '"404"', '"x-1"', 'x-2', 'ü', 'no'), { maxLength: 2 }),
   budget: constantFrom(undefined, { bytes: 0, milliseconds: 0 }),
 });
 

@@ -68,7 +68,7 @@ export interface LogStoreOptions {
 /** Behind every event. */
 const end = 9_999_999_999_999 + 1;
 const pageBytes = 1024 * 1024;
-const budget = { bytes: 32 * 1024 * 1024, milliseconds: 300 };
+const budget = { bytes: 128 * 1024 * 1024, milliseconds: 300 };
 
 /** Logs on blobs and records. Nothing runs before it is used; `keep` does the upkeep. */
 export class StoredLogs implements LogStore {

@@ -6,19 +6,28 @@ const isWordByte = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte >= 0x80 || /[A-Za-z0-9_]/.test(String.fromCharCode(byte)) ? 1 : 0,
 );
 
-/** Calls back with the hash (FNV-1a, mixed once more) of each word in bytes; those of one byte are left out. */
+/** Sizes, durations and parts of addresses and times are numbers of few digits: nearly every block has any of them. */
+const numberDigits = 5;
+
+/**
+ * Calls back with the hash (FNV-1a, mixed once more) of each word in bytes; those of one byte, and numbers of up to five digits, are left
+ * out. (Files of version 1 have the numbers as well.)
+ */
 export function eachWord(bytes: Uint8Array, start: number, end: number, found: (hash: number) => void): void {
   let hash = basis;
   let length = 0;
+  let digits = 0;
   for (let at = start; at <= end; at++) {
     const byte = at < end ? bytes[at]! : 0;
     if (isWordByte[byte] === 1) {
       hash = Math.imul(hash ^ byte, 0x01000193);
       length += 1;
+      if (byte >= 0x30 && byte <= 0x39) digits += 1;
     } else if (length > 0) {
-      if (length > 1) found(mixed(hash));
+      if (length > 1 && (digits < length || length > numberDigits)) found(mixed(hash));
       hash = basis;
       length = 0;
+      digits = 0;
     }
   }
 }
@@ -42,7 +51,7 @@ export function wordsWithin(text: string): readonly number[] {
 }
 
 const smallest = 64;
-const largest = 2048;
+const largest = 8192;
 const probes = 3;
 /** Filters of which more bits are set than this part are not made smaller. */
 const densest = 0.25;
