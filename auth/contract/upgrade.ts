@@ -14,6 +14,11 @@ export interface UpgradeService {
   readonly access: 'proof' | ((query: URLSearchParams, call: Call) => AccessList | Promise<AccessList>);
   /** With `'proof'`: what nobody can get is refused before there is a connection. @throws AwsError */
   readonly check?: (query: URLSearchParams, call: Call) => void;
+  /** What the audit line says of a connection beside who opened it; and one more line when it ends, with what this says then. */
+  readonly audit?: {
+    readonly opened: (query: URLSearchParams) => string;
+    readonly closed: (query: URLSearchParams, call: Call) => string;
+  };
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void;
   /** Ends its connections, which would not end by themselves: the gateway stops. */
   close(): Promise<void>;

@@ -24,7 +24,7 @@ import type { Throttle } from './throttle.ts';
 export interface UpgradeFrontPorts {
   readonly standing: Standing;
   readonly limits: Pick<Limits, 'channelCheckMs'>;
-  /** Told of every connection that was cut off, with the reason in its detail. */
+  /** Told of every connection that was cut off, with the reason in its detail, and of those that ended whose ends are audited. */
   readonly cutOff: (exchange: Exchange) => void;
   readonly services: ReadonlyMap<string, UpgradeService>;
   readonly verifier: SignatureVerifier;
@@ -67,6 +67,7 @@ export class UpgradeFront {
       exchange.status = 101;
       // A service that knows its clients by their tokens looks after their rights itself.
       if (list !== undefined) this.#watch({ socket, exchange, call, list });
+      this.#auditEnd(service, { socket, exchange, call });
       service.accept(request, socket, head, call);
     } catch (error) {
       const wire = wireErrorOf(error, 'aws-json');
@@ -107,9 +108,23 @@ export class UpgradeFront {
       return [service, call, undefined];
     }
     const list = await service.access(query, call);
+    exchange.detail = service.audit?.opened(query);
     const denied = await firstDenied(authorizer, exchange, call, list);
     if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
     return [service, call, list];
+  }
+
+  #auditEnd({ audit }: UpgradeService, { socket, exchange, call }: Omit<Channel, 'list'>): void {
+    if (audit === undefined) return;
+    const { request, principal, service, operation, via, sourceIp } = exchange;
+    const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
+    socket.once('close', () => {
+      const end = new Exchange(request, undefined, exchange.startedAt, sourceIp);
+      const detail = audit.closed(query, call);
+      this.#ports.cutOff(
+        Object.assign(end, { principal, service, operation: `${operation} end`, via, status: 101, detail }),
+      );
+    });
   }
 
   #watch(channel: Channel): void {

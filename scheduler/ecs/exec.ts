@@ -1,20 +1,16 @@
 import type { ExecuteCommandRequest } from '@aws-sdk/client-ecs';
-import { AwsError, type Call } from '@slipway/auth/contract';
+import type { Call } from '@slipway/auth/contract';
 
 import { splitCommand } from '../exec/protocol/index.ts';
-import { execAccess, streamUrl } from '../exec/sessions/index.ts';
-import { activeCluster, type ClusterRef, findInstance, invalidParameter } from '../cluster/index.ts';
+import { execAccess, execTarget, streamUrl } from '../exec/sessions/index.ts';
+import { activeCluster, type ClusterRef, invalidParameter } from '../cluster/index.ts';
 import { arns, type TaskRecord } from '../state/index.ts';
-import { containerArn, findTasks, managedAgent } from '../tasks/index.ts';
+import { containerArn, findTasks } from '../tasks/index.ts';
 import { clusterOf, type EcsApi, type EcsOperations } from './options.ts';
 import { taskId } from './tasks.ts';
 
 /** Bytes and words of a command. */
 const mostCommand = { bytes: 8 * 1024, words: 1_000 } as const;
-
-/** The agent is away, or none that can do it: AWS's code for a container whose SSM agent is not connected. */
-const notConnected = (why: string): AwsError =>
-  new AwsError('TargetNotConnectedException', `The execute command failed: ${why}`);
 
 /** ExecuteCommand. The session itself is in `exec/sessions`. */
 export function execOperations(options: EcsApi): EcsOperations {
@@ -40,24 +36,13 @@ export function execOperations(options: EcsApi): EcsOperations {
         const name = input.container ?? onlyContainer(task);
         if (name === undefined)
           throw invalidParameter('The task has several containers: name one of them with the member container.');
-        const container = task.containers.find((each) => each.name === name);
-        if (container === undefined)
-          throw invalidParameter(`The container '${name.slice(0, 255)}' is not one of the task's.`);
-        const instance = task.instanceId === undefined ? undefined : await findInstance(options, ref, task.instanceId);
-        const agent = managedAgent(task, container, instance);
-        if (agent?.lastStatus === 'STOPPED' && agent.reason !== undefined) throw notConnected(agent.reason);
-        if (agent?.lastStatus !== 'RUNNING' || container.runtimeId === undefined || task.instanceId === undefined)
-          throw invalidParameter(
-            "The execute command failed because execute command was not enabled when the task was run or the execute command agent isn't running. Wait and try again or run a new task with execute command enabled and try again.",
-          );
-        if (instance?.agentConnected !== true)
-          throw notConnected('the agent of the host of the task is not connected. Try again when it is back.');
+        const { runtimeId, instanceId } = await execTarget(options, ref, task, name);
         const interactive = input.interactive ?? false;
         const { sessionId, tokenValue } = await options.sessions.add(ref, {
           taskId: task.id,
           containerName: name,
-          runtimeId: container.runtimeId,
-          instanceId: task.instanceId,
+          runtimeId,
+          instanceId,
           command,
           interactive,
           principal: call.principal,

@@ -314,7 +314,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createObjects(objects),
     ],
     // They are closed in this order: the clients of sessions are told why, while there is a way to them over hosts.
-    upgrades: [exec.upgrade, ...agents.upgrades, balancing.endpoint],
+    upgrades: [exec.upgrade, exec.copies.upgrade, ...agents.upgrades, balancing.endpoint],
     jobs: [
       {
         name: 'codedeploy',

@@ -1,17 +1,24 @@
 import { spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { ecsClient } from './aws-client.ts';
+import { CopyConnection } from './copy-connection.ts';
 import { CliError } from './errors.ts';
-import { ExecConnection } from './exec-connection.ts';
 import { type ExecTarget, findTarget } from './exec-target.ts';
 import { bytesOf } from './output.ts';
 import { Progress } from './progress.ts';
-
-/** Puts what comes into a folder, or under another name beside it first: a file that is there is replaced at once. Owned by root, as docker cp does. */
-const unpack =
-  'd=$1; n=$2; if [ -d "$d" ]; then exec tar -xof - -C "$d"; fi; t="$d.slipway-$$"; ' +
-  'mkdir "$t" && tar -xof - -C "$t" && mv -f "$t/$n" "$d"; r=$?; rm -rf "$t"; exit $r';
 
 /** One side of a copy: a path here, or in a container of a task. */
 interface Place {
@@ -19,7 +26,7 @@ interface Place {
   readonly path: string;
 }
 
-/** `slipway cp`: copies a file or a folder from or to a container, as tar through ECS Exec; the container needs `tar` (and `sh`, to copy into it). */
+/** `slipway cp`: copies a file or a folder from or to a container, as the engine's own archive of it; the container needs no program. */
 export async function cp(from: string, to: string, options: { readonly container?: string }): Promise<void> {
   const [source, target] = [placeOf(from), placeOf(to)];
   const remote = source.of ?? target.of;
@@ -28,8 +35,8 @@ export async function cp(from: string, to: string, options: { readonly container
   const client = ecsClient();
   try {
     const found = await findTarget(client, remote, options.container);
-    if (source.of === undefined) await upload(client, found, source.path, target.path);
-    else await download(client, found, source.path, target.path);
+    if (source.of === undefined) await upload(found, source.path, target.path);
+    else await download(found, source.path, target.path);
   } finally {
     client.destroy();
   }
@@ -41,9 +48,7 @@ function placeOf(text: string): Place {
   return of === undefined || path === undefined ? { of: undefined, path: text } : { of, path };
 }
 
-type Client = ReturnType<typeof ecsClient>;
-
-async function download(client: Client, target: ExecTarget, path: string, to: string): Promise<void> {
+async function download(target: ExecTarget, path: string, to: string): Promise<void> {
   const from = posix.normalize(path).replace(/(?<=.)\/$/, '');
   const name = posix.basename(from);
   if (['', '.', '..'].includes(name)) throw new CliError(`name a file or a folder of the container, not '${path}'`, 2);
@@ -51,97 +56,110 @@ async function download(client: Client, target: ExecTarget, path: string, to: st
   if (lstatSync(final, { throwIfNoEntry: false })?.isDirectory() === true)
     throw new CliError(`${final} is a folder that is there already: copy to another name`, 2);
   if (!existsSync(dirname(resolve(final)))) throw new CliError(`there is no folder ${dirname(resolve(final))}`, 2);
-  // What a container sends gets a folder of its own; what it was asked for is then moved out of that.
-  const held = mkdtempSync(join(dirname(resolve(final)), '.slipway-'));
+  const { connection } = await CopyConnection.open(target, 'from', from);
   const progress = new Progress('copied');
+  process.once('SIGINT', () => connection.close());
   try {
-    const tar = spawn('tar', ['-x', '--no-same-owner', '-f', '-', '-C', held], {
-      stdio: ['pipe', 'ignore', 'inherit'],
+    let bytes = 0;
+    await unpack(connection.archive(), name, final, (more) => {
+      bytes += more;
+      progress.show(bytesOf(bytes));
     });
+  } finally {
+    connection.close();
+    progress.end();
+  }
+}
+
+/**
+ * Unpacks what was asked for of an archive that may hold anything: in a folder of its own, from which one file or folder is moved out in the
+ * end, once all of it is there and is nothing but files, folders and links.
+ * @param name of the one file or folder
+ * @param final where it is moved to
+ * @param came told of each piece's bytes
+ * @throws CliError for an archive that is not whole or holds something else, and what the archive fails with
+ */
+export async function unpack(
+  archive: AsyncIterable<Buffer>,
+  name: string,
+  final: string,
+  came: (bytes: number) => void,
+): Promise<void> {
+  const held = mkdtempSync(join(dirname(resolve(final)), '.slipway-'));
+  try {
+    // Programs called tar take no name out of the folder, and write through no link that they unpacked, unless they are told to.
+    const options = ['-x', '--no-same-owner', '--no-same-permissions', '-f', '-', '-C', held];
+    const tar = spawn('tar', options, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const said = textOf(tar.stderr);
     const ended = endOf(tar);
     tar.stdin.on('error', () => undefined);
-    let bytes = 0;
-    let full = false;
-    const connection = await ExecConnection.open(
-      client,
-      target,
-      ['tar', '-cf', '-', '-C', posix.dirname(from), `./${name}`],
-      false,
-      {
-        output: (part, stream) => {
-          if (stream === 'stderr') {
-            process.stderr.write(part);
-            return;
-          }
-          bytes += part.length;
-          progress.show(bytesOf(bytes));
-          full = !tar.stdin.write(part);
-        },
-        hasRoom: () => !full,
-      },
+    try {
+      for await (const part of archive) {
+        came(part.length);
+        // One that gave up takes nothing more.
+        if (!tar.stdin.write(part)) await Promise.race([once(tar.stdin, 'drain'), ended]);
+        if (tar.stdin.destroyed || tar.exitCode !== null) break;
+      }
+    } finally {
+      tar.stdin.end();
+      await ended;
+    }
+    const code = await ended;
+    if (code !== 0) throw new CliError(`what came could not be unpacked: tar ended with ${code}: ${await said}`);
+    const odd = readdirSync(held, { recursive: true, withFileTypes: true }).find(
+      (one) => !one.isFile() && !one.isDirectory() && !one.isSymbolicLink(),
     );
-    process.once('SIGINT', () => connection.terminate());
-    tar.stdin.on('drain', () => {
-      full = false;
-      connection.resume();
-    });
-    // A local tar that gave up takes nothing more.
-    void ended.then(() => connection.terminate());
-    const code = await connection.ended.finally(() => tar.stdin.end());
-    const local = await ended;
-    if (code !== 0 || local !== 0) throw failed(code === 0 ? local : code);
+    if (odd !== undefined) throw new CliError(`what came holds ${odd.name}, which is no file, folder or link`);
+    if (lstatSync(join(held, name), { throwIfNoEntry: false }) === undefined)
+      throw new CliError(`what came does not hold ${name}`);
     renameSync(join(held, name), final);
   } finally {
-    progress.end();
     rmSync(held, { recursive: true, force: true });
   }
 }
 
-async function upload(client: Client, target: ExecTarget, path: string, to: string): Promise<void> {
+async function upload(target: ExecTarget, path: string, to: string): Promise<void> {
   const from = resolve(path);
-  if (!existsSync(from)) throw new CliError(`there is no ${path}`, 2);
-  const name = basename(from);
+  const source = lstatSync(from, { throwIfNoEntry: false });
+  if (source === undefined) throw new CliError(`there is no ${path}`, 2);
+  const { connection, ready } = await CopyConnection.open(target, 'to', to);
   const progress = new Progress('copied');
-  const connection = await ExecConnection.open(
-    client,
-    target,
-    ['sh', '-c', unpack, 'sh', to.replace(/(?<=.)\/+$/, ''), name],
-    false,
-    { output: (bytes) => process.stderr.write(bytes), hasRoom: () => true },
-  );
-  process.once('SIGINT', () => connection.terminate());
+  process.once('SIGINT', () => connection.close());
+  // By this name, whatever it is called here.
+  const named = mkdtempSync(join(tmpdir(), 'slipway-cp-'));
   try {
-    const tar = spawn('tar', ['-cf', '-', '-C', dirname(from), `./${name}`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    if (source.isDirectory() && ready.is === 'other') throw new CliError(`${to} is a file, and ${path} is a folder`, 2);
+    const name = ready.name ?? basename(from);
+    symlinkSync(source.isSymbolicLink() ? readlinkSync(from) : from, join(named, name));
+    const what = source.isDirectory() ? [`${name}/.`] : source.isSymbolicLink() ? [name] : ['-h', name];
+    const tar = spawn('tar', ['-cf', '-', '-C', named, ...what], { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = endOf(tar);
     let bytes = 0;
-    // An end that is not waited for yet is told below.
-    connection.ended.then(
-      () => tar.kill(),
-      () => tar.kill(),
-    );
-    for await (const part of tar.stdout) {
-      await connection.write(part as Buffer);
-      bytes += (part as Buffer).length;
-      progress.show(bytesOf(bytes));
+    try {
+      for await (const part of tar.stdout) {
+        await connection.send(part as Buffer);
+        bytes += (part as Buffer).length;
+        progress.show(bytesOf(bytes));
+      }
+    } finally {
+      tar.stdout.destroy();
     }
-    const local = await ended;
-    // Half an archive is never put in its place.
-    if (local === 0) connection.endInput();
-    else connection.terminate();
-    const code = await connection.ended;
-    if (code !== 0) throw failed(code);
+    const code = await ended;
+    if (code !== 0) throw new CliError(`${path} could not be read: tar ended with ${code}`);
+    await connection.finish();
   } finally {
+    connection.close();
     progress.end();
+    rmSync(named, { recursive: true, force: true });
   }
 }
 
-const failed = (code: number): CliError =>
-  new CliError(
-    code === 126 || code === 127
-      ? 'the container has no tar, or no sh, which copying needs'
-      : `the copy failed: tar ended with ${code}`,
-    code,
-  );
+/** What a program says of its trouble, the beginning of it. */
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const part of stream) text = (text + String(part)).slice(0, 1_000);
+  return text.trim();
+}
 
 /** The exit code of a program of this machine; -1 for one that could not be started, or was ended. */
 const endOf = (child: ReturnType<typeof spawn>): Promise<number> =>

@@ -74,7 +74,8 @@ export const sessionOperations: ApiOperations<SessionsApi> = {
     handle: async (input, scene) => {
       const found = await find(input, scene);
       const { SessionId } = input;
-      if (found === undefined) return { SessionId };
+      // A copy that breaks off begins anew.
+      if (found === undefined || found.session.copies !== undefined) return { SessionId };
       // What may be typed there goes to a command that somebody began with rights of their own.
       if (found.session.principal.arn !== scene.call.principal.arn)
         throw new AwsError('AccessDeniedException', 'A session is gone on with by who began it.', { status: 403 });

@@ -1,4 +1,4 @@
-/** The data channel of ECS Exec: the protocol of Session Manager, both of its sides. */
+/** The data channel of ECS Exec: the protocol of Session Manager, both of its sides; and our own of copies of files. */
 export { ExecClient, type ExecClientPorts, ownClient } from './client.ts';
 export {
   BadMessage,
@@ -12,6 +12,20 @@ export {
   payloadType,
   terminateSession,
 } from './message.ts';
+export {
+  copyFrame,
+  copyLimits,
+  copyOrder,
+  copyPath,
+  copyReport,
+  type CopyReport,
+  copyRequest,
+  type CopyStart,
+  CopyTaken,
+  CopyWindow,
+  framesOf,
+  parseCopyFrame,
+} from './copy.ts';
 export { maskTo } from './mask.ts';
 export { closingFrame, json, parsed, ReliableStream, type StreamPorts } from './stream.ts';
 export { joinCommand, splitCommand } from './words.ts';

@@ -8,6 +8,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { ClusterRef, EcsPorts } from '../../cluster/index.ts';
 
 import { mostFrame } from '../protocol/index.ts';
+import { CopyFront } from './copies.ts';
 import { Meetings } from './meeting.ts';
 import { RunningSessions } from './running.ts';
 import { refuse, ServedSessions, type ServedPorts } from './served.ts';
@@ -42,6 +43,7 @@ export class ExecFront {
   readonly meetings: Meetings;
   readonly waiting: WaitingSessions;
   readonly running: RunningSessions;
+  readonly copies: CopyFront;
   readonly upgrade: UpgradeService;
   readonly #ports: ExecFrontPorts;
   readonly #server = new WebSocketServer({
@@ -65,6 +67,7 @@ export class ExecFront {
     this.waiting = new WaitingSessions(ports);
     this.running = new RunningSessions(ports);
     this.#served = new ServedSessions(ports, this);
+    this.copies = new CopyFront(ports, this);
     this.upgrade = {
       path: dataChannelPath,
       service: 'ecs',
@@ -75,10 +78,10 @@ export class ExecFront {
     };
   }
 
-  /** Ends every session. */
+  /** Ends every session and every copy. */
   async close(): Promise<void> {
     this.#stopped.abort();
-    await Promise.all(this.#serving);
+    await Promise.all([...this.#serving, this.copies.close()]);
   }
 
   #check(query: URLSearchParams, { sourceIp }: Call): void {

@@ -1,6 +1,7 @@
-/** Sessions of ECS Exec: who may have one, its data channel, and the way to the host. */
+/** Sessions of ECS Exec and copies of files: who may have one, its data channel, and the way to the host. */
 export { execAccess } from './allowed.ts';
 export { ExecFront, type ExecFrontPorts, streamUrl } from './front.ts';
+export { type ExecPlace, execTarget } from './target.ts';
 export { Meetings } from './meeting.ts';
 export { recordSession, type RecordPorts } from './record.ts';
 export { LogRecorder, type Recorder } from './recorder.ts';

@@ -44,6 +44,12 @@ export function newToken(random: EcsPorts['random']): { readonly tokenValue: str
   return { tokenValue, tokenHash: hashOf(tokenValue) };
 }
 
+/** What is asked for of a session. */
+type AskedSession = Omit<
+  ExecSessionRecord,
+  'id' | 'createdAt' | 'tokenHash' | 'resumableAt' | 'openedAt' | 'carries' | 'aliveAt' | 'endAskedAt'
+>;
+
 /** The rows of sessions that wait for their clients: in the cluster's partition, so that any server may take the client. */
 export class WaitingSessions {
   readonly #ports: EcsPorts;
@@ -56,13 +62,24 @@ export class WaitingSessions {
    * Notes a session that was asked for; rows that nobody came for go.
    * @throws ThrottlingException when too many wait
    */
-  async add(
+  async add(ref: ClusterRef, session: AskedSession): Promise<ExecTicket> {
+    const { tokenValue, tokenHash } = newToken(this.#ports.random);
+    const { id } = await this.#note(ref, { ...session, tokenHash });
+    return { sessionId: id, tokenValue };
+  }
+
+  /**
+   * Notes a session whose client is here already: its host is told.
+   * @throws ThrottlingException when too many wait
+   */
+  begin(ref: ClusterRef, session: AskedSession): Promise<ExecSessionRecord> {
+    return this.#note(ref, { ...session, openedAt: this.#ports.clock.now() });
+  }
+
+  async #note(
     ref: ClusterRef,
-    session: Omit<
-      ExecSessionRecord,
-      'id' | 'createdAt' | 'tokenHash' | 'resumableAt' | 'openedAt' | 'carries' | 'aliveAt' | 'endAskedAt'
-    >,
-  ): Promise<ExecTicket> {
+    session: AskedSession & Pick<ExecSessionRecord, 'tokenHash' | 'openedAt'>,
+  ): Promise<ExecSessionRecord> {
     const { records, clock, random } = this.#ports;
     const partition = clusterPartition(ref.account, ref.cluster);
     const now = clock.now();
@@ -71,14 +88,12 @@ export class WaitingSessions {
     const over = left.filter(({ createdAt }) => Math.abs(now - createdAt) > rowLife);
     if (left.length - over.length >= mostWaiting)
       throw new AwsError('ThrottlingException', 'Too many sessions of the cluster wait for their clients.');
-    const { tokenValue, tokenHash } = newToken(random);
-    const id = newSessionId(random);
-    const record: ExecSessionRecord = { ...session, id, createdAt: now, tokenHash };
+    const record: ExecSessionRecord = { ...session, id: newSessionId(random), createdAt: now };
     await records.commit(partition, {
-      put: [{ key: clusterKeys.exec(id), value: toJson(record) }],
+      put: [{ key: clusterKeys.exec(record.id), value: toJson(record) }],
       remove: over.map((row) => clusterKeys.exec(row.id)),
     });
-    return { sessionId: id, tokenValue };
+    return record;
   }
 
   /**

@@ -8,7 +8,7 @@ import { type AgentPorts, machinePorts, type MakePorts } from './agent-ports.ts'
 import { ControlPlaneClient, Refused, type Registration } from './control-plane-client.ts';
 import { JsonFolder } from './files.ts';
 import { containerName } from './create-options.ts';
-import { dockerExec } from './exec/index.ts';
+import { dockerArchives, dockerExec } from './exec/index.ts';
 import { type Host, inspectHost } from './host.ts';
 import { RoleKeys, TaskEndpoint } from './endpoint/index.ts';
 import { HostPorts } from './host-ports.ts';
@@ -345,6 +345,7 @@ class RunningAgent implements Agent {
       keys,
       secrets,
       commands: dockerExec(this.#docker, this.#options.clock),
+      archives: dockerArchives(this.#docker),
       sampler: new Sampler(this.#docker, this.#options.clock, registration.cpu),
       containerInstanceArn: registration.containerInstanceArn,
       versions: { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` },

@@ -2,7 +2,7 @@ import { Channel, type Dial, socketUrl } from './channel.ts';
 import { ControlHandler } from './control-channel.ts';
 import type { ControlPlaneClient } from './control-plane-client.ts';
 import { execPath, logsPath } from '../wire/index.ts';
-import { type ExecEngine, ExecSessions } from './exec/index.ts';
+import { type ArchiveEngine, type ExecEngine, ExecSessions } from './exec/index.ts';
 import type { RoleKeys } from './endpoint/index.ts';
 import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
@@ -29,6 +29,7 @@ export interface MembershipPorts {
   readonly sampler: Sampler;
   /** What runs commands in containers. */
   readonly commands: ExecEngine;
+  readonly archives: ArchiveEngine;
   readonly containerInstanceArn: string;
   /** What the agent says of itself and of its engine when it connects. */
   readonly versions: Readonly<Record<string, string>>;
@@ -58,6 +59,7 @@ export class Membership {
       ...options,
       dial: ports.dial,
       engine: ports.commands,
+      archives: ports.archives,
       tasks: () => engine.live(),
       url: async (session, carried) => {
         const { control } = await ports.plane.discover(containerInstanceArn);

@@ -27,8 +27,9 @@ export class SessionCalls {
     );
     for (const id of this.#told.keys()) if (!view.execs.has(id)) this.#told.delete(id);
     for (const { value } of waiting) {
-      const { carries: carry, endAskedAt } = value;
+      const { carries: carry, endAskedAt, copies } = value;
       const more = {
+        ...(copies === undefined ? {} : { copies: true }),
         ...(carry === undefined ? {} : { carry }),
         ...(endAskedAt === undefined ? {} : { end: true }),
       };

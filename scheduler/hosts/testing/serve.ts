@@ -139,7 +139,7 @@ export async function serve(
         operations: control.operations,
       }),
     ],
-    upgrades: [...control.upgrades, exec.upgrade],
+    upgrades: [...control.upgrades, exec.upgrade, exec.copies.upgrade],
     credentials: {
       find: (accessKeyId) => {
         const principal = principals[accessKeyId];

@@ -65,6 +65,8 @@ export const serverMessage = z.discriminatedUnion('type', [
       carry: z.number().int().min(1).optional(),
       /** The session is to end. */
       end: z.boolean().optional(),
+      /** Files are copied, no command is run. */
+      copies: z.boolean().optional(),
     }),
   }),
   z.object({ type: z.literal('NetworkStateMessage'), message: networkState.extend(command) }),

@@ -38,6 +38,8 @@ export interface ExecSessionRecord {
   /** The words of the command; the first is the program. */
   readonly command: readonly string[];
   readonly interactive: boolean;
+  /** It is no command: files are copied from or to the container, as an archive. */
+  readonly copies?: 'from' | 'to';
   /** Who asked for it. */
   readonly principal: Principal;
   readonly createdAt: number;

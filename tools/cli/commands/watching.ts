@@ -48,7 +48,7 @@ export function addWatching(program: Command): void {
 
   program
     .command('cp')
-    .description('copy a file or a folder from or to a container of a task, as tar through ECS Exec')
+    .description('copy a file or a folder from or to a container of a task that has ECS Exec')
     .argument('<from>', 'a path, or <service|task>:<path>')
     .argument('<to>', 'the same')
     .option('-c, --container <name>', 'the container, where the task has several')

@@ -26,6 +26,7 @@ import { execStream, taskSchema } from '../../wire/index.ts';
 import { UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
 import type { ExecProcess } from './engine.ts';
+import { dockerArchives } from './archives.ts';
 import { ExecSessions } from './sessions.ts';
 
 const ref = { account: '000000000000', cluster: 'default' };
@@ -94,6 +95,7 @@ async function open() {
 let turn = 0;
 const sessions = new ExecSessions({
   engine: { start: async () => running },
+  archives: dockerArchives(undefined as never),
   tasks: () => [
     {
       saved: {

@@ -1,2 +1,3 @@
+export { type ArchiveEngine, dockerArchives } from './archives.ts';
 export { dockerExec, type ExecEngine } from './engine.ts';
 export { ExecSessions, type WantedSession } from './sessions.ts';

@@ -8,6 +8,7 @@ import { taskSchema } from '../../wire/index.ts';
 import { until } from '../../testing/bench.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
+import { dockerArchives } from './archives.ts';
 import { ExecSessions } from './sessions.ts';
 
 const arn = 'arn:aws:ecs:us-east-1:000000000000:task/default/abc';
@@ -54,6 +55,7 @@ function host(containerName: string, dial: Dial) {
         return Promise.reject(new Error('enough'));
       },
     },
+    archives: dockerArchives(undefined as never),
     tasks: () => [live],
     dial,
     url: () => Promise.resolve(new URL('ws://127.0.0.1')),

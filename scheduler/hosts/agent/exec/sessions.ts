@@ -2,16 +2,21 @@ import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
+import type { CopyStart } from '../../../exec/protocol/index.ts';
 import type { ExecStart } from '../../wire/index.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
-import { commandUser } from '../file-systems/index.ts';
+import { commandUser, isHeldToUser } from '../file-systems/index.ts';
+import type { ArchiveEngine } from './archives.ts';
 import { carry } from './carry.ts';
+import { CopySession } from './copy-session.ts';
 import type { ExecEngine } from './engine.ts';
 import { ExecSession } from './session.ts';
 
 /** Sessions at a time on one host; what is asked for beyond them is not served. */
 const most = 128;
+/** Copies among them. */
+const mostCopies = 16;
 /** How long the server that has the client is looked for. Milliseconds. */
 const search = { longest: 30_000, first: 10, most: 500 } as const;
 /** Sessions that were told of, so that none is served twice. */
@@ -19,6 +24,7 @@ const remembered = 10_000;
 
 export interface ExecSessionsPorts {
   readonly engine: ExecEngine;
+  readonly archives: ArchiveEngine;
   readonly tasks: () => readonly LiveTask[];
   readonly dial: Dial;
   /** Where the connection of a session is opened; with `carried`: one for its client, which came again to another server. */
@@ -37,14 +43,17 @@ export interface WantedSession {
   readonly carry?: number | undefined;
   /** The session is to end. */
   readonly end?: boolean | undefined;
+  /** Files are copied, no command is run. */
+  readonly copies?: boolean | undefined;
 }
 
-/** The sessions of ECS Exec on this host: for each a connection to the server that has the client, and a command in a container. */
+/** The sessions of ECS Exec on this host: for each a connection to the server that has the client, and a command in a container, or a copy of its files. */
 export class ExecSessions {
   readonly #ports: ExecSessionsPorts;
   /** The newest sessions that were told of, and clients of theirs that came again, oldest first. */
   readonly #known = new Set<string>();
-  readonly #open = new Map<string, ExecSession>();
+  readonly #open = new Map<string, ExecSession | CopySession>();
+  #copies = 0;
   readonly #running = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
 
@@ -53,7 +62,7 @@ export class ExecSessions {
   }
 
   /** A client waits for a session, came again to another server, or the session is to end; being told twice changes nothing. */
-  wanted({ sessionId, taskArn, carry: times, end }: WantedSession): void {
+  wanted({ sessionId, taskArn, carry: times, end, copies }: WantedSession): void {
     const { log } = this.#ports;
     if (end === true) this.#open.get(sessionId)?.end();
     const name = times === undefined ? sessionId : `${sessionId} ${times}`;
@@ -65,7 +74,8 @@ export class ExecSessions {
     this.#known.add(name);
     const [oldest] = this.#known;
     if (oldest !== undefined && this.#known.size > remembered) this.#known.delete(oldest);
-    const run = (times === undefined ? this.#serve(sessionId) : this.#carry(sessionId))
+    const begin = (): Promise<void> => (copies === true ? this.#copy(sessionId) : this.#serve(sessionId));
+    const run = (times === undefined ? begin() : this.#carry(sessionId))
       .catch((err: unknown) => log.warn({ session: sessionId, task: taskArn, err }, 'a session came to nothing'))
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
@@ -89,6 +99,26 @@ export class ExecSessions {
     try {
       await session.run(this.#stopped.signal);
     } finally {
+      this.#open.delete(sessionId);
+    }
+  }
+
+  async #copy(sessionId: string): Promise<void> {
+    const { archives, clock, log } = this.#ports;
+    const ws = await this.#connect(sessionId);
+    if (ws === undefined) return;
+    const isFull = this.#copies >= mostCopies;
+    const refusal = (start: CopyStart): string | undefined => {
+      if (start.sessionId !== sessionId) return 'another copy was asked for';
+      return isFull ? 'there are too many copies on the host; try again later' : this.#copyRefusal(start);
+    };
+    const session = new CopySession(ws, { archives, clock, log, refusal });
+    this.#open.set(sessionId, session);
+    this.#copies += 1;
+    try {
+      await session.run(this.#stopped.signal);
+    } finally {
+      this.#copies -= 1;
       this.#open.delete(sessionId);
     }
   }
@@ -137,8 +167,19 @@ export class ExecSessions {
     return commandUser(task.saved.task, container, task.inspected.get(containerName)?.Config.User ?? '');
   }
 
+  /** The engine copies as root, whoever the container's files are for. */
+  #copyRefusal(start: CopyStart): string | undefined {
+    const why = this.#refusal(start);
+    if (why !== undefined) return why;
+    const task = this.#taskOf(start.taskArn)?.saved.task;
+    const container = task?.containers.find(({ name }) => name === start.containerName);
+    if (task === undefined || container === undefined || isHeldToUser(task, container))
+      return 'file systems of the container hold it to a user that is not root: copy with slipway exec -i and tar, as that user';
+    return undefined;
+  }
+
   /** Why a command is not run here, whatever the server says: only in containers of this agent's tasks that were started with ECS Exec. */
-  #refusal({ taskArn, containerName, runtimeId }: ExecStart): string | undefined {
+  #refusal({ taskArn, containerName, runtimeId }: Pick<ExecStart, Named>): string | undefined {
     const task = this.#taskOf(taskArn);
     if (task === undefined) return 'the task is not on this host, or is over';
     if (task.saved.task.enableExecuteCommand !== true) return 'the task was started without ECS Exec';
@@ -149,6 +190,9 @@ export class ExecSessions {
     return undefined;
   }
 }
+
+/** What names the run of a container. */
+type Named = 'taskArn' | 'containerName' | 'runtimeId';
 
 /** Whether a server that has the client, or any other one, says that this host gets no connection for the session. */
 const isRefusal = (error: unknown): boolean =>

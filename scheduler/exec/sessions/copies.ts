@@ -1,0 +1,224 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
+import { settling, waitAtMost } from '@slipway/storage/clock';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+import { activeCluster, type ClusterRef, invalidParameter } from '../../cluster/index.ts';
+import { arns, type ExecSessionRecord, type TaskRecord } from '../../state/index.ts';
+import { findTasks } from '../../tasks/index.ts';
+
+import { copyFrame, copyLimits, copyPath } from '../protocol/index.ts';
+import { execAccess } from './allowed.ts';
+import { type Copied, CopyRelay } from './copy-relay.ts';
+import type { ExecFrontPorts } from './front.ts';
+import type { Recorder } from './recorder.ts';
+import type { ServedRooms } from './served.ts';
+import { hostPatience } from './store.ts';
+import { execTarget } from './target.ts';
+
+/** Copies that one process carries: of everybody, and of one principal. */
+export const mostCopies = { all: 64, each: 16 } as const;
+/** Milliseconds that a client has to take what it is told last. */
+const lastWords = 5_000;
+
+/** What a client asks for: an archive of what is at a path, or to have one unpacked there. */
+interface AskedCopy {
+  readonly cluster: string;
+  readonly task: string;
+  readonly container: string;
+  readonly direction: 'from' | 'to';
+  readonly path: string;
+}
+
+/**
+ * Copies of files from and to containers of tasks: signed connections, for whoever may run commands in the container (`ecs:ExecuteCommand`; the
+ * gateway asks again while one lasts), in tasks that were started with ECS Exec.
+ */
+export class CopyFront {
+  readonly upgrade: UpgradeService;
+  readonly #ports: ExecFrontPorts;
+  readonly #rooms: ServedRooms;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: copyLimits.frameBytes,
+    perMessageDeflate: false,
+    maxFragments: 64,
+    maxBufferedChunks: 1_024,
+  });
+  readonly #serving = new Set<Promise<void>>();
+  /** How many there are, by the principal's id. */
+  readonly #counts = new Map<string, number>();
+  readonly #copied = new WeakMap<Call, Copied>();
+  readonly #stopped = new AbortController();
+
+  constructor(ports: ExecFrontPorts, rooms: ServedRooms) {
+    this.#ports = ports;
+    this.#rooms = rooms;
+    this.upgrade = {
+      path: copyPath,
+      service: 'ecs',
+      access: (query, call) => this.#access(askedOf(query), call),
+      audit: {
+        opened: (query) => worded(askedOf(query)),
+        closed: (query, call) => {
+          const { bytes, whole } = this.#copied.get(call) ?? { bytes: 0, whole: false };
+          return `${worded(askedOf(query))}: ${bytes} bytes${whole ? '' : ', not all of it'}`;
+        },
+      },
+      accept: (request, socket, head, call) => this.#accept(request, socket, head, call),
+      close: () => this.close(),
+    };
+  }
+
+  /** Ends every copy. */
+  async close(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#serving);
+  }
+
+  async #access(asked: AskedCopy | string, call: Call): Promise<AccessList> {
+    // Who asks for nothing that could be is told so, if it may have anything.
+    if (typeof asked === 'string') return [{ action: 'ecs:ExecuteCommand', resources: [{ arn: '*' }] }];
+    const { cluster, task, container } = asked;
+    const ref = { account: call.account, cluster };
+    const found = await this.#find(ref, task);
+    return [execAccess(this.#ports.region, ref, found ?? { id: task }, container)];
+  }
+
+  async #find(ref: ClusterRef, task: string): Promise<TaskRecord | undefined> {
+    return (await findTasks(this.#ports, ref, [task])).get(task);
+  }
+
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void {
+    const { log } = this.#ports;
+    const { id } = call.principal;
+    const asked = askedOf(new URL(request.url ?? '/', 'http://client').searchParams);
+    this.#server.handleUpgrade(request, socket, head, (ws) => {
+      ws.pause();
+      ws.on('error', () => ws.terminate());
+      const own = this.#counts.get(id) ?? 0;
+      const isFull = own >= mostCopies.each || this.#serving.size >= mostCopies.all || this.#stopped.signal.aborted;
+      if (!isFull) this.#counts.set(id, own + 1);
+      const why = isFull ? 'There are too many copies; try again later.' : undefined;
+      const served = this.#begin(ws, asked, call, why)
+        .catch((err: unknown) => log.warn({ err }, 'a copy ended with an error'))
+        .then(() => this.#leaveOpen(ws))
+        .finally(() => {
+          ws.terminate();
+          this.#serving.delete(served);
+          if (isFull) return;
+          const others = (this.#counts.get(id) ?? 1) - 1;
+          if (others === 0) this.#counts.delete(id);
+          else this.#counts.set(id, others);
+        });
+      this.#serving.add(served);
+    });
+  }
+
+  /** Lets what was said last get to a client that takes it. */
+  async #leaveOpen(ws: WebSocket): Promise<void> {
+    if (ws.readyState === ws.CLOSED) return;
+    const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
+    if (ws.readyState === ws.OPEN) ws.close(1000);
+    ws.resume();
+    await waitAtMost(lastWords, settling(closed), this.#ports.clock);
+  }
+
+  async #begin(ws: WebSocket, asked: AskedCopy | string, call: Call, why: string | undefined): Promise<void> {
+    if (why !== undefined) refuse(ws, why);
+    else if (typeof asked === 'string') refuse(ws, asked);
+    else await this.#serve(ws, asked, call);
+  }
+
+  async #serve(ws: WebSocket, asked: AskedCopy, call: Call): Promise<void> {
+    const { log } = this.#ports;
+    const { waiting } = this.#rooms;
+    const ref = { account: call.account, cluster: asked.cluster };
+    let session: ExecSessionRecord | undefined;
+    let recorder: Recorder | undefined;
+    try {
+      await activeCluster(this.#ports, ref);
+      const task = await this.#find(ref, asked.task);
+      if (task === undefined) throw invalidParameter('The referenced task was not found.');
+      const place = await execTarget(this.#ports, ref, task, asked.container);
+      session = await waiting.begin(ref, {
+        ...place,
+        taskId: task.id,
+        containerName: asked.container,
+        command: ['slipway', 'cp', asked.direction, asked.path],
+        interactive: false,
+        copies: asked.direction,
+        principal: call.principal,
+      });
+      recorder = await this.#ports.record(ref, session, call);
+      await this.#relay(ws, { ref, session, asked, call }, recorder);
+    } catch (error) {
+      log.warn({ ...asked, principal: call.principal.arn, err: error }, 'a copy did not begin');
+      refuse(ws, error instanceof Error ? error.message : String(error));
+    } finally {
+      const stays = (err: unknown): void => log.warn({ ...asked, err }, 'the row of a copy could not be removed');
+      if (session !== undefined) await waiting.remove(ref, session.id).catch(stays);
+      await recorder?.end();
+    }
+  }
+
+  async #relay(
+    ws: WebSocket,
+    { ref, session, asked, call }: { ref: ClusterRef; session: ExecSessionRecord; asked: AskedCopy; call: Call },
+    recorder: Recorder | undefined,
+  ): Promise<void> {
+    const { clock, log, region } = this.#ports;
+    const { meetings, running } = this.#rooms;
+    const { id, instanceId, taskId, containerName, runtimeId } = session;
+    const gone = new AbortController();
+    ws.once('close', () => gone.abort());
+    if (ws.readyState === ws.CLOSED) return;
+    const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
+    const host = await meetings.wait(id, instanceId, hostPatience, either);
+    if (host === undefined) throw new Error('The host of the task did not come for the copy; try again.');
+    const { direction, path } = asked;
+    const taskArn = arns.task(region, ref.account, ref.cluster, taskId);
+    const about = { session: id, cluster: ref.cluster, task: taskId, container: containerName, direction, path };
+    const start = { sessionId: id, taskArn, containerName, runtimeId, direction, path };
+    const keep = (): Promise<boolean> => running.keep(ref, session);
+    const relay = new CopyRelay({ clock, log, client: ws, host, start, keep });
+    this.#copied.set(call, relay.copied);
+    const kept = keep().catch((err: unknown) => log.warn({ ...about, err }, 'the row of a copy could not be written'));
+    const { sourceIp, principal } = call;
+    log.info({ ...about, principal: principal.arn, sourceIp }, 'a copy of files of ECS Exec began');
+    try {
+      await relay.run(this.#stopped.signal);
+    } finally {
+      host.terminate();
+      await kept;
+      recorder?.write(Buffer.from(`${relay.copied.bytes} bytes${relay.copied.whole ? '' : ', not all of it'}\n`));
+      log.info({ ...about, principal: principal.arn, ...relay.copied }, 'a copy of files of ECS Exec ended');
+    }
+  }
+}
+
+/** What a client asks for; in words what is wrong with it. */
+function askedOf(query: URLSearchParams): AskedCopy | string {
+  const cluster = query.get('cluster') ?? '';
+  const task = query.get('task') ?? '';
+  const container = query.get('container') ?? '';
+  const direction = query.get('direction') ?? '';
+  const path = query.get('path') ?? '';
+  if (!/^[\w-]{1,255}$/.test(cluster) || !/^[0-9a-f]{32}$/.test(task) || !/^[\w-]{1,255}$/.test(container))
+    return 'Name the cluster, the id of the task and the container of a copy.';
+  if (direction !== 'from' && direction !== 'to') return 'The direction of a copy is from or to the container.';
+  if (path === '' || path.includes('\0') || Buffer.byteLength(path) > copyLimits.pathBytes)
+    return `The path of a copy has 1 to ${copyLimits.pathBytes} bytes.`;
+  return { cluster, task, container, direction, path };
+}
+
+const worded = (asked: AskedCopy | string): string =>
+  typeof asked === 'string' ? 'copies nothing' : `copies ${asked.direction} ${asked.container}: ${asked.path}`;
+
+/** Says why there is no copy. */
+function refuse(ws: WebSocket, reason: string): void {
+  if (ws.readyState !== ws.OPEN) return;
+  ws.send(copyFrame({ type: 'CopyRefused', message: { reason: reason.slice(0, 1024) } }));
+}
