@@ -25,8 +25,7 @@ export async function openAccount(ports: AccountPorts): Promise<Signer> {
   const known = await store.account(settings);
   const jwk = known === undefined ? await newKey() : (JSON.parse(known.key) as JWK);
   const key = JSON.stringify(jwk);
-  const { d: _, ...publicJwk } = jwk;
-  const signer = { key: (await importJWK(jwk, accountAlgorithm)) as CryptoKey, publicJwk, url: undefined };
+  const signer = { ...(await signerOf(jwk)), url: undefined };
   if (known !== undefined && known.url !== null) {
     const account = { ...signer, url: known.url };
     if (known.email !== email) {
@@ -37,7 +36,7 @@ export async function openAccount(ports: AccountPorts): Promise<Signer> {
   }
   await store.putAccount(fence, settings, { key, url: null, email });
   const { newAccount } = await session.directory();
-  const binding = await externalBinding(ports, newAccount, publicJwk);
+  const binding = await externalBinding(ports, newAccount, signer.publicJwk);
   const { location: url } = await session.post(
     newAccount,
     {
@@ -50,6 +49,18 @@ export async function openAccount(ports: AccountPorts): Promise<Signer> {
   if (url === undefined) throw new AuthorityUnavailable(`${newAccount} does not say where the new account is`);
   await store.putAccount(fence, settings, { key, url, email });
   return { ...signer, url };
+}
+
+/** The account that {@link openAccount} has made at the authority of the settings; undefined before. */
+export async function knownAccount(store: AcmeStore, settings: AcmeSettings): Promise<Signer | undefined> {
+  const known = await store.account(settings);
+  if (known === undefined || known.url === null) return undefined;
+  return { ...(await signerOf(JSON.parse(known.key) as JWK)), url: known.url };
+}
+
+async function signerOf(jwk: JWK): Promise<Omit<Signer, 'url'>> {
+  const { d: _, ...publicJwk } = jwk;
+  return { key: (await importJWK(jwk, accountAlgorithm)) as CryptoKey, publicJwk };
 }
 
 async function newKey(): Promise<JWK> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,10 +14,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createOutbound } from '../outbound/index.ts';
 import { createSeal } from '../identity/seal.ts';
 import { openAccount } from './account.ts';
+import { openAuthority, type Ordered } from './authority.ts';
 import { AcmeSession } from './session.ts';
 import type { AcmeSettings } from './settings.ts';
 import { acmePartition as partition } from './keys.ts';
 import { AcmeStore, readTrouble, requestRenewal } from './store.ts';
+import type { KeyKind } from './x509.ts';
 import { type AcmeServer, sealKey, settingsFor, startServer } from './testing/acme-server.ts';
 import { Pebble, pebbleMissing } from './testing/pebble.ts';
 
@@ -246,6 +248,52 @@ describe.skipIf(missing !== undefined)(`with a real authority${missing === undef
     await pebble.resume();
     await requestRenewal(records, { at: Date.now(), newAccount: false });
     await until(() => expect(server.certificates.current.cert).not.toBe(cert));
+  });
+
+  test('other certificates are ordered with the account of the installation, and their proofs answered beside its own', async () => {
+    await using _ = await open();
+    const answers = new Map<string, string>();
+    const settings = settingsFor(pebble);
+    const authority = openAuthority({
+      settings,
+      records,
+      sealer: createSeal(sealKey, randomBytes),
+      clock: systemClock,
+    });
+    const { signal } = new AbortController();
+    const order = (name: string, key: KeyKind): Promise<Ordered> =>
+      authority.order({
+        names: [name],
+        key,
+        signal,
+        publish: async (challenges) => {
+          for (const { token, keyAuthorization } of challenges) answers.set(token, keyAuthorization);
+        },
+      });
+    expect(await order('www.example.com', 'RSA_2048')).toMatchObject({ refused: 'noAccount' });
+    await using server = await startServer({ records, settings, beside: async (token) => answers.get(token) });
+    await issued(server);
+    for (const [key, shown] of [
+      ['RSA_2048', { asymmetricKeyType: 'rsa', asymmetricKeyDetails: { modulusLength: 2048 } }],
+      ['EC_secp384r1', { asymmetricKeyType: 'ec', asymmetricKeyDetails: { namedCurve: 'secp384r1' } }],
+    ] as const) {
+      const made = (await order('www.example.com', key)) as { chain: string; key: string };
+      const leaf = new X509Certificate(made.chain);
+      expect(leaf.checkHost('www.example.com')).toBe('www.example.com');
+      expect(leaf.publicKey).toMatchObject(shown);
+      expect(leaf.checkPrivateKey(createPrivateKey(made.key))).toBe(true);
+    }
+    expect(await order('blocked.example', 'EC_prime256v1')).toMatchObject({ refused: 'rejectedIdentifier' });
+    answers.clear();
+    const unproved = await authority.order({
+      names: ['www.example.com'],
+      key: 'RSA_2048',
+      signal,
+      publish: async () => {},
+    });
+    expect(unproved).toMatchObject({ refused: 'unauthorized', message: expect.stringContaining('www.example.com') });
+    expect({ names: authority.ownNames, http: authority.answersHttp }).toEqual({ names: settings.names, http: true });
+    await authority.close();
   });
 
   test('an authority that is down stops nothing: a placeholder is served, and the order comes later', async () => {

@@ -32,9 +32,13 @@ export interface AcmeCertificates extends CertificateSource {
   /**
    * Answers challenges, and orders and renews whenever this server is the one that does.
    * @param where answers HTTP-01 there and sends others to the endpoints (`host[:port]`)
+   * @param beside answers to tokens of challenges that are not of this certificate
    * @throws ListenError that says what to do
    */
-  renew(where: { readonly host: string; readonly endpoints: readonly string[] }): Promise<void>;
+  renew(
+    where: { readonly host: string; readonly endpoints: readonly string[] },
+    beside: (token: string) => Promise<string | undefined>,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -97,15 +101,18 @@ class Certificates implements AcmeCertificates {
     this.#work.push(() => following);
   }
 
-  async renew({ host, endpoints }: { host: string; endpoints: readonly string[] }): Promise<void> {
+  async renew(
+    { host, endpoints }: { host: string; endpoints: readonly string[] },
+    beside: (token: string) => Promise<string | undefined>,
+  ): Promise<void> {
     const { settings, leases, clock, random, log } = this.#options;
     if (settings.challenge === 'http-01') {
-      const answer = (token: string): Promise<string | undefined> => this.#store.httpAnswer(token);
+      const answer = async (token: string): Promise<string | undefined> =>
+        (await this.#store.httpAnswer(token)) ?? beside(token);
       const responder = await openHttpResponder({ host, port: settings.httpPort, answer, endpoints });
       this.#work.push(() => responder.close());
     }
-    // The directory is the operator's choice, wherever it is.
-    const outbound = createOutbound({ allow: ['0.0.0.0/0', '::/0'], ...(this.#ca && { ca: this.#ca }) });
+    const outbound = outboundTo(this.#ca);
     const renewing = keepRenewed(
       {
         settings,
@@ -173,7 +180,12 @@ function readExternalKey(file: string): Uint8Array {
   return Buffer.from(text, 'base64url');
 }
 
-function readAuthorities(file: string): string {
+/** Requests to the directory of the settings, which is the operator's choice, wherever it is. */
+export const outboundTo = (ca: string | undefined): ReturnType<typeof createOutbound> =>
+  createOutbound({ allow: ['0.0.0.0/0', '::/0'], ...(ca !== undefined && { ca }) });
+
+/** @throws AcmeSettingsError */
+export function readAuthorities(file: string): string {
   const text = read(file, 'SLIPWAY_ACME_CA_FILE');
   try {
     createSecureContext({ ca: text });

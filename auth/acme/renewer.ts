@@ -261,10 +261,11 @@ class Renewer {
 }
 
 /** What the authority or the way to it is to blame for; anything else is about our store or our code. */
-const isRefusal = (error: unknown): error is AcmeProblem | AuthorityUnavailable =>
+export const isRefusal = (error: unknown): error is AcmeProblem | AuthorityUnavailable =>
   error instanceof AcmeProblem || error instanceof AuthorityUnavailable;
 
-function belongs(cert: string, key: string): boolean {
+/** Whether a certificate is for a key. */
+export function belongs(cert: string, key: string): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {

@@ -25,9 +25,30 @@ const oid = {
   acmeIdentifier: '1.3.6.1.5.5.7.1.31',
 };
 
+/** Keys that public authorities certify, in the names of ACM's API. */
+export type KeyKind = 'EC_prime256v1' | 'EC_secp384r1' | 'RSA_2048';
+
+const keyKinds: Readonly<
+  Record<
+    KeyKind,
+    { readonly algorithm: webcrypto.EcKeyGenParams | webcrypto.RsaHashedKeyGenParams; readonly hash: string }
+  >
+> = {
+  EC_prime256v1: { algorithm: { name: 'ECDSA', namedCurve: 'P-256' }, hash: 'SHA-256' },
+  EC_secp384r1: { algorithm: { name: 'ECDSA', namedCurve: 'P-384' }, hash: 'SHA-384' },
+  RSA_2048: {
+    algorithm: {
+      name: 'RSASSA-PKCS1-v1_5',
+      modulusLength: 2048,
+      publicExponent: Uint8Array.of(1, 0, 1),
+      hash: 'SHA-256',
+    },
+    hash: 'SHA-256',
+  },
+};
+
 /** Every client of today takes ECDSA with P-256, and handshakes are several times cheaper than with RSA. */
-const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-const hash = 'SHA-256';
+const usualKind = 'EC_prime256v1';
 
 /** A certificate that waits to be signed. */
 export interface CertificateRequest {
@@ -38,13 +59,16 @@ export interface CertificateRequest {
 }
 
 /** Asks for a certificate of these names with a new key. */
-export async function requestCertificate(names: readonly string[]): Promise<CertificateRequest> {
-  const keys = await newKeys();
+export async function requestCertificate(
+  names: readonly string[],
+  kind: KeyKind = usualKind,
+): Promise<CertificateRequest> {
+  const keys = await newKeys(kind);
   const request = new CertificationRequest();
   await request.subjectPublicKeyInfo.importKey(keys.publicKey);
   const extensions = new Extensions({ extensions: [subjectAltName(names)] });
   request.attributes = [new Attribute({ type: oid.extensionRequest, values: [extensions.toSchema()] })];
-  await request.sign(keys.privateKey, hash);
+  await request.sign(keys.privateKey, keyKinds[kind].hash);
   return { request: new Uint8Array(request.toSchema(true).toBER()), key: pemOf(keys.privateKey) };
 }
 
@@ -72,7 +96,7 @@ async function selfSigned(
   until: number,
   extensions: readonly Extension[],
 ): Promise<KeyPair> {
-  const keys = await newKeys();
+  const keys = await newKeys(usualKind);
   const certificate = new Certificate();
   certificate.version = 2;
   const serial = randomBytes(16);
@@ -92,7 +116,7 @@ async function selfSigned(
     ...extensions,
   ];
   await certificate.subjectPublicKeyInfo.importKey(keys.publicKey);
-  await certificate.sign(keys.privateKey, hash);
+  await certificate.sign(keys.privateKey, keyKinds[usualKind].hash);
   const der = Buffer.from(certificate.toSchema(true).toBER());
   return { cert: new X509Certificate(der).toString(), key: pemOf(keys.privateKey) };
 }
@@ -121,8 +145,8 @@ function subjectAltName(names: readonly string[]): Extension {
   });
 }
 
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return crypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+function newKeys(kind: KeyKind): Promise<webcrypto.CryptoKeyPair> {
+  return crypto.subtle.generateKey(keyKinds[kind].algorithm, true, ['sign', 'verify']);
 }
 
 const pemOf = (key: CryptoKey): string =>

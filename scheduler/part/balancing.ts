@@ -1,6 +1,8 @@
+import type { AcmeAuthority } from '@slipway/auth/acme';
 import type { UpgradeService } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
 
+import { CertificateIssuer } from '../balancing/acm/index.ts';
 import type { Probe } from '../balancing/health/index.ts';
 import { createKeyPairs } from '../balancing/records/index.ts';
 import {
@@ -33,23 +35,27 @@ export interface BalancingPart {
 type Ports = Omit<TrafficOptions, 'probe' | 'certificate'> & {
   readonly engines: readonly LocalEngine[];
   readonly probe: Probe | undefined;
+  readonly authority: AcmeAuthority | undefined;
   readonly region: string;
   readonly sealer: Sealer;
   readonly metrics: Pick<MetricStore, 'put'>;
 };
 
 /** Drives the engines of this machine, and competes for looking after targets: not without a way to check them. */
-export function createBalancing({ engines, probe, metrics, ...ports }: Ports): BalancingPart {
+export function createBalancing({ engines, probe, authority, metrics, ...ports }: Ports): BalancingPart {
   const options = {
     ...ports,
     certificate: createKeyPairs(ports),
   } satisfies Omit<TrafficOptions, 'probe'>;
   const numbers = new TrafficNumbers(options);
   const teller = new TrafficTeller({ ...options, numbers, metrics });
+  const reports = new EngineReports(options);
+  // Between 0 and 1.
+  const jitter = (): number => Buffer.from(ports.random(4)).readUInt32BE() / 2 ** 32;
   const over = new AbortController();
   let running: Promise<unknown> = Promise.resolve();
   return {
-    reports: new EngineReports(options),
+    reports,
     numbers,
     endpoint: createBalancerEndpoint(options),
     start({ upkeep }) {
@@ -60,6 +66,9 @@ export function createBalancing({ engines, probe, metrics, ...ports }: Ports): B
         ...(probe === undefined || !upkeep
           ? []
           : [new Keeper({ ...options, probe }, (until) => teller.run(until)).run(signal)]),
+        ...(authority === undefined || !upkeep
+          ? []
+          : [new CertificateIssuer({ ...options, reports, authority, random: jitter }).run(signal)]),
         ...driven.map((engine) => new EngineDriver(options, engine).run(signal)),
       ]);
     },

@@ -73,7 +73,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     taskCredentials: () => Promise.reject(new Error('no task has a role')),
     revokeTaskCredentials: () => Promise.resolve(),
     credentialIdKey: randomBytes(32),
-    traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined },
+    traffic: { addresses: addressPool([], 'elb.localhost'), engines: [], probe: undefined, authority: undefined },
     logs: { maxBytes: () => Infinity },
     metrics: { maxBytes: () => Infinity },
     fileSystems: { encrypted: false },

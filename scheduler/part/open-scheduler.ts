@@ -2,7 +2,7 @@ import type { Part } from '@slipway/auth/contract';
 
 import { createAcm } from '../balancing/acm/index.ts';
 import { balancingMetrics } from '../balancing/numbers/index.ts';
-import { Balancers } from '../balancing/records/index.ts';
+import { Balancers, challengeAnswer } from '../balancing/records/index.ts';
 import { createElb } from '../balancing/elb/index.ts';
 import { createElbv2, createOverview } from '../balancing/elbv2/index.ts';
 import { bringAllOn, createCodeDeploy } from '../codedeploy/index.ts';
@@ -66,6 +66,8 @@ export interface SchedulerPart extends Part {
   disconnectAgents(): void;
   /** Digests that tasks of an account run or a rollback may need. */
   imagesInUse(account: string): Promise<ReadonlySet<string>>;
+  /** The answer to a challenge of a certificate that was requested (HTTP-01); undefined when there is no such one. */
+  challengeAnswer(token: string): Promise<string | undefined>;
 }
 
 /** Wires the scheduler's rooms. Nothing runs before `start`. */
@@ -194,6 +196,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     metrics,
     engines: ports.traffic.engines,
     probe: ports.traffic.probe,
+    authority: ports.traffic.authority,
     tasks: balancedTasks(records, control),
     shifts: trafficShifts(records, control),
   });
@@ -231,6 +234,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     connectAgent: (...given) => agents.connect(...given),
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
+    challengeAnswer: async (token) => challengeAnswer(await balancers.read(account), token),
     services: [
       createEcs({
         ...base,
@@ -259,7 +263,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         providers: ports.machines.providers.map(({ name }) => name),
         checkUrl: ports.outbound.check,
       }),
-      createAcm({ ...base, balancers, sealer }),
+      createAcm({ ...base, balancers, sealer, authority: ports.traffic.authority }),
       createElb(elb),
       createElbv2(elb),
       createKms({ keys, region, authorizer, principals: ports.principals }),

@@ -1,3 +1,4 @@
+import type { AcmeAuthority } from '@slipway/auth/acme';
 import type { Authorizer, Log, PolicyPrincipals } from '@slipway/auth/contract';
 import type { Outbound } from '@slipway/auth/outbound';
 import type { Sealer } from '@slipway/auth/tokens';
@@ -67,6 +68,8 @@ export interface SchedulerPorts {
     readonly addresses: AddressPool;
     readonly engines: readonly LocalEngine[];
     readonly probe: Probe | undefined;
+    /** Who issues certificates that are requested; undefined where the installation has no authority. */
+    readonly authority: AcmeAuthority | undefined;
   };
   /** The share that file systems of EFS lie on, as its operator says. */
   readonly fileSystems: { readonly encrypted: boolean };

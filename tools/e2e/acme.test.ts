@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { get } from 'node:https';
@@ -10,10 +10,14 @@ import { connect } from 'node:tls';
 import { Pebble, pebbleMissing } from '@slipway/auth/acme/testing';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readServerState } from '../server/state-files.ts';
+import { readCredentials, readServerState } from '../server/state-files.ts';
+import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { run, until } from '../testbed/command.ts';
 
 if (pebbleMissing !== undefined && process.env['CI'] !== undefined) throw new Error(pebbleMissing);
+
+const noCli = await missingAwsCli();
+if (noCli !== undefined && process.env['CI'] !== undefined) throw new Error(noCli);
 
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 
@@ -128,6 +132,55 @@ describe.skipIf(pebbleMissing !== undefined)(
       expect((await plain('http://elsewhere.example/x')).location).toBe(`https://registry.example.com:${port}/`);
       expect((await plain('/v2/', 'POST')).status).toBe(403);
     });
+
+    test.skipIf(noCli !== undefined)(
+      'the AWS CLI requests a certificate, waits for it, and gets it, without its key',
+      async () => {
+        const known = readCredentials(join(data, 'credentials'));
+        const aws = new AwsCli({
+          AWS_ENDPOINT_URL: `https://127.0.0.1:${port}`,
+          AWS_CA_BUNDLE: env['SLIPWAY_ACME_CA_FILE'] ?? '',
+          AWS_DEFAULT_REGION: 'us-east-1',
+          AWS_ACCESS_KEY_ID: known?.accessKeyId ?? '',
+          AWS_SECRET_ACCESS_KEY: known?.secretAccessKey ?? '',
+        });
+        const acm = <T>(...args: string[]) => aws.json<T>(['acm', ...args]);
+        const { CertificateArn: arn } = await acm<{ CertificateArn: string }>(
+          'request-certificate',
+          '--domain-name',
+          'www.example.com',
+          '--validation-method',
+          'HTTP',
+        );
+        // Its waiter looks once a minute.
+        await until('the certificate', 60_000, async () => {
+          const { Certificate } = await acm<{ Certificate: { Status: string } }>(
+            'describe-certificate',
+            '--certificate-arn',
+            arn,
+          );
+          return Certificate.Status === 'ISSUED';
+        });
+        await acm('wait', 'certificate-validated', '--certificate-arn', arn);
+        const got = await acm<{ Certificate: string }>('get-certificate', '--certificate-arn', arn);
+        const leaf = new X509Certificate(got.Certificate);
+        expect([leaf.checkHost('www.example.com'), leaf.publicKey.asymmetricKeyType]).toEqual([
+          'www.example.com',
+          'rsa',
+        ]);
+        expect(JSON.stringify(got)).not.toContain('PRIVATE');
+        await acm('delete-certificate', '--certificate-arn', arn);
+        const own = await aws.run([
+          'acm',
+          'request-certificate',
+          '--domain-name',
+          'registry.example.com',
+          '--validation-method',
+          'HTTP',
+        ]);
+        expect(own.stderr).toContain('is a name of the installation itself');
+      },
+    );
 
     test('metrics say how orders went and when the certificate ends', async () => {
       const { validToDate } = await handshake();

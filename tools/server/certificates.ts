@@ -17,8 +17,12 @@ export interface CertificatePorts {
 /** The certificate that the configuration asks for, if any. */
 export interface Certificates {
   readonly source: CertificateSource | undefined;
-  /** In one process of a server: keeps the certificate renewed, where that is ours to do. @throws ListenError */
-  renew(): Promise<void>;
+  /**
+   * In one process of a server: keeps the certificate renewed, where that is ours to do.
+   * @param beside answers to tokens of challenges (HTTP-01) of other certificates
+   * @throws ListenError
+   */
+  renew(beside: (token: string) => Promise<string | undefined>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,7 +49,7 @@ export async function openCertificates(config: ServerConfig, ports: CertificateP
       metrics,
     });
     gaugeCertificate(metrics, source);
-    return { source, renew: () => source.renew(config), close: () => source.close() };
+    return { source, renew: (beside) => source.renew(config, beside), close: () => source.close() };
   }
   return { source: undefined, renew: async () => undefined, close: async () => undefined };
 }

@@ -110,7 +110,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     ...(source === undefined ? {} : { tls: source }),
   });
   listening.current = { ...listened, url: reachedUrl(listened.url, source?.current.cert, config.endpoints) };
-  if (upkeep) await certificates.renew();
+  if (upkeep) await certificates.renew((token) => scheduler.challengeAnswer(token));
 
   for (const part of [scheduler, registry]) {
     opened.defer(() => part.stop());

@@ -96,6 +96,18 @@ export async function openParts(
     },
     imagesInUse: (of) => scheduler.imagesInUse(of),
   });
+  // Loaded only where it is used, as for the installation's own certificate.
+  const authority =
+    config.acme &&
+    opened.adopt(
+      (await import('@slipway/auth/acme')).openAuthority({
+        settings: config.acme,
+        records: storage.records,
+        sealer: identity.sealer,
+        clock,
+      }),
+      (it) => it.close(),
+    );
   const scheduler: SchedulerPart = openScheduler({
     storage,
     clock,
@@ -133,6 +145,7 @@ export async function openParts(
       addresses: addressPool(config.loadBalancing.addresses, config.loadBalancing.domain),
       engines: trafficEngines(config),
       probe: networkProbe,
+      authority,
     },
     logs: { maxBytes: () => logsLimit(config) },
     metrics: { maxBytes: () => metricsLimit(config) },

@@ -45,10 +45,18 @@ export interface ServerOptions {
   /** False for a worker process. Default true. */
   readonly renews?: boolean;
   readonly port?: number;
+  /** Answers to challenges of other certificates. */
+  readonly beside?: (token: string) => Promise<string | undefined>;
 }
 
 /** One process of an installation that serves TLS. */
-export async function startServer({ records, settings, renews = true, port = 0 }: ServerOptions): Promise<AcmeServer> {
+export async function startServer({
+  records,
+  settings,
+  renews = true,
+  port = 0,
+  beside = () => Promise.resolve(undefined),
+}: ServerOptions): Promise<AcmeServer> {
   const logged: AcmeServer['logged'][number][] = [];
   const keep = (fields: object, message: string): void => void logged.push({ fields: { ...fields }, message });
   const metrics = new Registry();
@@ -70,7 +78,7 @@ export async function startServer({ records, settings, renews = true, port = 0 }
     (err) => logged.push({ message: err.message, fields: { err } }),
   );
   const endpoint = `${settings.names[0]}:${listener.listening.port}`;
-  if (renews) await certificates.renew({ host: '127.0.0.1', endpoints: [endpoint] });
+  if (renews) await certificates.renew({ host: '127.0.0.1', endpoints: [endpoint] }, beside);
   const sockets = new Set<TLSSocket>();
   return {
     certificates,

@@ -318,10 +318,10 @@ describe('what ACM does not take', () => {
       `ValidationException: Certificate ARN: ${CertificateArn} is not a private certificate`,
     );
     expect(await acm.refusal('RequestCertificate', { DomainName: 'example.com' })).toBe(
-      'ValidationException: RequestCertificate is not supported by this installation. Certificates are those that you import: have one issued elsewhere, and give it to ImportCertificate.',
+      'ValidationException: RequestCertificate is not supported by this installation. It has no authority: its operator sets SLIPWAY_ACME_DOMAINS, and its certificates and yours come by ACME. Or have one issued elsewhere, and give it to ImportCertificate.',
     );
     expect(await acm.refusal('UpdateCertificateOptions', { CertificateArn })).toContain(
-      'Imported certificates have no options',
+      'Certificates have no options here',
     );
   });
 });

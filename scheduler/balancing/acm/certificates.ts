@@ -1,17 +1,11 @@
 import { AwsError } from '@slipway/auth/contract';
 import { requestTags, rowsOf, tagsAsSent } from '@slipway/auth/kit';
 
-import {
-  balancerArn,
-  type Balancing,
-  certificateArn,
-  type CertificateRecord,
-  classicArn,
-  keyPairPurpose,
-} from '../records/index.ts';
+import { type Balancing, certificateArn, type CertificateRecord, keyPairPurpose } from '../records/index.ts';
 
-import { inUse, validation } from './errors.ts';
-import { type AcmOperations, find, mayList, mayOn, operation, type Scene } from './operation.ts';
+import { detailOf, isListed, summaryOf } from './describing.ts';
+import { inProgress, inUse, limitExceeded, notFound, validation } from './errors.ts';
+import { type AcmOperations, find, type Held, heldOf, mayList, mayOn, newId, operation } from './operation.ts';
 import {
   blob,
   byArn,
@@ -21,7 +15,6 @@ import {
   list,
   nothing,
   number,
-  type Of,
   required,
   secret,
   struct,
@@ -29,13 +22,9 @@ import {
   text,
   texts,
 } from './shapes.ts';
+import { isUsed } from './users.ts';
 import { acmTags } from './tagging.ts';
 import { readImport } from './x509.ts';
-
-/** Certificates of an account (ACM user guide, "Quotas"). */
-const mostCertificates = 2500;
-/** Names of a certificate that a list shows. */
-const shownNames = 100;
 
 /** Certificates with their keys: imported, shown without the keys, imported again when they end, and deleted. */
 export const certificateOperations: AcmOperations = {
@@ -49,15 +38,14 @@ export const certificateOperations: AcmOperations = {
     ),
     change: (input, scene, draft) => {
       const { api, account } = scene;
-      const before = input.CertificateArn === undefined ? undefined : find(scene, draft, input.CertificateArn);
+      const held = input.CertificateArn === undefined ? undefined : find(scene, draft, input.CertificateArn);
+      if (held?.requested !== undefined)
+        throw validation('A certificate that was requested cannot be imported: it is renewed by itself.');
+      const before = held?.certificate;
       const tags = acmTags.parse(input.Tags);
       if (before !== undefined && Object.keys(tags).length > 0)
         throw validation('Tagging is not permitted on re-import.');
-      if (before === undefined && draft.all('certificate').length >= mostCertificates)
-        throw new AwsError(
-          'LimitExceededException',
-          `You have reached the maximum number of certificates. Delete certificates that are not in use: an account has at most ${mostCertificates}.`,
-        );
+      if (before === undefined) checkRoom(draft);
       const imported = readImport(
         {
           certificate: textOf(input.Certificate),
@@ -88,30 +76,18 @@ export const certificateOperations: AcmOperations = {
     input: struct('DescribeCertificateRequest', byArn),
     output: struct('DescribeCertificateResponse', { Certificate: detail }),
     access: mayOn('DescribeCertificate', ({ CertificateArn }) => CertificateArn),
-    read: ({ CertificateArn }, scene, balancing) => {
-      const record = find(scene, balancing, CertificateArn);
-      return {
-        Certificate: {
-          ...common(scene, record),
-          SubjectAlternativeNames: record.names,
-          Serial: record.serial,
-          Subject: record.subject,
-          Issuer: record.issuer,
-          SignatureAlgorithm: record.signatureAlgorithm,
-          InUseBy: usersOf(scene, balancing, record),
-          KeyUsages: record.keyUsages.map((name) => ({ Name: name })),
-          ExtendedKeyUsages: record.extendedKeyUsages.map(({ name, oid }) => ({ Name: name, OID: oid })),
-          Options: { CertificateTransparencyLoggingPreference: 'DISABLED', Export: 'DISABLED' },
-        },
-      };
-    },
+    read: ({ CertificateArn }, scene, balancing) => ({
+      Certificate: detailOf(scene, balancing, find(scene, balancing, CertificateArn)),
+    }),
   }),
   GetCertificate: operation({
     input: struct('GetCertificateRequest', byArn),
     output: struct('GetCertificateResponse', { Certificate: text, CertificateChain: text }),
     access: mayOn('GetCertificate', ({ CertificateArn }) => CertificateArn),
     read: async ({ CertificateArn }, scene, balancing) => {
-      const { id } = find(scene, balancing, CertificateArn);
+      const { id, certificate, requested } = find(scene, balancing, CertificateArn);
+      if (certificate === undefined)
+        throw requested?.state === 'pending' ? inProgress(CertificateArn) : notFound(CertificateArn);
       const pair = await scene.api.balancers.keyPair(scene.account, id);
       // Deleted a moment ago.
       if (pair === undefined) find(scene, await scene.api.balancers.read(scene.account), CertificateArn);
@@ -139,16 +115,18 @@ export const certificateOperations: AcmOperations = {
       const { CertificateStatuses: statuses = [], Includes: includes = {} } = input;
       const name = ['ListCertificates', statuses, includes, input.SortOrder];
       const request = { maxResults: input.MaxItems, nextToken: input.NextToken };
-      const keyOf = ({ createdAt, id }: CertificateRecord): string =>
-        `${String(input.SortOrder === 'DESCENDING' ? Number.MAX_SAFE_INTEGER - createdAt : createdAt).padStart(16, '0')}/${id}`;
+      const keyOf = ({ id, certificate, requested }: Held): string => {
+        const { createdAt } = requested ?? (certificate as CertificateRecord);
+        return `${String(input.SortOrder === 'DESCENDING' ? Number.MAX_SAFE_INTEGER - createdAt : createdAt).padStart(16, '0')}/${id}`;
+      };
       const after = await api.pages.start(account, name, request);
       const now = Number(call.time);
       const { items, nextToken } = await api.pages.page(
         account,
         name,
         request,
-        rowsOf(balancing.all('certificate'), keyOf, after),
-        (record) => (isListed(record, statuses, includes, now) ? summaryOf(scene, balancing, record) : undefined),
+        rowsOf(allOf(balancing), keyOf, after),
+        (held) => (isListed(held, statuses, includes, now) ? summaryOf(scene, balancing, held) : undefined),
       );
       return { CertificateSummaryList: items, ...(nextToken === undefined ? {} : { NextToken: nextToken }) };
     },
@@ -158,10 +136,12 @@ export const certificateOperations: AcmOperations = {
     output: nothing,
     access: mayOn('DeleteCertificate', ({ CertificateArn }) => CertificateArn),
     change: ({ CertificateArn }, scene, draft) => {
-      const record = find(scene, draft, CertificateArn);
-      if (usersOf(scene, draft, record).length > 0) throw inUse(certificateArn(scene, record.id), scene.account);
-      draft.remove('certificate', record.id);
-      draft.removeKeyPair(record.id);
+      const { id, certificate, requested } = find(scene, draft, CertificateArn);
+      if (isUsed(scene, draft, id)) throw inUse(certificateArn(scene, id), scene.account);
+      if (requested !== undefined) draft.remove('requested', id);
+      if (certificate === undefined) return;
+      draft.remove('certificate', id);
+      draft.removeKeyPair(id);
     },
     answer: () => ({}),
   }),
@@ -179,13 +159,22 @@ export const certificateOperations: AcmOperations = {
 /** PEM is ASCII; whatever else there is does not parse. */
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** Of version 4, as ACM's ids are. */
-function newId({ api }: Scene): string {
-  const bytes = Buffer.from(api.random(16));
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+/** Certificates of an account (ACM user guide, "Quotas"). */
+const mostCertificates = 2500;
+
+/** @throws LimitExceededException */
+export function checkRoom(balancing: Balancing): void {
+  if (allOf(balancing).length >= mostCertificates)
+    throw limitExceeded(
+      `You have reached the maximum number of certificates. Delete certificates that are not in use: an account has at most ${mostCertificates}.`,
+    );
 }
+
+/** Everything that has an ARN of ACM's. */
+const allOf = (balancing: Balancing): readonly Held[] =>
+  [...new Set([...balancing.all('certificate'), ...balancing.all('requested')].map(({ id }) => id))].flatMap(
+    (id) => heldOf(balancing, id) ?? [],
+  );
 
 /**
  * What may not change when a certificate is imported again (ACM user guide, "Reimport a certificate"): listeners have chosen it for its
@@ -209,73 +198,4 @@ function checkAgain(
     )
   )
     throw validation('Key usages of a certificate cannot be removed by importing it again. Import another one.');
-}
-
-/** ARNs of the load balancers whose listeners have a certificate. */
-function usersOf(scene: Scene, balancing: Balancing, { id }: CertificateRecord): readonly string[] {
-  const arn = certificateArn(scene, id);
-  return [
-    ...balancing
-      .all('loadbalancer')
-      .filter((balancer) => balancing.listenersOf(balancer.id).some(({ certificates }) => certificates.includes(arn)))
-      .map((balancer) => balancerArn(scene, balancer)),
-    ...balancing
-      .all('classic')
-      .filter(({ listeners }) => listeners.some(({ certificate }) => certificate === arn))
-      .map(({ name }) => classicArn(scene, name)),
-  ];
-}
-
-const statusOf = ({ notAfter }: CertificateRecord, now: number): string => (now >= notAfter ? 'EXPIRED' : 'ISSUED');
-
-function common(scene: Scene, record: CertificateRecord) {
-  return {
-    CertificateArn: certificateArn(scene, record.id),
-    DomainName: record.domainName,
-    Status: statusOf(record, Number(scene.call.time)),
-    Type: 'IMPORTED',
-    KeyAlgorithm: record.keyAlgorithm,
-    RenewalEligibility: 'INELIGIBLE',
-    NotBefore: new Date(record.notBefore),
-    NotAfter: new Date(record.notAfter),
-    CreatedAt: new Date(record.createdAt),
-    ImportedAt: new Date(record.importedAt),
-  };
-}
-
-function summaryOf(scene: Scene, balancing: Balancing, record: CertificateRecord): Of<typeof summary> {
-  return {
-    ...common(scene, record),
-    SubjectAlternativeNameSummaries: record.names.slice(0, shownNames),
-    HasAdditionalSubjectAlternativeNames: record.names.length > shownNames,
-    KeyUsages: record.keyUsages,
-    ExtendedKeyUsages: record.extendedKeyUsages.map(({ name }) => name),
-    ExportOption: 'DISABLED',
-    InUse: usersOf(scene, balancing, record).length > 0,
-  };
-}
-
-/** Which keys are listed when nobody asks for others (ACM API reference, Filters). */
-const usualKeys = ['RSA_1024', 'RSA_2048'];
-
-/** Whether a list holds a certificate: each filter is one of alternatives, and all must hold. */
-function isListed(
-  record: CertificateRecord,
-  statuses: readonly string[],
-  { keyTypes = usualKeys, keyUsage, extendedKeyUsage, exportOption, managedBy }: Of<typeof filters>,
-  now: number,
-): boolean {
-  const has = (wanted: readonly string[] | undefined, given: readonly string[]): boolean =>
-    wanted === undefined || wanted.length === 0 || wanted.some((one) => given.includes(one));
-  return (
-    has(statuses, [statusOf(record, now)]) &&
-    has(keyTypes, [record.keyAlgorithm]) &&
-    has(keyUsage, record.keyUsages.length === 0 ? ['ANY'] : record.keyUsages) &&
-    has(
-      extendedKeyUsage,
-      record.extendedKeyUsages.length === 0 ? ['NONE'] : record.extendedKeyUsages.map(({ name }) => name),
-    ) &&
-    (exportOption === undefined || exportOption === 'DISABLED') &&
-    managedBy === undefined
-  );
 }

@@ -8,6 +8,7 @@ import { certificateOperations } from './certificates.ts';
 import { validation } from './errors.ts';
 import { notServedOperations } from './not-served.ts';
 import type { AcmApi, AcmOperations } from './operation.ts';
+import { requestOperations } from './requests.ts';
 import { tagOperations } from './tagging.ts';
 
 /** What the API of ACM is made of. */
@@ -16,7 +17,12 @@ export interface AcmOptions extends Omit<AcmApi, 'pages'> {
 }
 
 /** The API of ACM: a table of operations for each noun. */
-export const acmOperations: AcmOperations = { ...certificateOperations, ...tagOperations, ...notServedOperations };
+export const acmOperations: AcmOperations = {
+  ...certificateOperations,
+  ...requestOperations,
+  ...tagOperations,
+  ...notServedOperations,
+};
 
 /** The schemas of the operations, in the place of an SDK client module. */
 export const acmSchemas: Readonly<Record<string, unknown>> = schemasOf(acmOperations);
@@ -27,6 +33,13 @@ export const acmConstraints: Constraints = {
   'ImportCertificateRequest.Certificate': { min: 1, max: 32_768 },
   'ImportCertificateRequest.PrivateKey': { min: 1, max: 5120 },
   'ImportCertificateRequest.CertificateChain': { min: 1, max: 2_097_152 },
+  'RequestCertificateRequest.DomainName': { min: 1, max: 253 },
+  'RequestCertificateRequest.SubjectAlternativeNames': { min: 1, max: 100 },
+  'RequestCertificateRequest.DomainValidationOptions': { min: 1, max: 100 },
+  'DomainValidationOption.DomainName': { min: 1, max: 253 },
+  'DomainValidationOption.ValidationDomain': { min: 1, max: 253 },
+  IdempotencyToken: { min: 1, max: 32, pattern: /^\w+$/ },
+  ValidationMethod: { values: ['EMAIL', 'DNS', 'HTTP'] },
   MaxItems: { min: 1, max: 1000, integer: true },
   NextToken: { min: 1, max: 10_000 },
   SortBy: { values: ['CREATED_AT'] },

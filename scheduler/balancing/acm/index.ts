@@ -1,2 +1,3 @@
 /** The API of AWS Certificate Manager. */
 export { type AcmOptions, acmSchemas, createAcm } from './create-acm.ts';
+export { CertificateIssuer } from './issuer.ts';

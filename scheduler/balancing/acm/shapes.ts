@@ -23,6 +23,15 @@ export const importInput = struct('ImportCertificateRequest', {
   Tags: tags,
 });
 
+const validations = list(
+  struct('DomainValidation', {
+    DomainName: text,
+    ValidationDomain: text,
+    ValidationStatus: text,
+    ValidationMethod: text,
+  }),
+);
+
 export const detail = struct('CertificateDetail', {
   CertificateArn: text,
   DomainName: text,
@@ -32,7 +41,9 @@ export const detail = struct('CertificateDetail', {
   Issuer: text,
   CreatedAt: time,
   ImportedAt: time,
+  IssuedAt: time,
   Status: text,
+  FailureReason: text,
   NotBefore: time,
   NotAfter: time,
   KeyAlgorithm: text,
@@ -41,6 +52,12 @@ export const detail = struct('CertificateDetail', {
   Type: text,
   KeyUsages: list(struct('KeyUsage', { Name: text })),
   ExtendedKeyUsages: list(struct('ExtendedKeyUsage', { Name: text, OID: text })),
+  DomainValidationOptions: validations,
+  RenewalSummary: struct('RenewalSummary', {
+    RenewalStatus: text,
+    DomainValidationOptions: validations,
+    UpdatedAt: time,
+  }),
   RenewalEligibility: text,
   Options: struct('CertificateOptions', { CertificateTransparencyLoggingPreference: text, Export: text }),
 });
@@ -61,6 +78,7 @@ export const summary = struct('CertificateSummary', {
   NotBefore: time,
   NotAfter: time,
   CreatedAt: time,
+  IssuedAt: time,
   ImportedAt: time,
 });
 

@@ -3,7 +3,7 @@ import { requestTagKeys, requestTags, tagList, tagsAsSent, type TagSet } from '@
 import { tagsOf } from '../api/index.ts';
 
 import { validation } from './errors.ts';
-import { type AcmOperations, find, mayOn, operation } from './operation.ts';
+import { type AcmOperations, find, mayOn, operation, retag } from './operation.ts';
 import { byArn, nothing, required, struct, tags } from './shapes.ts';
 
 /** Tags as ACM takes them. */
@@ -30,7 +30,7 @@ export const tagOperations: AcmOperations = {
     ),
     change: ({ CertificateArn, Tags }, scene, draft) => {
       const record = find(scene, draft, CertificateArn);
-      draft.put('certificate', { ...record, tags: acmTags.merge(record.tags, acmTags.parse(some(Tags))) });
+      retag(draft, record, acmTags.merge(record.tags, acmTags.parse(some(Tags))));
     },
     answer: () => ({}),
   }),
@@ -47,13 +47,14 @@ export const tagOperations: AcmOperations = {
       for (const { Key } of some(Tags)) acmTags.checkKey(Key);
       // One that is given with a value goes only where it has that value (ACM API reference).
       const gone = Tags.filter(({ Key, Value }) => Value === undefined || record.tags[Key] === Value);
-      draft.put('certificate', {
-        ...record,
-        tags: acmTags.without(
+      retag(
+        draft,
+        record,
+        acmTags.without(
           record.tags,
           gone.map(({ Key }) => Key),
         ),
-      });
+      );
     },
     answer: () => ({}),
   }),

@@ -179,8 +179,8 @@ function detailsOf(leaf: X509Certificate): Omit<Imported['details'], 'keyAlgorit
     names,
     fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
     serial: (leaf.serialNumber.toLowerCase().match(/../g) ?? []).join(':'),
-    subject: leaf.subject.replaceAll('\n', ','),
-    issuer: last(issuer?.O) ?? last(issuer?.CN) ?? leaf.issuer.replaceAll('\n', ','),
+    subject: shown(leaf.subject),
+    issuer: last(issuer?.O) ?? last(issuer?.CN) ?? shown(leaf.issuer),
     notBefore: Number(leaf.validFromDate),
     notAfter: Number(leaf.validToDate),
     signatureAlgorithm: signatureName(leaf.signatureAlgorithm ?? ''),
@@ -188,6 +188,9 @@ function detailsOf(leaf: X509Certificate): Omit<Imported['details'], 'keyAlgorit
     extendedKeyUsages: (leaf.keyUsage ?? []).map((oid) => ({ name: purposes[oid] ?? 'CUSTOM', oid })),
   };
 }
+
+/** A name in one line. Certificates of today have alternative names and an empty subject, for which Node has no text. */
+const shown = (name: string | undefined): string => (name ?? '').replaceAll('\n', ',');
 
 const last = (value: string | readonly string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : value?.at(-1);

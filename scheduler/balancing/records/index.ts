@@ -14,6 +14,7 @@ export {
 export { classicGroupId, classicListenerId, readCheckTarget } from './classic.ts';
 export { Draft } from './draft.ts';
 export { carries, mostGroupsOfAction, needsHttps } from './forwarding.ts';
+export { challengeAnswer, challengePath } from './challenges.ts';
 export { balancingKeys, balancingPartition, balancingRows } from './keys.ts';
 export type {
   ActionRecord,
@@ -35,6 +36,7 @@ export type {
   NamedType,
   Protocol,
   ProtocolVersion,
+  RequestedRecord,
   RuleRecord,
   Tags,
   TargetGroupRecord,

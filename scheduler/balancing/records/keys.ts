@@ -22,6 +22,8 @@ export const balancingKeys = {
   signingKey: 'signing-key',
   /** The lease of whoever checks the health of targets. */
   checker: 'health-checker',
+  /** The lease of whoever has certificates issued. */
+  issuer: 'certificate-issuer',
 } as const;
 
 export const balancingRows: OwnedRows = {

@@ -181,6 +181,33 @@ export interface CertificateRecord extends Noun {
   readonly importedAt: number;
 }
 
+/**
+ * A certificate that an authority is to issue, and to renew. Once there is one, it is the certificate of the same id, and this says how it
+ * goes on.
+ */
+export interface RequestedRecord extends Noun {
+  readonly domainName: string;
+  /** DNS names, `domainName` first. */
+  readonly names: readonly string[];
+  readonly keyAlgorithm: 'EC_prime256v1' | 'EC_secp384r1' | 'RSA_2048';
+  readonly idempotencyToken?: string;
+  readonly createdAt: number;
+  readonly state: 'pending' | 'issued' | 'failed' | 'timed-out';
+  /** Of `failed`: in ACM's words. */
+  readonly failure?: 'CAA_ERROR' | 'DOMAIN_NOT_ALLOWED';
+  /** When the next order is due. */
+  readonly due: number;
+  /** Orders in a row that were refused, and what the last one said. */
+  readonly failures: number;
+  readonly trouble?: { readonly at: number; readonly kind: string; readonly message: string };
+  /** What answers the authority while an order is under way: HTTP-01 (RFC 8555, section 8.3). */
+  readonly challenges: readonly { readonly name: string; readonly token: string; readonly answer: string }[];
+  readonly renewal?: {
+    readonly status: 'PENDING_AUTO_RENEWAL' | 'PENDING_VALIDATION' | 'SUCCESS';
+    readonly updatedAt: number;
+  };
+}
+
 /** A certificate with its key: what engines serve, and nobody else is told of the key. */
 export interface KeyPairRecord {
   /** PEM of the certificate alone. */
@@ -230,12 +257,13 @@ export interface BalancingRecords {
   readonly 'listener-rule': RuleRecord;
   readonly target: TargetRecord;
   readonly certificate: CertificateRecord;
+  readonly requested: RequestedRecord;
   readonly classic: ClassicRecord;
 }
 
 export type BalancingType = keyof BalancingRecords;
 /** What has an ARN of ELB's, and tags. */
-export type NamedType = Exclude<BalancingType, 'target' | 'certificate' | 'classic'>;
+export type NamedType = Exclude<BalancingType, 'target' | 'certificate' | 'requested' | 'classic'>;
 
 /** What one traffic engine has said of itself; it is written by whoever tells it what to do. */
 export interface EngineRecord {

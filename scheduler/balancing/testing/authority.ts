@@ -13,7 +13,7 @@ type Algorithm = readonly [name: string, option?: string];
 
 /** What a certificate is to be. */
 export interface Wanted {
-  /** Common name; the alternative names are `names`, or this one. */
+  /** Common name, '' for none; the alternative names are `names`, or this one. */
   readonly name?: string;
   readonly names?: readonly string[];
   /** As `openssl genpkey` has them: `['RSA', 'rsa_keygen_bits:2048']`. */
@@ -52,7 +52,7 @@ export function issue({
       '-out',
       at('key'),
     );
-    openssl('req', '-new', '-key', at('key'), '-subj', `/CN=${name}`, '-out', at('request'));
+    openssl('req', '-new', '-key', at('key'), '-subj', name === '' ? '/' : `/CN=${name}`, '-out', at('request'));
     const lines = [
       `basicConstraints=critical,CA:${isAuthority ? 'TRUE' : 'FALSE'}`,
       ...(names.length === 0 ? [] : [`subjectAltName=${names.map((one) => `DNS:${one}`).join(',')}`]),

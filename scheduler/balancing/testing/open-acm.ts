@@ -28,7 +28,10 @@ export function testSealer() {
 }
 
 /** The API of ACM on the records of a load balancing. */
-export function openAcm({ records }: Pick<TestBalancing, 'records'>) {
+export function openAcm(
+  { records }: Pick<TestBalancing, 'records'>,
+  authority?: { readonly ownNames: readonly string[] },
+) {
   /** Milliseconds by which the API's clock is ahead. */
   const clock = { ahead: 0 };
   const sealer = testSealer();
@@ -37,7 +40,7 @@ export function openAcm({ records }: Pick<TestBalancing, 'records'>) {
     clock: { ...systemClock, now: () => systemClock.now() + clock.ahead },
     random: randomBytes,
   });
-  const service = createAcm({ records, balancers, random: randomBytes, region, sealer });
+  const service = createAcm({ records, balancers, random: randomBytes, region, sealer, authority });
   const { call, access, refusal } = callerOf(service, acmSchemas, {
     write: (_name, _shapes, input) => {
       const members = Object.entries(input).map(([key, value]: [string, unknown]) => [

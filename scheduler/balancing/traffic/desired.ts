@@ -18,6 +18,7 @@ import {
   alpnPolicies,
   type ActionRecord,
   type Balancing,
+  challengePath,
   type ConditionRecord,
   listenerByName,
   type ListenerRecord,
@@ -116,13 +117,34 @@ function listenerFor(
     ...tls,
     dnsName: balancer.dnsName,
     attributes: httpAttributes(balancer, listener),
-    rules: balancing.rulesOf(id).map((rule) => ({
-      id: rule.id,
-      conditions: rule.conditions.map(conditionFor),
-      action: actionFor(rule.action),
-    })),
+    rules: [
+      ...(protocol === 'HTTP' ? challengeRules(balancing) : []),
+      ...balancing.rulesOf(id).map((rule) => ({
+        id: rule.id,
+        conditions: rule.conditions.map(conditionFor),
+        action: actionFor(rule.action),
+      })),
+    ],
     defaultAction: actionFor(listener.defaultAction),
   } satisfies HttpListener;
+}
+
+/**
+ * The rules that answer an authority, in front of all others, while it issues a certificate: the name and path of a challenge, exactly. Every
+ * HTTP listener has them: which one the authority is led to by a name, and from which port, nobody here knows.
+ */
+function challengeRules(balancing: Balancing): readonly Rule[] {
+  const all = balancing
+    .all('requested')
+    .flatMap(({ id, challenges }) => challenges.map((one, place) => ({ ...one, id: `acme-${id}-${place}` })));
+  return all.map(({ id, name, token, answer }) => ({
+    id,
+    conditions: [
+      { kind: 'host-header', values: [name], regexValues: [] },
+      { kind: 'path-pattern', values: [challengePath(token)], regexValues: [] },
+    ],
+    action: { kind: 'fixed-response', status: 200, contentType: 'text/plain', body: answer },
+  }));
 }
 
 function tlsFor(

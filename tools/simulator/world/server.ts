@@ -196,6 +196,7 @@ export class SimulatedServer {
             ? []
             : [{ id: machine.name, open: () => Promise.resolve(traffic.engine.open(process)) }],
         probe: traffic?.probe(process),
+        authority: undefined,
       },
       logs: { maxBytes: () => Infinity },
       metrics: { maxBytes: () => Infinity },
