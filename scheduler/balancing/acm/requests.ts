@@ -20,8 +20,7 @@ const tokenLife = 3_600_000;
 /** What the first name may have, as it may become the common name (RFC 5280, ub-common-name). */
 const longestFirst = 64;
 
-const label = '(?!-)[a-z0-9-]{1,63}(?<!-)';
-const nameForm = new RegExp(`^(?:${label}\\.)+(?=[a-z])${label}$`);
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const keyAlgorithms = ['RSA_2048', 'EC_prime256v1', 'EC_secp384r1'] as const;
 
@@ -149,7 +148,8 @@ function read(given: Of<typeof input>, { api }: Scene): Pick<RequestedRecord, 'd
 function checkName(name: string, ownNames: readonly string[]): void {
   if (name.startsWith('*.'))
     throw unsupported(`The wildcard ${name}`, 'It would need a proof by DNS, which is not offered; name each host.');
-  if (name.length > 253 || !nameForm.test(name) || isIP(name) !== 0)
+  const labels = name.split('.');
+  if (name.length > 253 || labels.length < 2 || !labels.every((one) => label.test(one)) || isIP(name) !== 0)
     throw validation(`'${name.slice(0, 253)}' is not a domain name that a certificate can be for.`);
   if (ownNames.includes(name))
     throw validation(`${name} is a name of the installation itself, which has its certificate by itself.`);
