@@ -11,9 +11,8 @@ import { writeAnswer } from './answers.ts';
 import { pointerOf } from './pointers.ts';
 import type { QueryRecord, QueryStatistics } from './records.ts';
 import type { StoredQueries } from './stored-queries.ts';
+import { type Turn, Turns } from './turns.ts';
 
-/** Queries that one process works on at once; the others wait. */
-const mostAtOnce = 2;
 /** How often a process says that it works on a query, milliseconds. */
 const aliveEvery = 5000;
 /** How long a query may take (CloudWatch Logs quotas), milliseconds. */
@@ -47,11 +46,11 @@ export class QueryRunner {
   readonly #ports: RunnerPorts;
   readonly #jobs = new Map<string, Promise<void>>();
   readonly #over = new Map<string, AbortController>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns: Turns;
 
   constructor(ports: RunnerPorts) {
     this.#ports = ports;
+    this.#turns = new Turns(() => ports.clock.monotonic());
   }
 
   /**
@@ -102,13 +101,14 @@ export class QueryRunner {
     const telling = this.#tell(job, ended.signal);
     let status: QueryRecord['status'] = 'Failed';
     let rows: Awaited<ReturnType<QueryRun['finish']>> = [];
-    const hasTurn = await this.#turn(job.over.signal);
+    const turn = await this.#turns.take(job.account, job.over.signal);
     try {
       const began = clock.monotonic();
       job.over.signal.throwIfAborted();
+      if (turn === undefined) throw new Error('there is no turn');
       await this.#write(job, { status: 'Running' });
       const run = job.query.run(job.record.value.limit);
-      status = (await this.#scan(job, run, began)) ? 'Complete' : 'Timeout';
+      status = (await this.#scan(job, run, began, turn)) ? 'Complete' : 'Timeout';
       if (status === 'Complete') rows = await run.finish(this.#pauses());
     } catch (error) {
       status = 'Failed';
@@ -117,36 +117,10 @@ export class QueryRunner {
       if (!(job.over.signal.reason instanceof Ended)) log.warn(reasonOf(error, job), 'a query of logs failed');
     } finally {
       ended.abort();
-      if (hasTurn) this.#passOn();
+      turn?.end();
     }
     await telling;
     if (!(job.over.signal.reason instanceof Ended)) await this.#end(job, status, rows);
-  }
-
-  /** Waits for its turn. @returns whether it has one, to be passed on; otherwise it was ended before */
-  #turn(over: AbortSignal): Promise<boolean> {
-    if (this.#running < mostAtOnce) {
-      this.#running++;
-      return Promise.resolve(true);
-    }
-    const turn = Promise.withResolvers<boolean>();
-    const begin = (): void => turn.resolve(true);
-    const leave = (): void => {
-      const at = this.#waiting.indexOf(begin);
-      if (at === -1) return;
-      this.#waiting.splice(at, 1);
-      turn.resolve(false);
-    };
-    this.#waiting.push(begin);
-    over.addEventListener('abort', leave, { once: true });
-    return turn.promise;
-  }
-
-  /** Gives a turn to whoever waits longest. */
-  #passOn(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#running--;
-    else next();
   }
 
   /** Says again and again that somebody works on the query, and how far it is; learns whether it was stopped. */
@@ -186,7 +160,7 @@ export class QueryRunner {
   }
 
   /** @returns whether it got to the end in time */
-  async #scan(job: Job, run: QueryRun, began: number): Promise<boolean> {
+  async #scan(job: Job, run: QueryRun, began: number, share: Turn): Promise<boolean> {
     const { logs, clock } = this.#ports;
     const { account, query, statistics } = job;
     const { groups, start, end } = job.record.value;
@@ -216,6 +190,7 @@ export class QueryRunner {
         }
         after = found.next;
         await turn();
+        await share.pass();
       } while (after !== undefined);
     }
     return true;
