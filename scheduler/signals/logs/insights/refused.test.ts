@@ -205,6 +205,24 @@ test('regular expressions that lead other engines astray take their way through 
     expect(await answer(`filter @message like /^${bomb}b/ | stats count(*)`, eventsOf([line])), bomb).toEqual([]);
 });
 
+test('long regular expressions look at less of a line, so that none is in the way of others for long', async () => {
+  const lineWith = (place: number) => `${'a'.repeat(place)}!${'a'.repeat(200_000)}`;
+  const long = `(?:[ab]?){950}(?<end>!)`;
+  const found = async (expression: string, place: number) =>
+    (
+      await answer(
+        `parse @message /${expression}/ | filter end = "!" | stats count(*) as n`,
+        eventsOf([lineWith(place)]),
+      )
+    ).length;
+  expect(await found(long, 2000)).toBe(1);
+  expect(await found(long, 2400)).toBe(0);
+  expect(await found('[ab]{9}(?<end>!)', 16_000)).toBe(1);
+  expect(await found('[ab]{9}(?<end>!)', 16_400)).toBe(0);
+  // All expressions of a query share it.
+  expect(await found(`[ab]{9}(?<end>!)/ | parse @message /(?:[ab]?){900}(?<other>-)`, 16_000)).toBe(0);
+});
+
 test('events with 10,000 fields, and ones that nest deeply, are read', async () => {
   const wide = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`f${n}`, n]));
   const deep = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;

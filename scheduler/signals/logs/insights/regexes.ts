@@ -19,6 +19,8 @@ export interface Regex {
 export const lookedAt = 16_384;
 /** Instructions of all expressions of a query together, with repetitions written out. */
 const mostInstructions = 2000;
+/** How much of a text all expressions of a query are tried at together, instructions times characters: some 100 ms at their slowest. */
+const mostSteps = 4 * 1024 * 1024;
 /** Parts of one expression, counted before it is compiled: that takes time and memory for each of its instructions, of which there could be a million. */
 const mostParts = 4 * mostInstructions;
 
@@ -43,7 +45,9 @@ export class Regexes {
     this.#instructions += size;
     if (this.#instructions > mostInstructions) tooLong();
     const shorten = (text: string, row: Row, times: number): string => {
-      const seen = text.length > lookedAt ? text.slice(0, lookedAt) : text;
+      // Other requests wait meanwhile: what long expressions look at is shorter.
+      const most = Math.min(lookedAt, Math.floor(mostSteps / this.#instructions));
+      const seen = text.length > most ? text.slice(0, most) : text;
       row.spend((times * seen.length * (size + 32)) / 32);
       return seen;
     };
