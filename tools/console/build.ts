@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
@@ -22,6 +22,11 @@ export interface ConsoleBuild {
 }
 
 const app = join(import.meta.dirname, 'app');
+/** What the data channel of a terminal takes of node, as browsers have it; and the client itself, which has node's types. */
+const forBrowsers: Readonly<Record<string, string>> = {
+  'node:crypto': join(import.meta.dirname, 'browser', 'crypto.ts'),
+  './exec-client.js': join(import.meta.dirname, 'browser', 'exec-client.ts'),
+};
 const types: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
@@ -35,13 +40,28 @@ const types: Readonly<Record<string, string>> = {
  */
 export async function buildConsole(): Promise<ConsoleBuild> {
   const { build } = await import('esbuild');
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: app,
     entryPoints: ['main.tsx', 'style.css'],
     outdir: '/',
     bundle: true,
     write: false,
     format: 'esm',
+    // What few pages need (a terminal) is loaded by those.
+    splitting: true,
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
+    metafile: true,
+    plugins: [
+      {
+        name: 'for browsers',
+        setup: (bundler) => {
+          bundler.onResolve({ filter: /^(?:node:crypto|\.\/exec-client\.js)$/ }, ({ path }) => ({
+            path: forBrowsers[path] ?? path,
+          }));
+        },
+      },
+    ],
     target: 'es2023',
     jsx: 'automatic',
     jsxImportSource: 'preact',
@@ -50,18 +70,19 @@ export async function buildConsole(): Promise<ConsoleBuild> {
     logLevel: 'silent',
   });
   const assets = new Map<string, Asset>();
-  const add = async (name: string, bytes: Buffer): Promise<string> => {
-    const [stem = '', ending = ''] = name.split('.');
-    const hashed = `${stem}-${digestOf(bytes).slice(0, 16)}.${ending}`;
-    assets.set(hashed, await packed(types[ending] ?? 'application/octet-stream', bytes));
-    return hashed;
-  };
   const named = new Map<string, string>();
-  for (const { path, contents } of outputFiles) {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    named.set(name, await add(name, Buffer.from(contents)));
-  }
-  named.set('icon.svg', await add('icon.svg', readFileSync(join(app, 'icon.svg'))));
+  const add = async (name: string, bytes: Uint8Array): Promise<void> => {
+    assets.set(
+      name,
+      await packed(types[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream', Buffer.from(bytes)),
+    );
+  };
+  await Promise.all(outputFiles.map(({ path, contents }) => add(basename(path), contents)));
+  for (const [path, { entryPoint }] of Object.entries(metafile.outputs))
+    if (entryPoint !== undefined) named.set(entryPoint.replace(/\.tsx$/, '.js'), basename(path));
+  const icon = readFileSync(join(app, 'icon.svg'));
+  named.set('icon.svg', `icon-${digestOf(icon).slice(0, 16)}.svg`);
+  await add(named.get('icon.svg') ?? '', icon);
   const html = readFileSync(join(app, 'index.html'), 'utf8').replaceAll(
     /\bassets\/([a-z]+\.[a-z]+)/g,
     (_all, name: string) => `/console/assets/${named.get(name) ?? name}`,

@@ -96,7 +96,15 @@ describe.skipIf(missing !== undefined)(
           }),
         );
       const tags = hostile.map((value, i) => ({ key: `tag ${i}`, value: value.replaceAll(/[^\w .:/=+@-]/g, '@') }));
-      await ecs.send(new CreateServiceCommand({ serviceName: 'web', taskDefinition: 'web', desiredCount: 2, tags }));
+      await ecs.send(
+        new CreateServiceCommand({
+          serviceName: 'web',
+          taskDefinition: 'web',
+          desiredCount: 2,
+          enableExecuteCommand: true,
+          tags,
+        }),
+      );
       await ecs.send(new CreateServiceCommand({ serviceName: 'worker', taskDefinition: 'worker', desiredCount: 1 }));
       const iam = new IAMClient(sdkOptions(server));
       const user = async (UserName: string, ...policies: string[]): Promise<typeof reader> => {
@@ -189,6 +197,28 @@ describe.skipIf(missing !== undefined)(
       await page.locator('.log').getByText(hostile[0]).first().waitFor();
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('service-light');
+      expect(offences.found).toEqual([]);
+    });
+
+    test('a shell in a task takes what is typed, and ends', async () => {
+      await button(/^Running/).click();
+      await button(/^Terminal in task/)
+        .first()
+        .click();
+      await button('Open').click();
+      const input = page.getByRole('textbox', { name: 'Input of the terminal in web' });
+      await page.getByText('Ctrl+] leaves the terminal.').waitFor();
+      const screen = page.getByRole('log', { name: 'Screen of the terminal' });
+      await screen.getByText('#').waitFor();
+      await input.pressSequentially('echo is $((6 * 7))');
+      await input.press('Enter');
+      await screen.getByText('is 42', { exact: true }).waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('terminal-light');
+      await input.pressSequentially('exit 5');
+      await input.press('Enter');
+      await page.getByText('It ended with exit code 5.').waitFor();
+      await button('Close').click();
       expect(offences.found).toEqual([]);
     });
 
@@ -405,7 +435,7 @@ describe.skipIf(missing !== undefined)(
       await picture('overview-phone');
       await openService('web');
       await page.locator('.log').waitFor();
-      expect(await button(/^(?:Scale|Deploy again|Stop task)/).count()).toBe(0);
+      expect(await button(/^(?:Scale|Deploy again|Stop task|Terminal in)/).count()).toBe(0);
       expect(await accessibilityProblems(page)).toEqual([]);
       await page.goto(`${address()}#/hosts`);
       await page.getByText('web × 3').waitFor();

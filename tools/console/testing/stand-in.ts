@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import type { Duplex } from 'node:stream';
 import type { Call } from '@slipway/auth/contract';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { watchPage } from '../../testbed/browser.ts';
@@ -30,6 +31,8 @@ export class StandIn implements AsyncDisposable {
   readonly asked: string[] = [];
   /** By operation, or by method and path of a route of the server's own. May be changed while it runs. */
   answers: Answers;
+  /** Takes what wants to be a WebSocket. */
+  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void = (_request, socket) => socket.destroy();
   readonly #close: () => Promise<void>;
 
   private constructor(url: string, answers: Answers, close: () => Promise<void>) {
@@ -58,7 +61,11 @@ export class StandIn implements AsyncDisposable {
     };
     const server = createServer((request, response) => {
       serve(request, response).catch(() => response.destroy());
-    }).listen(0, '127.0.0.1');
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      holder.standIn?.upgrade(request, socket, head),
+    );
+    server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     holder.standIn = new StandIn(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, answers, async () => {
       server.closeAllConnections();
