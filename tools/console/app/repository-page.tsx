@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { bytes, plural, visible } from './format.ts';
+import { InsideImage } from './inside.tsx';
+import { Lifecycle } from './lifecycle.tsx';
 import { useLive } from './live.ts';
 import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain, Table } from './parts.tsx';
 import { findingsOf, mostImages, readRepository, type RepositoryData, usersOf } from './repositories-data.ts';
@@ -72,10 +74,20 @@ function Body({ data }: { readonly data: RepositoryData }): JSX.Element {
               { name: 'Tags', cell: ({ imageTags = [] }) => <Tags tags={imageTags} /> },
               {
                 name: 'Digest',
-                cell: ({ imageDigest = '' }) => <code title={imageDigest}>{imageDigest.slice(7, 19)}</code>,
+                cell: ({ imageDigest = '' }) => (
+                  <Button
+                    kind="quiet"
+                    pressed={chosen === imageDigest}
+                    label={`Look into ${imageDigest.slice(7, 19)}`}
+                    onClick={() => setChosen(chosen === imageDigest ? undefined : imageDigest)}
+                  >
+                    <code title={imageDigest}>{imageDigest.slice(7, 19)}</code>
+                  </Button>
+                ),
               },
               {
                 name: 'Size',
+                number: true,
                 cell: ({ imageSizeInBytes }) => (imageSizeInBytes === undefined ? '—' : bytes(imageSizeInBytes)),
               },
               { name: 'Pushed', cell: ({ imagePushedAt }) => <Ago at={imagePushedAt} /> },
@@ -103,7 +115,15 @@ function Body({ data }: { readonly data: RepositoryData }): JSX.Element {
         )}
         {images.length >= mostImages ? <p class="faint body">Only {mostImages} images are shown.</p> : null}
       </Panel>
-      {image === undefined ? null : <ScanFindings repository={repository.repositoryName ?? ''} image={image} />}
+      {image === undefined ? null : (
+        <>
+          {findingsOf(image) === undefined ? null : (
+            <ScanFindings key={chosen} repository={repository.repositoryName ?? ''} image={image} />
+          )}
+          <InsideImage key={chosen} repository={repository.repositoryName ?? ''} image={image} images={images} />
+        </>
+      )}
+      <Lifecycle repository={repository.repositoryName ?? ''} />
     </>
   );
 }
