@@ -68,6 +68,8 @@ async function openNumbers() {
         recorder,
         say: async (...given: Parameters<typeof seen>) =>
           recorder.record(seen(...given), await balancers.read(account), now),
+        at: async (at: number, ...given: Parameters<typeof seen>) =>
+          recorder.record(seen(...given), await balancers.read(account), at),
       };
     },
     requests: (expected: number) =>
@@ -135,6 +137,43 @@ describe('numbers of load balancers', () => {
     expect(numbers.group(group.id)?.recent).toMatchObject({ seconds: 60, counts: { requests: 60 } });
     pass(60_000);
     expect(numbers.group(group.id)?.recent).toMatchObject({ counts: { requests: 0 } });
+  });
+
+  test('are rates a minute of the last looks, all engines together, and nothing once they are silent', async () => {
+    const { engine, requests, numbers, group, pass } = await openNumbers();
+    expect(numbers.rates(group.id, 3)).toBeUndefined();
+    const [one, two] = [engine('one'), engine('two')];
+    const looks = [
+      [0, 0],
+      [10, 0],
+      [30, 5],
+      [90, 10],
+      [190, 20],
+    ] as const;
+    for (const [i, [a, b]] of looks.entries()) {
+      // Looks are five seconds apart by what they say themselves; the clock stands.
+      const at = 980_000 + i * 5_000;
+      await one.at(at, { a });
+      await two.at(at, { a: b, b: 0 });
+    }
+    await requests(210);
+    // 100, 60 and 20 requests of one engine, and 10, 5 and 5 of the other, in five seconds each.
+    expect(numbers.rates(group.id, 3)).toEqual({
+      perMinute: [1_320, 780, 300],
+      requests: 200,
+      minutes: 0.25,
+      targets: 2,
+    });
+    await one.at(1_030_000, { a: 200 });
+    await requests(220);
+    expect(numbers.rates(group.id, 1)).toMatchObject({ perMinute: [20 + 120], requests: 20 });
+    // Looks at which nothing was new are not written, but known to have been.
+    await one.at(1_035_000, { a: 200 });
+    await one.at(1_040_000, { a: 230 });
+    await requests(250);
+    expect(numbers.rates(group.id, 1)?.perMinute).toEqual([360 + 120]);
+    pass(60_000);
+    expect(numbers.rates(group.id, 3)?.perMinute).toEqual([0, 0, 0]);
   });
 
   test('go with the group that they are of', async () => {

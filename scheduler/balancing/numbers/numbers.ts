@@ -28,6 +28,15 @@ export interface GroupNumbers {
   readonly targets: ReadonlyMap<string, TargetSample>;
 }
 
+/** How often a group was asked in the last looks at its engines. */
+export interface GroupRates {
+  readonly perMinute: readonly number[];
+  /** In all of these looks, and the minutes that they took. */
+  readonly requests: number;
+  readonly minutes: number;
+  readonly targets: number;
+}
+
 /** What all engines together have done for a load balancer. */
 export interface BalancerNumbers {
   readonly id: string;
@@ -42,9 +51,14 @@ const limit = 1_000;
 /** Milliseconds that recent numbers are about. */
 const window = 60_000;
 
+/** Milliseconds after which an engine that has counted nothing new is one that nobody asks anything. */
+const silentAfter = 12_000;
+
 /** A sum of an engine's for a group, as it was at a time. */
 interface Point {
   readonly at: number;
+  /** When the engine was looked at before: looks at which nothing was new have no point. */
+  readonly since: number | undefined;
   readonly counts: Counts;
 }
 
@@ -110,6 +124,27 @@ export class TrafficNumbers {
     return samples.length === 0 ? undefined : this.#group(id, samples);
   }
 
+  /**
+   * How often a group was asked in the last looks at its engines, in requests a minute: all engines together, the newest first.
+   * @param looks as many, or fewer where fewer are known
+   * @returns undefined for a group that nothing was counted for
+   */
+  rates(id: string, looks: number): GroupRates | undefined {
+    const now = this.#options.clock.now();
+    const of = [...this.#samples].flatMap(([key, sample]) =>
+      sample.kind === 'group' && sample.id === id ? [{ sample, points: this.#history.get(key) ?? [] }] : [],
+    );
+    if (of.length === 0) return undefined;
+    const known = of.map(({ points }) => spansOf(points, now, looks));
+    const length = Math.min(...known.map((spans) => spans.length));
+    return {
+      perMinute: Array.from({ length }, (_, i) => known.reduce((sum, spans) => sum + (spans[i]?.perMinute ?? 0), 0)),
+      requests: known.flat().reduce((sum, { requests }) => sum + requests, 0),
+      minutes: Math.max(...known.map((spans) => spans.reduce((sum, { minutes }) => sum + minutes, 0))),
+      targets: new Set(of.flatMap(({ sample }) => Object.keys(sample.targets))).size,
+    };
+  }
+
   /** The same of load balancers. */
   balancers(): readonly BalancerNumbers[] {
     const samples = [...this.#samples.values()].filter(
@@ -165,7 +200,7 @@ export class TrafficNumbers {
     this.#samples.set(key, sample);
     if (sample.kind !== 'group') return;
     const points = this.#history.getOrInsertComputed(key, () => []);
-    points.push({ at: sample.at, counts: sumOf(sample) });
+    points.push({ at: sample.at, since: sample.since, counts: sumOf(sample) });
     while (points[1] !== undefined && points[1].at <= sample.at - window) points.shift();
   }
 
@@ -173,6 +208,29 @@ export class TrafficNumbers {
     this.#samples.delete(key);
     this.#history.delete(key);
   }
+}
+
+interface Span {
+  readonly perMinute: number;
+  readonly requests: number;
+  readonly minutes: number;
+}
+
+/** What was counted between one look and the next, the newest first. */
+function spansOf(points: readonly Point[], now: number, looks: number): readonly Span[] {
+  const newest = points.at(-1);
+  if (newest === undefined || now - newest.at > silentAfter)
+    return Array.from({ length: looks }, () => ({ perMinute: 0, requests: 0, minutes: 0 }));
+  return points
+    .flatMap(({ at, since, counts }, i): Span[] => {
+      const before = points[i - 1];
+      if (before === undefined || at <= before.at) return [];
+      const requests = Math.max(0, counts.requests - before.counts.requests);
+      const minutes = (at - Math.max(before.at, Math.min(since ?? 0, at - 1))) / 60_000;
+      return [{ perMinute: requests / minutes, requests, minutes }];
+    })
+    .toReversed()
+    .slice(0, looks);
 }
 
 function sumOf({ gone, targets }: GroupSample): Counts {

@@ -18,6 +18,9 @@ type Open<T> = { -readonly [K in keyof T]: T[K] };
 
 const limit = 1_000;
 
+/** Two samples that differ in these alone say the same. */
+const untimed = { at: 0, since: 0 };
+
 /**
  * Adds up what one engine has counted: engines begin anew with their processes, and say the sum since then. What was counted while
  * nobody looked at an engine is left out, so that nothing is ever counted twice.
@@ -32,6 +35,7 @@ export class NumbersRecorder {
   #loaded = false;
   #before: Observation | undefined;
   #writtenAt = Number.NEGATIVE_INFINITY;
+  #lookedAt: number | undefined;
 
   /** @param period milliseconds between commits of what was counted */
   constructor(records: RecordStore, account: string, engine: string, period: number) {
@@ -57,6 +61,7 @@ export class NumbersRecorder {
     this.#takeGroups(seen, balancing, now);
     this.#takeBalancers(seen, balancing, now);
     this.#before = seen;
+    this.#lookedAt = now;
     if (now - this.#writtenAt >= this.#period) await this.#write(balancing, now);
   }
 
@@ -92,6 +97,7 @@ export class NumbersRecorder {
         name: group.name,
         loadBalancer: balancing.balancerOfGroup(id)?.name ?? '',
         at,
+        ...(this.#lookedAt === undefined ? {} : { since: this.#lookedAt }),
         targets,
         gone: left.reduce((sum, [, { counts }]) => addCounts(sum, counts), old?.gone ?? noCounts),
       });
@@ -146,7 +152,8 @@ export class NumbersRecorder {
   /** Keeps a sample when it says something else than the one before. */
   #put(key: string, sample: Sample): void {
     const old = this.#samples.get(key);
-    if (old !== undefined && JSON.stringify({ ...old, at: 0 }) === JSON.stringify({ ...sample, at: 0 })) return;
+    if (old !== undefined && JSON.stringify({ ...old, ...untimed }) === JSON.stringify({ ...sample, ...untimed }))
+      return;
     this.#samples.set(key, sample);
     this.#changed.add(key);
   }

@@ -10,6 +10,8 @@ export interface GroupSample {
   readonly loadBalancer: string;
   /** When this was so, milliseconds since the epoch. */
   readonly at: number;
+  /** When the engine was looked at before: what is new came since. */
+  readonly since?: number;
   /** By registration. */
   readonly targets: Readonly<Record<string, TargetSample>>;
   /** Of targets that are no longer registered, together. */

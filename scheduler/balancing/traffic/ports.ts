@@ -57,6 +57,6 @@ export const defaultTiming: TrafficTiming = {
   report: 5_000,
   gone: 20_000,
   patience: 30_000,
-  numbers: 10_000,
+  numbers: 5_000,
   drain: 100,
 };
