@@ -97,7 +97,7 @@ export interface AgentOptions {
   readonly inspectEvery?: number;
   /** How often it is counted what tasks of Fargate write. Default 30,000. */
   readonly countStorageEvery?: number;
-  /** How often health and metrics are published. Default 20,000. */
+  /** How often health and metrics are published, milliseconds; metrics of which one rises sooner. Default 10,000. */
   readonly publishEvery?: number;
   /** A pull that makes no progress for this long has failed. Default 180,000. */
   readonly pullInactivity?: number;
@@ -140,7 +140,7 @@ export function resolveOptions(options: AgentOptions, hostSecret: () => string):
     cleanupAfter: 3_600_000,
     inspectEvery: 10_000,
     countStorageEvery: 30_000,
-    publishEvery: 20_000,
+    publishEvery: 10_000,
     pullInactivity: 180_000,
     ...options,
     credentials: () => options.credentials(hostSecret),

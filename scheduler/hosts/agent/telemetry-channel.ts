@@ -4,7 +4,8 @@ import type { WebSocket } from 'ws';
 import { sendMessage } from '../wire/index.ts';
 import { EngineUnavailable } from './docker.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { Sampler } from './sampler.ts';
+import { Rises } from './rises.ts';
+import type { Sampler, TaskMetrics } from './sampler.ts';
 import type { TaskEngine } from './task-engine.ts';
 
 /** Tasks in one frame, as amazon-ecs-agent sends them. */
@@ -17,7 +18,7 @@ export interface TelemetryPorts {
   readonly containerInstanceArn: string;
 }
 
-/** The agent's end of the TCS connection: health when it changes and regularly, metrics regularly, the state of the Docker engine at once. */
+/** The agent's end of the TCS connection: health when it changes and regularly, metrics regularly and when they rise, the state of the Docker engine at once. */
 export class TelemetryHandler {
   readonly #ports: TelemetryPorts;
   #due = Promise.withResolvers<void>();
@@ -38,6 +39,7 @@ export class TelemetryHandler {
   async #publishLoop(ws: WebSocket, signal: AbortSignal): Promise<void> {
     const { options } = this.#ports;
     const { clock, publishEvery, log } = options;
+    const rises = new Rises(publishEvery);
     let nextFull = clock.monotonic();
     while (!signal.aborted) {
       this.#due = Promise.withResolvers();
@@ -46,7 +48,8 @@ export class TelemetryHandler {
         this.#health(ws);
         if (clock.monotonic() >= nextFull) {
           nextFull = clock.monotonic() + publishEvery;
-          await this.#metrics(ws);
+          const wait = rises.next(await this.#metrics(ws));
+          nextFull = Math.min(nextFull, clock.monotonic() + wait);
         }
       } catch (error) {
         if (!(error instanceof EngineUnavailable)) log.warn({ err: error }, 'could not publish telemetry');
@@ -76,7 +79,7 @@ export class TelemetryHandler {
     }
   }
 
-  async #metrics(ws: WebSocket): Promise<void> {
+  async #metrics(ws: WebSocket): Promise<TaskMetrics> {
     const tasks = await this.#ports.sampler.measure(this.#ports.engine);
     for (let from = 0; from < tasks.length; from += tasksPerFrame) {
       sendMessage(ws, 'PublishMetricsRequest', {
@@ -85,6 +88,7 @@ export class TelemetryHandler {
         timestamp: this.#ports.options.clock.now(),
       });
     }
+    return tasks;
   }
 
   #metadata(): { readonly cluster: string; readonly containerInstance: string } {
