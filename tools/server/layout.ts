@@ -23,7 +23,7 @@ import { logRows } from '@slipway/scheduler/signals/logs/store';
 import { keyRows } from '@slipway/scheduler/settings/keys';
 import { parameterRows } from '@slipway/scheduler/settings/parameters';
 import { secretRows } from '@slipway/scheduler/settings/secrets';
-import { telemetryRows } from '@slipway/scheduler/signals/usage';
+import { readingRows, telemetryRows } from '@slipway/scheduler/signals/usage';
 import { metricRows } from '@slipway/scheduler/signals/metrics/store';
 import { stateRows } from '@slipway/scheduler/state';
 import { efsRows } from '@slipway/scheduler/volumes/efs';
@@ -61,6 +61,7 @@ export const layout: readonly OwnedRows[] = [
   keyRows,
   secretRows,
   telemetryRows,
+  readingRows,
   alarmRows,
   parameterRows,
   efsRows,

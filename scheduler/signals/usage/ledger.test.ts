@@ -48,6 +48,22 @@ describe('what tasks have used', () => {
     expect(ledger.cut().flatMap(({ tasks }) => tasks)).toEqual([]);
   });
 
+  test('a look counts for the time that it is about: those that follow soon weigh less', () => {
+    const { clock, ledger, session } = open();
+    const one = task('one');
+    const look = (after: number, cpu: number): void => {
+      clock.now += after;
+      session.take(host, [one], said(one, main(cpu, 100)), clock.now);
+    };
+    look(1_000, 10);
+    ledger.cut();
+    look(10_000, 10);
+    look(10_000, 10);
+    look(5_000, 90);
+    // (10 s + 10 s) of 10 % and 5 s of 90 %.
+    expect(ledger.cut()[0]?.tasks[0]?.cpu).toBeCloseTo(0.26 * 2048);
+  });
+
   test('the same message again counts once, also when it is not the newest of its clock', () => {
     const { ledger, session } = open();
     const one = task('one');

@@ -2,7 +2,7 @@ import type { InstanceRecord, TaskRecord } from '../../state/index.ts';
 
 import { boundedUsage } from './bounded.ts';
 import { TaskMinute, type TaskUsage } from './minute.ts';
-import { type InstanceName, nameOf, type SaidOfContainer } from './records.ts';
+import { type InstanceName, nameOf, type SaidOfContainer, type TaskName } from './records.ts';
 
 /** One telemetry connection of an agent. */
 export interface UsageSession {
@@ -29,6 +29,9 @@ export interface InstanceUsage {
 
 /** What is said of a task counts as what it uses now for as long; milliseconds. */
 const freshFor = 60_000;
+
+/** What is said of a task counts as what was just measured for as long, milliseconds: amazon-ecs-agent tells every 20 s. */
+const newFor = 25_000;
 
 interface Entry {
   readonly instance: InstanceName;
@@ -96,6 +99,18 @@ export class UsageLedger {
       else this.#entries.delete(key);
     }
     return all;
+  }
+
+  /** The last looks at each task of a service whose agent is connected here and has said something just now. */
+  recent(): readonly { readonly instance: InstanceName; readonly task: TaskName; readonly last: TaskMinute['last'] }[] {
+    const now = this.#now();
+    return [...this.#entries.values()].flatMap(({ instance, tasks, session }) =>
+      session === undefined
+        ? []
+        : [...tasks.values()].flatMap(({ newest: { task }, last, seenAt, gone }) =>
+            gone || task.service === undefined || now - seenAt > newFor ? [] : [{ instance, task, last }],
+          ),
+    );
   }
 
   /** The newest look at each task whose agent is connected here. */

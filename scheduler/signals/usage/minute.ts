@@ -14,9 +14,19 @@ export interface TaskUsage {
 const rates = ['cpu', 'memory', 'received', 'sent'] as const;
 const counters = ['read', 'written'] as const;
 
+/** Looks at a task that are remembered. */
+export const looksKept = 3;
+
+/** Milliseconds between looks that are remembered: what comes at once says the same thing twice. */
+const apart = 3_000;
+
+/** Seconds that a look stands for at most. */
+const longest = 60;
+
 interface Mean {
   sum: number;
-  count: number;
+  /** Seconds. */
+  weight: number;
 }
 
 /** Adds up looks at one task until they are taken away, and remembers what counters stood at. */
@@ -27,6 +37,9 @@ export class TaskMinute {
   seenAt = 0;
   /** The task is no longer among those of its instance. */
   gone = false;
+  /** The last looks that said something of each, the newest first. */
+  readonly last: { [R in 'cpu' | 'memory']: readonly number[] } = { cpu: [], memory: [] };
+  #keptAt = Number.NEGATIVE_INFINITY;
   readonly #means = new Map<(typeof rates)[number], Mean>();
   readonly #grown = new Map<(typeof counters)[number], number>();
   /** By container and counter; of a container that is new nobody knows what was before. */
@@ -44,6 +57,8 @@ export class TaskMinute {
   take(task: TaskName, containers: readonly ContainerUsage[], saidAt: number | undefined, now: number): void {
     if (containers.length === 0 || (saidAt !== undefined && saidAt === this.#saidAt)) return;
     this.#saidAt = saidAt;
+    // A look says what was used since the one before: those that come soon after count as little as they say.
+    const weight = this.seenAt === 0 ? 1 : Math.min(Math.max((now - this.seenAt) / 1000, 1), longest);
     this.seenAt = now;
     const sums: Partial<Record<(typeof rates)[number], number>> = {};
     for (const rate of rates) {
@@ -51,9 +66,16 @@ export class TaskMinute {
       if (known.length === 0) continue;
       const sum = known.reduce((total, value) => total + value, 0);
       sums[rate] = sum;
-      const mean = this.#means.getOrInsertComputed(rate, () => ({ sum: 0, count: 0 }));
-      mean.sum += sum;
-      mean.count += 1;
+      const mean = this.#means.getOrInsertComputed(rate, () => ({ sum: 0, weight: 0 }));
+      mean.sum += sum * weight;
+      mean.weight += weight;
+    }
+    if (now - this.#keptAt >= apart) {
+      this.#keptAt = now;
+      for (const rate of ['cpu', 'memory'] as const) {
+        const sum = sums[rate];
+        if (sum !== undefined) this.last[rate] = [sum, ...this.last[rate]].slice(0, looksKept);
+      }
     }
     const stands = new Map<string, number>();
     for (const counter of counters)
@@ -77,7 +99,7 @@ export class TaskMinute {
     if (this.#means.size === 0) return undefined;
     const usage: TaskUsage = {
       task: this.newest.task,
-      ...Object.fromEntries([...this.#means].map(([rate, { sum, count }]) => [rate, sum / count])),
+      ...Object.fromEntries([...this.#means].map(([rate, { sum, weight }]) => [rate, sum / weight])),
       ...Object.fromEntries(this.#grown),
     };
     this.#means.clear();

@@ -59,9 +59,11 @@ function serviceSamples(cluster: string, tasks: readonly TaskUsage[], at: number
   });
 }
 
-const cpuUtilization = ({ cpu, task }: TaskUsage): number | [] => (cpu === undefined ? [] : (cpu * 100) / task.shares);
+/** Per cent of what a task reserves. */
+export const cpuUtilization = ({ cpu, task }: TaskUsage): number | [] =>
+  cpu === undefined ? [] : (cpu * 100) / task.shares;
 
-const memoryUtilization = ({ memory, task }: TaskUsage): number | [] =>
+export const memoryUtilization = ({ memory, task }: TaskUsage): number | [] =>
   memory === undefined || task.reservedMemory === 0 ? [] : (memory * 100) / task.reservedMemory;
 
 function clusterSamples(
