@@ -43,7 +43,7 @@ import {
 } from '../scaling/groups/index.ts';
 import { createScaling } from '../scaling/api/index.ts';
 import { isPolicyArn, scaleServices } from '../scaling/targets/index.ts';
-import { UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
+import { Readings, ReadingsTeller, UsageCollector, usageGauges, UsageTeller } from '../signals/usage/index.ts';
 import { createCloudWatch, metricGauges, StoredMetrics } from '../signals/metrics/index.ts';
 import { createTriggers, createWebhookAdministration, createWebhookReceiver } from '../triggers/index.ts';
 import { ClusterViews } from '../views/index.ts';
@@ -52,6 +52,7 @@ import { createTaskVolumes } from '../volumes/tasks/index.ts';
 
 import { balancedTasks } from './balanced-tasks.ts';
 import { createBalancing, targetGroups, targetHost } from './balancing.ts';
+import { freshNumbers } from './fresh-numbers.ts';
 import { schedulerGauges } from './gauges.ts';
 import { logGauges } from './log-gauges.ts';
 import type { RoleTaker, SchedulerPorts } from './ports.ts';
@@ -97,6 +98,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     sealer: ports.sealer,
     points,
   });
+  const readings = new Readings(base);
+  const fresh = freshNumbers(readings, account, () => balancing.numbers);
   const placement = { seed: ports.seed, stopwatch: ports.stopwatch, ...plugins };
   const views = new ClusterViews({ records, clock, log, placement });
   const { outbound, takeRole, sealer, meter } = ports;
@@ -118,7 +121,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     meter,
     beside: [
       (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
-      (led, over) => scaleServices({ ...base, log, alarms, points }, led, over),
+      (led, over) => scaleServices({ ...base, log, alarms, points, fresh }, led, over),
       (led, over) => {
         const upcoming = nextMachines({ networks, profileRole: ports.profileRole, groups });
         return scaleCapacity({ ...base, log, groups, metrics, nextMachines: upcoming }, led, over);
@@ -150,6 +153,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     pulls: ports.pulls,
     clusters: () => control.clusters(),
   });
+  const reading = new ReadingsTeller({ ...base, log, collector: usage, readings });
   const taskLogs = new TaskLogs({ ...base, logs, authorizer });
   const taskRole = async (roleArn: string, taskArn: string) => {
     const { principal, accessKeyId } = await taskCredentials(roleArn, taskArn);
@@ -220,7 +224,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const taskVolumes = createTaskVolumes({ ...base, fileSystems, authorizer });
   const upkeep = new AbortController();
   let keeping: Promise<unknown> | undefined;
-  let told: Promise<void> | undefined;
+  let told: Promise<unknown> | undefined;
   const elb = {
     ...base,
     networks,
@@ -378,7 +382,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
           restartOnSecrets({ ...base, secrets, parameters, leases, log }, upkeep.signal),
         ]);
       }
-      told = telling.run(upkeep.signal);
+      told = Promise.all([telling.run(upkeep.signal), reading.run(upkeep.signal)]);
       balancing.start(role);
     },
     async stop() {

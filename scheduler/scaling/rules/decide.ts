@@ -23,10 +23,13 @@ export interface TargetStanding extends Range {
   readonly lastIn?: Change;
 }
 
+/** What has a policy act: an alarm in a state, or readings that are newer than what alarms look at, in words. */
+export type Trigger = { readonly name: string; readonly state: string } | { readonly readings: string };
+
 interface WishBase {
   readonly policy: string;
-  /** The alarm that acts on the policy as it stands; undefined: none does. */
-  readonly alarm: { readonly name: string; readonly state: string } | undefined;
+  /** What acts on the policy as things stand; undefined: nothing does. */
+  readonly alarm: Trigger | undefined;
   /** What the alarm's metric said last. */
   readonly point: { readonly at: number; readonly value: number } | undefined;
   /** Milliseconds. */
@@ -42,6 +45,8 @@ export type Wish =
       /** Which of its two alarms is in ALARM. */
       readonly side: 'high' | 'low' | undefined;
       readonly scalesIn: boolean;
+      /** The tasks that the point was measured with, where that is known. */
+      readonly tasks?: number;
     })
   | (WishBase & {
       readonly kind: 'step';
@@ -100,16 +105,17 @@ function wantOf(standing: TargetStanding, wish: Wish, now: number): Want | undef
  */
 function trackedCapacity(
   { desired, running, lastOut, lastIn }: TargetStanding,
-  { side, target, scalesIn }: Extract<Wish, { kind: 'tracking' }>,
+  { side, target, scalesIn, tasks }: Extract<Wish, { kind: 'tracking' }>,
   { at, value }: NonNullable<Wish['point']>,
 ): number | undefined {
   if (side === 'high') {
-    const base = lastOut !== undefined && at < lastOut.at ? Math.min(running, lastOut.from) : running;
+    const then = lastOut !== undefined && at < lastOut.at ? Math.min(running, lastOut.from) : running;
+    const base = tasks === undefined ? then : Math.min(tasks, running);
     // Nothing runs and yet there is load: begin with one more.
     return base === 0 ? desired + 1 : Math.max(desired, up((base * value) / target));
   }
   if (side !== 'low' || !scalesIn) return undefined;
-  if (lastIn !== undefined && at < lastIn.at) return undefined;
+  if ([lastIn, lastOut].some((last) => last !== undefined && at < last.at)) return undefined;
   return Math.min(desired, Math.max(up((running * value) / target), up(running / 2)));
 }
 

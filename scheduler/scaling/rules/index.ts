@@ -8,8 +8,9 @@ export {
 } from './capacity.ts';
 export { ScheduleError } from './cron.ts';
 export { type Bounds, lastMissed, longestSchedule, nextRun, parseSchedule, type Schedule } from './schedule.ts';
+export { believedSide, judge, type Judged, looks, type Readings } from './evidence.ts';
 export { type Ran, type Range, runScheduled } from './scheduled.ts';
-export { type Change, decide, type Decision, type TargetStanding, type Wish } from './decide.ts';
+export { type Change, decide, type Decision, type TargetStanding, type Trigger, type Wish } from './decide.ts';
 export {
   type AdjustmentType,
   adjustmentTypes,

@@ -2,10 +2,19 @@ import type { Log } from '@slipway/auth/contract';
 import { transact, type Transaction } from '@slipway/storage/records';
 
 import type { Led } from '../../control/index.ts';
+import type { GroupRates } from '../../balancing/numbers/index.ts';
 import { changeServiceWithin } from '../../services/index.ts';
 import type { Alarms, PointReader } from '../../signals/alarms/index.ts';
+import type { Readings } from '../../signals/usage/index.ts';
 import { clusterPartition } from '../../state/index.ts';
 import type { PolicyPorts } from './policies.ts';
+
+/** What is measured of services as it comes in. */
+export interface FreshNumbers {
+  readonly readings: Pick<Readings, 'read' | 'want' | 'forget'>;
+  /** How often a target group was asked in the last looks, or undefined. */
+  rates(account: string, group: string, looks: number): GroupRates | undefined;
+}
 
 /** What scaling works with. */
 export interface ScalerPorts extends PolicyPorts {
@@ -13,6 +22,7 @@ export interface ScalerPorts extends PolicyPorts {
   readonly alarms: PolicyPorts['alarms'] & Pick<Alarms, 'all'>;
   /** The datapoints of alarms. */
   readonly points: PointReader;
+  readonly fresh: FreshNumbers;
 }
 
 /** Sets the count of a service within a commit: as UpdateService does, no deployment begins. */

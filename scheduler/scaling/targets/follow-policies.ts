@@ -2,7 +2,7 @@ import type { Led } from '../../control/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
 import type { AlarmRecord } from '../../signals/alarms/index.ts';
 import { clusterKeys, type ServiceRecord, toJson } from '../../state/index.ts';
-import { type Change, decide, type TargetStanding } from '../rules/index.ts';
+import { type Change, decide, type Judged, type TargetStanding, type Trigger } from '../rules/index.ts';
 import { tell } from './activities.ts';
 import { commit, type ScalerPorts, setDesired } from './commit.ts';
 import { scalingKeys } from './keys.ts';
@@ -19,9 +19,10 @@ export async function followPolicies(
   ref: ServiceRef,
   policies: readonly PolicyRecord[],
   alarms: ReadonlyMap<string, AlarmRecord>,
+  judged: ReadonlyMap<string, Judged>,
 ): Promise<void> {
   const { clock, random, log } = ports;
-  const wishes = await wishesOf(ports, ref, policies, alarms, clock.now());
+  const wishes = await wishesOf(ports, ref, policies, alarms, judged, clock.now());
   if (wishes.every(({ point }) => point === undefined)) return;
   const running = led.view
     .openTasksOfService(ref.service)
@@ -47,7 +48,7 @@ export async function followPolicies(
       service: ref.service,
       status: 'Successful',
       description: `Setting desired count to ${decision.desired}.`,
-      cause: `monitor alarm ${decision.alarm.name} in state ${decision.alarm.state} triggered policy ${decision.policy}`,
+      cause: `${inWords(decision.alarm)} triggered policy ${decision.policy}`,
       message: `Successfully set desired count to ${decision.desired}. Change successfully fulfilled by ecs.`,
       at: now,
     });
@@ -55,11 +56,13 @@ export async function followPolicies(
   });
   if (done === undefined) return;
   const { policy, alarm, from, desired } = done;
-  log.info(
-    { cluster: ref.cluster, service: ref.service, policy, alarm: alarm.name, from, desired },
-    'scaled a service',
-  );
+  const by = 'name' in alarm ? { alarm: alarm.name } : alarm;
+  log.info({ cluster: ref.cluster, service: ref.service, policy, ...by, from, desired }, 'scaled a service');
 }
+
+/** As Application Auto Scaling says it of alarms. */
+const inWords = (trigger: Trigger): string =>
+  'name' in trigger ? `monitor alarm ${trigger.name} in state ${trigger.state}` : trigger.readings;
 
 function standingOf(target: TargetRecord, service: ServiceRecord, running: number): TargetStanding {
   const { min, max, suspended, lastOut, lastIn } = target;

@@ -23,7 +23,7 @@ export type {
   TrackedMetric,
   TrackingPolicy,
 } from './records.ts';
-export type { ScalerPorts } from './commit.ts';
+export type { FreshNumbers, ScalerPorts } from './commit.ts';
 export { scaleServices } from './scaler.ts';
 export { changeTags, deregisterTarget, findTarget, type Registration, registerTarget } from './targets.ts';
 export { alarmNames, predefinedMetric, usualCooldown } from './tracking.ts';

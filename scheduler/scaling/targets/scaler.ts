@@ -5,10 +5,13 @@ import { scan } from '../../cluster/index.ts';
 import type { Led } from '../../control/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
 import type { AlarmRecord } from '../../signals/alarms/index.ts';
+import type { ServiceReadings } from '../../signals/usage/index.ts';
 import { clusterKeys, clusterPartition, type ServiceRecord } from '../../state/index.ts';
 import { dueSince } from './actions.ts';
 import { activitiesKept, mostActivities } from './activities.ts';
 import { followPolicies } from './follow-policies.ts';
+import { freshSourceOf } from './fresh.ts';
+import { judgedFor, glanceAt, knownOf, type TrackedTarget } from './glance.ts';
 import { commit, type ScalerPorts } from './commit.ts';
 import { scalingKeys } from './keys.ts';
 import { dropAlarms, dropStrays, keepAlarms } from './policies.ts';
@@ -22,21 +25,30 @@ const interval = 10_000;
 /** Milliseconds between looks at what is told of no longer. */
 const sweepInterval = 3_600_000;
 
+/** Milliseconds between looks at what was just measured of services that are tracked. */
+const glance = 2_000;
+
 /** Scales the services of a cluster beside its leader, until the signal aborts. */
 export async function scaleServices(ports: ScalerPorts, led: Led, over: AbortSignal): Promise<void> {
   const { clock, log } = ports;
-  let sweepDue = clock.monotonic();
+  let [due, sweepDue] = [clock.monotonic(), clock.monotonic()];
+  let tracked: readonly TrackedTarget[] = [];
   while (!over.aborted) {
     try {
-      const sweeps = clock.monotonic() >= sweepDue;
-      await lookAtTargets(ports, led, sweeps, over);
-      if (sweeps) sweepDue = clock.monotonic() + sweepInterval;
+      const now = clock.monotonic();
+      if (now >= due) {
+        const sweeps = now >= sweepDue;
+        tracked = await lookAtTargets(ports, led, sweeps, over);
+        due = now + interval;
+        if (sweeps) sweepDue = now + sweepInterval;
+      }
+      await glanceAt(ports, led, tracked, over);
     } catch (err) {
       // Another server leads: the signal aborts in a moment.
       if (!(err instanceof StaleEpoch))
         log.warn({ cluster: led.view.name, err }, 'cannot scale services now; trying again');
     }
-    await waitAtMost(interval, () => {}, clock, over);
+    await waitAtMost(glance, () => {}, clock, over);
   }
 }
 
@@ -47,10 +59,18 @@ interface Work {
   readonly policies: readonly PolicyRecord[];
   /** The account's; of a time before the policies were read. */
   readonly alarms: ReadonlyMap<string, AlarmRecord>;
+  /** What its tasks use now. */
+  readonly known: ServiceReadings | undefined;
   readonly now: number;
 }
 
-async function lookAtTargets(ports: ScalerPorts, led: Led, sweeps: boolean, over: AbortSignal): Promise<void> {
+/** @returns the targets of which something is measured between the minutes */
+async function lookAtTargets(
+  ports: ScalerPorts,
+  led: Led,
+  sweeps: boolean,
+  over: AbortSignal,
+): Promise<readonly TrackedTarget[]> {
   const { records, clock, log } = ports;
   const { account, name: cluster } = led.view;
   const partition = clusterPartition(account, cluster);
@@ -66,15 +86,20 @@ async function lookAtTargets(ports: ScalerPorts, led: Led, sweeps: boolean, over
   const policies = new Map<string, PolicyRecord[]>();
   for await (const { value } of scan<PolicyRecord>(records, partition, scalingKeys.policies))
     policies.set(value.service, [...(policies.get(value.service) ?? []), value]);
+  const known = await knownOf(ports, led, [...policies.values()].flat());
+  const tracked: TrackedTarget[] = [];
   for await (const { value: target } of scan<TargetRecord>(records, partition, scalingKeys.targets)) {
-    if (over.aborted) return;
+    if (over.aborted) return tracked;
     const { service } = target;
     const ref = { account, cluster, service };
+    const own = policies.get(service) ?? [];
+    if (own.some((policy) => freshSourceOf(policy) !== undefined)) tracked.push({ ref, target, policies: own, alarms });
     try {
       await lookAtTarget(ports, led, ref, {
         actions: due.get(service) ?? [],
-        policies: policies.get(service) ?? [],
+        policies: own,
         alarms,
+        known: known.get(service),
         now,
       });
       if (sweeps) await sweep(ports, led, ref);
@@ -84,14 +109,18 @@ async function lookAtTargets(ports: ScalerPorts, led: Led, sweeps: boolean, over
       log.warn({ cluster, service, err }, 'cannot scale a service now; trying again');
     }
   }
-  if (sweeps) await dropStrays(ports, { account, cluster }, [...policies.values()].flat(), alarms);
+  if (sweeps) {
+    await dropStrays(ports, { account, cluster }, [...policies.values()].flat(), alarms);
+    await ports.fresh.readings.forget(account, cluster);
+  }
+  return tracked;
 }
 
 async function lookAtTarget(
   ports: ScalerPorts,
   led: Led,
   ref: ServiceRef,
-  { actions, policies, alarms, now }: Work,
+  { actions, policies, alarms, known, now }: Work,
 ): Promise<void> {
   const status = led.view.services.get(ref.service)?.value.status;
   if (status === undefined || status === 'INACTIVE') {
@@ -104,7 +133,7 @@ async function lookAtTarget(
   for (const { action } of due) await runAction(ports, led, ref, action);
   if (policies.length === 0) return;
   for (const policy of policies) await keepAlarms(ports, ref, policy, alarms);
-  await followPolicies(ports, led, ref, policies, alarms);
+  await followPolicies(ports, led, ref, policies, alarms, judgedFor(ports, ref, policies, known));
 }
 
 /** Takes away what is there of a service that is gone. */

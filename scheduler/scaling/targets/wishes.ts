@@ -1,7 +1,8 @@
 import type { AlarmRecord, PointReader } from '../../signals/alarms/index.ts';
 
 import type { ServiceRef } from '../../services/index.ts';
-import type { Wish } from '../rules/index.ts';
+import { believedSide, type Judged, type Wish } from '../rules/index.ts';
+import { freshWish } from './fresh.ts';
 import { policyArn } from './keys.ts';
 import type { PolicyRecord } from './records.ts';
 import { alarmNames, sourceOf, usualCooldown } from './tracking.ts';
@@ -16,12 +17,17 @@ interface Asked {
 /** Periods of a metric in which its newest point is looked for. */
 const periods = 5;
 
-/** What the policies of one target say, with the newest points of the metrics of those that want anything. @throws what the stores throw */
+/**
+ * What the policies of one target say, with the newest points of the metrics of those that want anything.
+ * @param judged by policy, what the last readings say: they are newer than what minutes say, and have the last word
+ * @throws what the stores throw
+ */
 export async function wishesOf(
   ports: { readonly region: string; readonly points: PointReader },
   ref: ServiceRef,
   policies: readonly PolicyRecord[],
   alarms: ReadonlyMap<string, AlarmRecord>,
+  judged: ReadonlyMap<string, Judged>,
   now: number,
 ): Promise<readonly Wish[]> {
   const asked = policies.map((policy) => askedOf(ports.region, ref, policy, alarms));
@@ -31,26 +37,36 @@ export async function wishesOf(
     wanting.map(({ policy, alarm }) => windowOf(policy, alarm as AlarmRecord, now)),
   );
   const newest = new Map(wanting.map(({ policy }, index) => [policy, read[index]?.at(-1)] as const));
-  return asked.map(({ policy, alarm, side }): Wish => {
+  return asked.flatMap(({ policy, alarm, side }): Wish[] => {
     const base = {
       policy: policy.name,
       alarm: alarm === undefined ? undefined : { name: alarm.name, state: alarm.state },
       point: newest.get(policy),
     };
-    if (policy.type === 'tracking')
-      return {
-        ...base,
-        kind: 'tracking',
-        side,
-        target: policy.target,
-        scalesIn: policy.noScaleIn !== true,
+    if (policy.type === 'tracking') {
+      const cooldowns = {
         outCooldown: (policy.outCooldown ?? usualCooldown) * 1000,
         inCooldown: (policy.inCooldown ?? usualCooldown) * 1000,
       };
+      const newest = judged.get(policy.name);
+      const { above, tasks } = newest ?? {};
+      const byAlarm: Wish = {
+        ...base,
+        kind: 'tracking',
+        side: believedSide(side, newest),
+        target: policy.target,
+        scalesIn: policy.noScaleIn !== true,
+        ...(tasks === undefined ? {} : { tasks }),
+        ...cooldowns,
+      };
+      return above === undefined || tasks === undefined
+        ? [byAlarm]
+        : [byAlarm, freshWish(policy, above, tasks, now, cooldowns)];
+    }
     const cooldown = (policy.cooldown ?? usualCooldown) * 1000;
     const threshold = alarm?.subject.kind === 'metric' ? alarm.subject.rule.threshold : 0;
     const { rule, actedOn } = policy;
-    return { ...base, kind: 'step', rule, threshold, actedOn, outCooldown: cooldown, inCooldown: cooldown };
+    return [{ ...base, kind: 'step', rule, threshold, actedOn, outCooldown: cooldown, inCooldown: cooldown }];
   });
 }
 

@@ -10,6 +10,8 @@ import { serverReach } from '../../reach/index.ts';
 import { createService, deleteService, findService, type ServiceDraft } from '../../services/index.ts';
 import { arns, clusterKeys, clusterPartition, leaderLease, type ServiceRecord, toJson } from '../../state/index.ts';
 import { type AlarmRecord, Alarms, StoredPoints } from '../../signals/alarms/index.ts';
+import type { GroupRates } from '../../balancing/numbers/index.ts';
+import { Readings } from '../../signals/usage/index.ts';
 import { MemoryMetrics } from '../../signals/metrics/store/testing/index.ts';
 import { createScaling, scalingSchemas } from '../api/index.ts';
 import { scaleServices, type ScalerPorts } from '../targets/index.ts';
@@ -60,6 +62,8 @@ export async function openScaling() {
   const alarms = new Alarms(ports);
   const metrics = new MemoryMetrics(() => clock.at);
   const points = new StoredPoints(metrics);
+  const readings = new Readings(ports);
+  const rates = new Map<string, GroupRates>();
   const lines: { readonly message: string; readonly fields: object }[] = [];
   const note = (fields: object, message: string): void => void lines.push({ fields, message });
   const { call, access, refusal } = callerOf(createScaling({ ...ports, alarms }), scalingSchemas, {
@@ -132,6 +136,9 @@ export async function openScaling() {
           measured: value,
         },
       ]),
+    readings,
+    /** How often target groups were asked, by id. */
+    rates,
     /** As many tasks of `web` run. */
     running: (count: number): void => void (tasks = count),
     /** Has the leader look once, at a time. */
@@ -154,7 +161,7 @@ export async function openScaling() {
       >[1];
       const once = new AbortController();
       const scaling = scaleServices(
-        { ...ports, log, alarms, points },
+        { ...ports, log, alarms, points, fresh: { readings, rates: (_account, group) => rates.get(group) } },
         led,
         AbortSignal.any([once.signal, over.signal]),
       );
