@@ -152,7 +152,7 @@ describe('a deployment that shifts traffic', () => {
         ],
       },
       deploymentCircuitBreaker: { status: 'DISABLED', failureCount: 0, threshold: 0 },
-      alarms: { status: 'DISABLED', alarmNames: [] },
+      alarms: { status: 'DISABLED' },
     });
   });
 

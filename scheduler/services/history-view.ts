@@ -179,7 +179,7 @@ function alarmsView(
   { alarms: seen }: Pick<DeploymentRecord, 'alarms'>,
   status: ServiceDeploymentStatus,
 ): ServiceDeployment['alarms'] {
-  if (alarms?.enable !== true) return { status: 'DISABLED', alarmNames: [] };
+  if (alarms?.enable !== true) return { status: 'DISABLED' };
   const alarmNames = [...alarms.alarmNames];
   if (seen?.triggered !== undefined)
     return { status: 'TRIGGERED', alarmNames, triggeredAlarmNames: [...seen.triggered] };
@@ -207,7 +207,8 @@ function rollbackView(
   return {
     rollback: {
       reason: rollback?.reason ?? begun?.reason,
-      ...(begun === undefined ? {} : { startedAt: new Date(begun.at) }),
+      // A rolling deployment goes back when it has failed; one that shifts traffic is called failed when all of it is back.
+      startedAt: new Date(begun?.at ?? rollback?.failed.updatedAt ?? 0),
       serviceRevisionArn: revisionArn(ports, ref, to),
     },
   };
