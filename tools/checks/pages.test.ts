@@ -50,3 +50,42 @@ test.each(['auth', 'registry', 'scheduler', 'storage', 'tools'])(
     }).toEqual({ sentences: 3, diagrams: 1, words: 10, examples: 1, short: true });
   },
 );
+
+/** `CreateTaskSet` as the AWS CLI has it. */
+const kebab = (name: string): string => name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toLowerCase();
+
+test('every operation in a table with a column «shown by» is called by a test that its row names', () => {
+  const rows = pages.flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8');
+    return [...text.matchAll(/^\|.*\| shown by \|\n\|[-|]+\|\n((?:\|.*\|\n)+)/gm)].flatMap(([, body = '']) =>
+      body
+        .trimEnd()
+        .split('\n')
+        .map((row) => {
+          const cells = row.split('|').slice(1, -1);
+          const namesIn = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+          return {
+            page,
+            operations: namesIn(cells.slice(0, -1).join('|')).filter((name) => /^[A-Z][a-z]\w+$/.test(name)),
+            tests: namesIn(cells.at(-1) ?? ''),
+          };
+        }),
+    );
+  });
+  expect(new Set(rows.map(({ page }) => page)).size).toBeGreaterThan(2);
+  const wrong = rows.flatMap(({ page, operations, tests }) => {
+    // The table of ECR's operations begins at its room.
+    const files = tests.map((test) => [join(dirname(page), test), join(dirname(page), '..', test)]);
+    const found = files.map((places) => places.map((place) => join(root, place)).find((place) => existsSync(place)));
+    const texts = found.flatMap((place) => (place === undefined ? [] : readFileSync(place, 'utf8')));
+    const isCalled = (name: string): boolean =>
+      texts.some((text) => new RegExp(`\\b${name}(?:Command)?\\b|'${kebab(name)}'`).test(text));
+    return [
+      ...tests.filter((_, i) => found[i] === undefined).map((test) => `${page}: there is no ${test}`),
+      ...operations
+        .filter((name) => !isCalled(name))
+        .map((name) => `${page}: ${name} is in none of ${tests.join(', ')}`),
+    ];
+  });
+  expect(wrong).toEqual([]);
+});

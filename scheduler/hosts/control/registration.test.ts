@@ -1,6 +1,7 @@
 import {
   DiscoverPollEndpointCommand,
   RegisterContainerInstanceCommand,
+  SubmitAttachmentStateChangesCommand,
   SubmitContainerStateChangeCommand,
   SubmitTaskStateChangeCommand,
 } from '@aws-sdk/client-ecs';
@@ -151,6 +152,12 @@ describe('who registers and connects', { timeout: 180_000 }, () => {
       const first = plane.client('one', mine);
       await first.send(new DiscoverPollEndpointCommand({ cluster: 'default', containerInstance: instance }));
       await first.send(new SubmitTaskStateChangeCommand({ ...change, status: 'RUNNING' }));
+      // No agent is ever handed an attachment.
+      const attachments = [{ attachmentArn: `${task.arn}/eni`, status: 'ATTACHED' }];
+      const said = (of: typeof attachments) =>
+        first.send(new SubmitAttachmentStateChangesCommand({ cluster: 'default', attachments: of }));
+      expect(await said([])).toMatchObject({ acknowledgment: 'ACCEPT' });
+      await expect(said(attachments)).rejects.toThrow(/^The attachment arn:\S+\/eni is not known\.$/);
       await registerAgain(instance, mine);
       const peer = bench.connect(instance, { secret: mine });
       await peer.frame('HeartbeatMessage');
