@@ -191,7 +191,7 @@ export function createCarrier({ mostConnections = 16_384 } = {}): Carrier {
           : createHttps({ ...options, ...tls, ALPNProtocols: ['http/1.1'] })
     ) as HttpServer;
     server.timeout = (idleTimeout + 5) * 1000;
-    const heads = headPatience(server, patience);
+    const heads = headPatience(server, { milliseconds: patience, isSecure: tls !== undefined });
     const began = new WeakMap<object, number>();
     const take: (
       ...given: Parameters<typeof serve> extends [unknown, infer Q, infer R, ...unknown[]] ? [Q, R] : never

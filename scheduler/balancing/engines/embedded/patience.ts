@@ -12,9 +12,14 @@ export interface Patience {
 
 /**
  * Bounds how long a connection may take for the head of a request: from its begin, or from the answer before. Node has such a limit only for
- * servers that listen themselves. @param milliseconds after which the connection is closed
+ * servers that listen themselves.
+ * @param milliseconds after which the connection is closed
+ * @param isSecure whether the server speaks TLS: then `connection` is of the bytes beneath, whose handshake has a limit of its own
  */
-export function headPatience(server: Server, milliseconds: number): Patience {
+export function headPatience(
+  server: Pick<Server, 'on'>,
+  { milliseconds, isSecure }: { readonly milliseconds: number; readonly isSecure: boolean },
+): Patience {
   const timers = new WeakMap<Socket, NodeJS.Timeout>();
   const came = (socket: Socket): void => clearTimeout(timers.get(socket));
   const wait = (socket: Socket): void => {
@@ -26,8 +31,7 @@ export function headPatience(server: Server, milliseconds: number): Patience {
     );
     socket.once('close', () => came(socket));
   };
-  server.on('connection', (socket: Socket) => wait(socket));
-  // Those begin with a handshake, which has a limit of its own.
+  if (!isSecure) server.on('connection', (socket: Socket) => wait(socket));
   server.on('secureConnection', (socket: Socket & { readonly alpnProtocol?: string }) => {
     if (socket.alpnProtocol !== 'h2') wait(socket);
   });
