@@ -123,6 +123,24 @@ describe('a step that is judged', () => {
     expect(verdictOf(world.service)?.verdict).toBe(verdict);
   });
 
+  test('without any request in time it goes on, and says what to do for a verdict: nobody was hurt', () => {
+    const world = shared(rule);
+    count(world, tally(0), tally(0));
+    world.now += 30 * minute;
+    work(world);
+    expect(world.events.join()).toMatch(
+      /judged inconclusive with 10 % .* nobody asked either revision .*, so it goes on;/,
+    );
+    world.calm();
+    expect(verdictOf(world.service)?.verdict).toBe('succeeded');
+    // Where engines have told nothing at all, nobody knows whether there was traffic.
+    const untold = shared(rule);
+    untold.now += 30 * minute;
+    work(untold);
+    untold.calm();
+    expect(verdictOf(untold.service)?.verdict).toBe('inconclusive');
+  });
+
   test('wait goes on until there is a verdict, or the stage has taken a day', () => {
     const world = shared({ ...rule, otherwise: 'wait' });
     count(world, tally(90), tally(10));

@@ -30,6 +30,10 @@ interface Step {
   readonly restsUntil: number;
 }
 
+/** Whether nobody asked either revision for anything: of a service without traffic there is nothing to find out, and nobody is hurt by it. */
+const isIdle = (compared: StepJudgement['compared']): boolean =>
+  compared.length > 0 && compared.every(({ own, other }) => own.requests + other.requests === 0);
+
 /**
  * Judges the step of production traffic at which the PRIMARY deployment is, by what engines have counted while its weights were live, and
  * writes that down. A verdict is given once, and stays whatever is counted after it.
@@ -71,6 +75,7 @@ export function judgeStep(
     compared: found.compared,
     at: pass.now,
     ...(problem === undefined ? {} : { problem }),
+    ...(isLate && isIdle(found.compared) ? { isIdle: true } : {}),
   };
   if (before !== undefined && JSON.stringify({ ...before, at: 0 }) === JSON.stringify({ ...now, at: 0 })) return before;
   const others = judged.filter((one) => one.step !== step);

@@ -113,7 +113,16 @@ export function comparedText({ what, above, own, other, verdict, needs }: Compar
 }
 
 /** A step's numbers, in words for people. */
-export const judgementText = ({ compared, problem }: Pick<StepJudgement, 'compared' | 'problem'>): string =>
-  problem ?? (compared.length === 0 ? 'engines have counted nothing yet' : compared.map(comparedText).join('; '));
+export const judgementText = ({
+  compared,
+  problem,
+  isIdle,
+}: Pick<StepJudgement, 'compared' | 'problem' | 'isIdle'>): string =>
+  isIdle === true
+    ? 'nobody asked either revision for anything, so it goes on; send requests to the service while a step rests, or give it more time (within), to have it judged'
+    : (problem ?? textOf(compared));
+
+const textOf = (compared: readonly Compared[]): string =>
+  compared.length === 0 ? 'engines have counted nothing yet' : compared.map(comparedText).join('; ');
 
 const percent = (share: number): string => `${Math.round(share * 10_000) / 100} %`;

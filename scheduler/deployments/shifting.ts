@@ -221,8 +221,8 @@ class Shift {
   #isRefuted(): boolean {
     const judgement = this.#judgement();
     if (judgement === undefined) return false;
-    const { verdict, percent } = judgement;
-    const goesOn = verdict === 'inconclusive' && this.#pass.service.judge?.otherwise !== 'rollback';
+    const { verdict, percent, isIdle = false } = judgement;
+    const goesOn = verdict === 'inconclusive' && (isIdle || this.#pass.service.judge?.otherwise !== 'rollback');
     if (verdict === 'open' || verdict === 'not worse' || goesOn) return false;
     this.#fail(
       `judged ${verdict} with ${percent} % of production traffic: ${judgementText(judgement)}.`,

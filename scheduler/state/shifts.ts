@@ -205,6 +205,8 @@ export interface StepJudgement {
   readonly at: number;
   /** Why nothing can be compared. */
   readonly problem?: string;
+  /** Set where engines have counted, and nobody asked either revision for anything: the step goes on without a verdict. */
+  readonly isIdle?: true;
 }
 
 /** What engines have counted for a target group. */

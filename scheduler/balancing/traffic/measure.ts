@@ -18,8 +18,9 @@ interface Look {
   readonly sequence: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Whether every engine routes by that sequence now. */
+  /** Whether every engine routes by that sequence now: that is when counting begins. */
   readonly isLive: boolean;
+  /** Those that route by that sequence now, and by nothing else. */
   readonly engines: ReadonlyMap<string, Said>;
   readonly problem: string | undefined;
 }
@@ -37,9 +38,10 @@ export function tallyOf({ gone, targets }: Pick<GroupSample, 'gone' | 'targets'>
 }
 
 /**
- * Adds what engines have counted since the last look while all of them routed by a sequence. Of an engine that is new, was behind, or counts
- * less than before, as its rows were lost, nothing is added before it has said something once more: clocks are not compared, and what was
- * counted at other weights is left out. Pure.
+ * Adds what engines have counted since the last look while they routed by a sequence, from when all did: one that is behind later leaves the
+ * others' counts be, each has those of both revisions. Of an engine that is new, was behind, or counts less than before, as its rows were
+ * lost, nothing is added before it has said something once more: clocks are not compared, and what was counted at other weights is left
+ * out. Pure.
  * @returns `before` itself where that is as it was; undefined where nothing is measured yet
  */
 export function measure(before: MeasuredRecord | undefined, look: Look): MeasuredRecord | undefined {
@@ -50,7 +52,7 @@ export function measure(before: MeasuredRecord | undefined, look: Look): Measure
   const said: Record<string, MeasuredRecord['engines'][string]> = {};
   for (const [id, { version, tallies }] of engines) {
     const last = known?.engines[id];
-    if (last === undefined || !isLive) said[id] = { version };
+    if (last === undefined) said[id] = { version };
     else if (last.version === version) said[id] = last;
     else {
       said[id] = isSane(tallies) ? { version, tallies } : { version };

@@ -224,9 +224,14 @@ export class Shifter {
           ? { isLive: false, problem: plan.problem }
           : acknowledged(balancing, shift.wanted, plan.version, engines, { silentFor, waited: waited(shift) });
       await this.#note(shift, answer, fence);
-      // Of an engine that is behind, or was not heard of, nobody knows by what it routed: it is looked at anew when it is back.
+      // Of an engine that is behind, or was not heard of, nobody knows by what it routed: it is looked at anew when it is back. The others
+      // count on meanwhile.
       const ready = engines.filter(
-        (one) => 'version' in plan && one.generation >= plan.version && silentFor(one) < defaultTiming.gone,
+        (one) =>
+          'version' in plan &&
+          one.generation >= plan.version &&
+          (answer.isLive || one.oldestServing >= plan.version) &&
+          silentFor(one) < defaultTiming.gone,
       );
       if (shift.isMeasured) await this.#tell(shift, balancing, { engines: ready, isLive: answer.isLive }, fence);
       isWaiting ||= !answer.isLive || shift.isMeasured;

@@ -104,8 +104,8 @@ export class JudgeChecks {
     const { production } = from.live;
     const shared = from.stage === 'PRODUCTION_TRAFFIC_SHIFT' && production > 0 && production < 100;
     if (!shared || to.step <= from.step) return;
-    const verdict = to.judged?.find(({ step }) => step === from.step)?.verdict;
-    if (verdict === 'not worse' || (verdict === 'inconclusive' && judge?.otherwise === 'continue')) return;
+    const { verdict, isIdle = false } = to.judged?.find(({ step }) => step === from.step) ?? {};
+    if (verdict === 'not worse' || (verdict === 'inconclusive' && (isIdle || judge?.otherwise === 'continue'))) return;
     throw new Violation(
       'judged',
       `${say} left step ${from.step} with ${production} %, judged ${verdict ?? 'by nobody'}`,
