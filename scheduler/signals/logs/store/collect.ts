@@ -124,7 +124,7 @@ class Collection {
       const table = await this.#blobs.table(file);
       const isWanted = table.streams.map(this.#wanted.isStream);
       for (const block of table.blocks) {
-        if (this.#mayHave(block, isWanted))
+        if (this.#mayHave(block, isWanted) && !this.#isKnownWithout(file, block))
           this.#places.push({ nearest: this.#nearest(block), file, within: { block, table, isWanted } });
       }
       return;
@@ -134,7 +134,9 @@ class Collection {
     // The next blocks are unpacked on other threads while this one is looked at.
     for (const { file: of, within: next } of this.#places.near(ahead))
       if (next !== undefined) this.#blobs.block(of, next.block).catch(() => undefined);
-    await this.#rows(await bytes, table.streams, isWanted);
+    const [rarest] = this.#terms;
+    if (!(await this.#rows(await bytes, table.streams, isWanted)) && rarest !== undefined)
+      this.#blobs.rememberAbsent(file, block, rarest.toString('latin1'));
     this.#kept.settle();
     this.#scanned.events += block.events;
     this.#scanned.bytes += block.raw;
@@ -150,10 +152,16 @@ class Collection {
     return at !== -1 && at <= lastStream && this.#words.every((word) => words.mayHave(word));
   }
 
-  async #rows(rows: Rows, streams: readonly FileStream[], isWanted: readonly boolean[]): Promise<void> {
+  #isKnownWithout(file: EventsRecord, block: Block): boolean {
+    const [rarest] = this.#terms;
+    return rarest !== undefined && this.#blobs.lacks(file, block, rarest.toString('latin1'));
+  }
+
+  /** @returns false when the messages are known to lack a term, of any stream and time */
+  async #rows(rows: Rows, streams: readonly FileStream[], isWanted: readonly boolean[]): Promise<boolean> {
     const [first, ...others] = this.#terms;
     let hit = first === undefined ? 0 : rows.bytes.indexOf(first, rows.messagesFrom);
-    if (hit === -1) return;
+    if (hit === -1) return false;
     const low = timestampOf(this.#wanted.after);
     const high = timestampOf(this.#wanted.before);
     let since = this.#clock.monotonic();
@@ -161,7 +169,7 @@ class Collection {
       if (first !== undefined) {
         // What was found may lie in what is between messages, or reach from one into the next.
         while (hit !== -1 && hit < rows.messageStart) hit = rows.bytes.indexOf(first, rows.messageStart);
-        if (hit === -1) return;
+        if (hit === -1) return true;
         if (hit + first.length > rows.messageEnd) continue;
       }
       if (rows.timestamp < low || rows.timestamp > high || isWanted[rows.stream] !== true) continue;
@@ -172,6 +180,7 @@ class Collection {
       await turn();
       since = this.#clock.monotonic();
     }
+    return true;
   }
 
   #event(rows: Rows, stream: string): void {

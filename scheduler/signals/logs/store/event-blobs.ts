@@ -14,6 +14,8 @@ const blockMemory = 32 * 1024 * 1024;
 const pageSize = 256 * 1024;
 /** What the numbers of a row take, bytes, about. */
 const numbersOf = 12;
+/** Blocks and texts of which it is remembered that the one does not have the other, in bytes of their names. */
+const absentMemory = 1024 * 1024;
 
 /** What was read last, as far as it weighs no more than that together; who asks while it is being read waits for the same reading. */
 const cache = <T extends object>(
@@ -34,6 +36,9 @@ export class EventBlobs {
   readonly #tables = cache<FileTable>(tableMemory, ({ weight }) => weight);
   readonly #pages = cache<Uint8Array>(pageMemory, ({ length }) => length);
   readonly #blocks = cache<Buffer>(blockMemory, ({ length }) => length);
+
+  /** Files never change, so that what a block has not it will never have. */
+  readonly #absent = new LRUCache<string, true>({ maxSize: absentMemory, sizeCalculation: (_, name) => name.length });
 
   constructor(blobs: BlobStore) {
     this.#blobs = blobs;
@@ -89,6 +94,16 @@ export class EventBlobs {
     });
   }
 
+  /** Whether it is remembered that no message of a block has a text: pages of a search, and searches of those who follow, begin again. */
+  lacks(file: EventsRecord, block: Block, text: string): boolean {
+    return this.#absent.get(nameOf(file, block, text)) === true;
+  }
+
+  /** Remembers that no message of a block has a text. */
+  rememberAbsent(file: EventsRecord, block: Block, text: string): void {
+    this.#absent.set(nameOf(file, block, text), true);
+  }
+
   /** As `rows`, for whoever reads a whole file once. */
   async rowsOnce(file: EventsRecord, block: Block): Promise<Rows> {
     return this.#readable(file, block, await this.#unpacked(file, block));
@@ -142,6 +157,9 @@ export class EventBlobs {
     return bytes;
   }
 }
+
+const nameOf = ({ blob }: EventsRecord, { offset }: Block, text: string): string =>
+  `${blob.generation} ${offset} ${text}`;
 
 function rethrowIn({ blob }: EventsRecord): (error: unknown) => never {
   return (error) => {

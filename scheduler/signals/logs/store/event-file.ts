@@ -263,6 +263,8 @@ export async function unpacked(packed: Uint8Array, size = unpackedChunk): Promis
 function compressed(bytes: Uint8Array, level: number): Promise<Buffer> {
   return compress(bytes, {
     chunkSize: packedChunk,
+    // Said in the frame, so that it is unpacked to where it belongs without a window of its own.
+    pledgedSrcSize: bytes.length,
     params: {
       [constants.ZSTD_c_compressionLevel]: level,
       [constants.ZSTD_c_checksumFlag]: 1,
