@@ -1,5 +1,5 @@
 /** Keys of KMS, what is encrypted with them, and the API. */
 export { createKms, kmsSchemas } from './create-kms.ts';
-export { keyRows } from './records.ts';
+export { keyRows, looksUntilGone } from './records.ts';
 export { isOfKey, ServiceKeys } from './service-keys.ts';
 export { Keys } from './store.ts';

@@ -181,7 +181,7 @@ export const keyOperations: KeysOperations = {
       const arn = scene.api.keys.keyArn(account, key);
       await scene.api.keys.change(account, key.id, (before) => {
         if (before.deletionAt === undefined) throw invalidState(`${arn} is not pending deletion.`);
-        const { deletionAt: _, ...kept } = before;
+        const { deletionAt: _, overLooks: __, ...kept } = before;
         return kept;
       });
       return { KeyId: arn };

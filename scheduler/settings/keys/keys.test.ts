@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { account, region } from '../../balancing/testing/caller.ts';
 import { everyRecord, openSettings } from '../testing/open-settings.ts';
-import { keyKeys, keysPartition } from './records.ts';
+import { keyKeys, keysPartition, looksUntilGone } from './records.ts';
 
 const day = 86_400_000;
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -123,6 +123,15 @@ describe('a key', () => {
     expect(await keys.sweep()).toEqual({ destroyed: 0, rotated: 0 });
     clock.at += 1;
     expect(await kms.refusal('CancelKeyDeletion', { KeyId: id })).toMatch(/^NotFoundException/);
+    // A clock that jumps ahead and comes back has hidden it, and begun nothing that goes on then.
+    for (let looks = 1; looks < looksUntilGone; looks += 1)
+      expect(await keys.sweep()).toEqual({ destroyed: 0, rotated: 0 });
+    clock.at -= 1;
+    expect(await keys.sweep()).toEqual({ destroyed: 0, rotated: 0 });
+    expect((await kms.call('DescribeKey', { KeyId: id })).KeyMetadata.KeyState).toBe('PendingDeletion');
+    clock.at += 1;
+    for (let looks = 1; looks < looksUntilGone; looks += 1)
+      expect(await keys.sweep()).toEqual({ destroyed: 0, rotated: 0 });
     expect(await keys.sweep()).toEqual({ destroyed: 1, rotated: 0 });
     expect(await kms.refusal('Decrypt', { CiphertextBlob: sealed })).toMatch(/^InvalidCiphertextException/);
     const left = await world.records.list(keysPartition(account));

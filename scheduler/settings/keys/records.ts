@@ -12,6 +12,12 @@ export interface KeyMaterial {
   readonly cause: 'CREATED' | 'AUTOMATIC' | 'ON_DEMAND';
 }
 
+/**
+ * Looks, an hour apart, that must find the time of what is being deleted over, one after the other, until it is gone for good: what a clock that
+ * is wrong hides for less than a day is there again when somebody has set it right.
+ */
+export const looksUntilGone = 24;
+
 /** A symmetric key without its materials. */
 export interface KeyRecord {
   readonly id: string;
@@ -24,8 +30,10 @@ export interface KeyRecord {
   readonly tags: Tags;
   readonly aliases: readonly string[];
   readonly createdAt: number;
-  /** When its materials are destroyed. */
+  /** When its materials may be destroyed. */
   readonly deletionAt?: number;
+  /** How many looks in turn have found that that is over: see {@link looksUntilGone}. */
+  readonly overLooks?: number;
   /** Days between rotations, and when the next one is due. */
   readonly rotation?: { readonly days: number; readonly nextAt: number };
   /** Oldest first; never empty. The last one encrypts. */

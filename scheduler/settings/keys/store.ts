@@ -17,6 +17,7 @@ import {
   keysPartition,
   managedAlias,
   type ManagedService,
+  looksUntilGone,
   managedServices,
   type SealedMaterial,
 } from './records.ts';
@@ -226,13 +227,17 @@ export class Keys {
     return bytes;
   }
 
-  /** Destroys the materials of keys whose time is over, and rotates those that are due. @returns how many of each */
+  /**
+   * One look: destroys the materials of keys whose time {@link looksUntilGone} looks have found over, and rotates those that are due.
+   * @returns how many of each
+   */
   async sweep(): Promise<{ readonly destroyed: number; readonly rotated: number }> {
     let [destroyed, rotated] = [0, 0];
     for await (const partition of scanPartitions(this.ports.records, keysPartition(''))) {
       const account = partition.slice(keysPartition('').length);
       for await (const { value } of scan<KeyRecord>(this.ports.records, partition, { prefix: keyKeys.keys })) {
-        if (this.isOver(value)) destroyed += Number(await this.#destroy(account, value.id));
+        if (this.isOver(value) || value.overLooks !== undefined)
+          destroyed += Number(await this.#destroy(account, value.id));
         else if (this.#isDue(value)) rotated += Number(await this.#rotate(account, value.id));
       }
     }
@@ -257,7 +262,13 @@ export class Keys {
   #destroy(account: string, id: string): Promise<boolean> {
     return this.transact(account, async (tx) => {
       const key = await tx.get<KeyRecord>(keyKeys.key(id));
-      if (key === undefined || !this.isOver(key)) return false;
+      if (key === undefined) return false;
+      const { overLooks = 0, ...rest } = key;
+      const looks = this.isOver(key) ? overLooks + 1 : 0;
+      if (looks < looksUntilGone) {
+        tx.put(keyKeys.key(id), toJson(looks === 0 ? rest : { ...rest, overLooks: looks }));
+        return false;
+      }
       for (const { version } of key.materials) {
         tx.remove(keyKeys.material(id, version));
         this.#open.delete(purposeOf({ account, keyId: id, version }));

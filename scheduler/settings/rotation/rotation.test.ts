@@ -87,6 +87,26 @@ async function open() {
   return { ...world, calls, answer, lines, lead, led, turn, rotate, put, value, described };
 }
 
+test('the key of its calls is of one secret: a later one of the name has its own, and one that is gone gets none', async () => {
+  const { manager, secrets, records, sealer } = await open();
+  const ports = { records, random: randomBytes, sealer };
+  const found = async (): Promise<SecretRecord> => (await secrets.find(account, 'db')) as SecretRecord;
+  const first = await found();
+  const before = await callKey(ports, account, first);
+  expect(await callKey(ports, account, first)).toBe(before);
+  const key = secretKeys.callKey('db');
+  const stored = await records.get<{ sealed: string }>(secretsPartition(account), key);
+  await manager.call('DeleteSecret', { SecretId: 'db', ForceDeleteWithoutRecovery: true });
+  await expect(callKey(ports, account, first)).rejects.toThrow(/can't find the specified secret/);
+  await manager.call('CreateSecret', { Name: 'db', SecretString: 'other' });
+  // Left behind by whoever asked for it while the first one was deleted, with what rows have today and as they were.
+  for (const value of [stored?.value, { sealed: stored?.value.sealed }]) {
+    await records.commit(secretsPartition(account), { put: [{ key, value: value as never }] });
+    const after = await callKey(ports, account, await found());
+    expect([after === before, await callKey(ports, account, await found())]).toEqual([false, after]);
+  }
+});
+
 describe('a rotation by a webhook', () => {
   test('takes the four steps under one version, which is AWSPENDING and then AWSCURRENT', async () => {
     const world = await open();
@@ -205,6 +225,23 @@ describe('a rotation by a webhook', () => {
     expect((await world.secrets.find(account, 'db'))?.rotation?.failure).toBeUndefined();
   });
 
+  test('that cannot begin is tried again when the next one is due, and says why', async () => {
+    const world = await open();
+    await world.rotate({ RotationRules: { ScheduleExpression: 'cron(0 0/4 * * ? *)' }, RotateImmediately: false });
+    // No version goes: all of them have a label, or are younger than a day.
+    for (let version = 1; version < 100; version += 1)
+      await world.manager.call('PutSecretValue', { SecretId: 'db', SecretString: `v${version}` });
+    world.clock.at += 4 * 3_600_000;
+    for (let turns = 0; turns < 3; turns += 1) await world.turn();
+    const failed = world.lines.filter(({ message }) => message === 'the rotation of a secret could not begin');
+    expect(failed).toMatchObject([
+      { level: 'warn', fields: { reason: expect.stringMatching(/at most 100 versions/) } },
+    ]);
+    const rotation = (await world.secrets.find(account, 'db'))?.rotation;
+    expect(rotation?.failure?.reason).toMatch(/at most 100 versions/);
+    expect([world.calls, (rotation?.nextAt ?? 0) > world.clock.at]).toEqual([[], true]);
+  });
+
   test('that brings no value does not become AWSCURRENT', async () => {
     const world = await open();
     await world.rotate();
@@ -254,6 +291,8 @@ describe('RotateSecret', () => {
       /^InvalidParameterException: RotationRules .* not both/,
     ],
     ['too many turns', { RotationRules: { ScheduleExpression: 'rate(3 hours)' } }, /every 4 hours at most/],
+    ['every minute', { RotationRules: { ScheduleExpression: 'cron(* * * * ? *)' } }, /every 4 hours at most/],
+    ['twice on some day', { RotationRules: { ScheduleExpression: 'cron(0 0,2 1 1 ? *)' } }, /every 4 hours at most/],
     ['no schedule', { RotationRules: { ScheduleExpression: 'cron(1)' } }, /^InvalidParameterException: Invalid Sched/],
     [
       'a window that is too long',

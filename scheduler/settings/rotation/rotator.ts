@@ -1,3 +1,4 @@
+import { AwsError } from '@slipway/auth/contract';
 import { waitAtMost } from '@slipway/storage/clock';
 import { type HeldLease, leadEach } from '@slipway/storage/leases';
 import { StaleEpoch } from '@slipway/storage/records';
@@ -10,6 +11,7 @@ import {
   secretKeys,
   secretsPartition,
   stepped,
+  withNext,
 } from '../secrets/index.ts';
 
 import type { RotationPorts } from './ports.ts';
@@ -162,22 +164,34 @@ export class AccountRotations {
   }
 
   async #start(secret: SecretRecord): Promise<void> {
-    const { clock, random, secrets } = this.#ports;
+    const { clock, random, secrets, log } = this.#ports;
     const arn = secrets.arn(this.#account, secret);
     const token = newVersionId(random(16));
-    await secrets.beginRotation(
-      this.#account,
-      arn,
-      token,
-      (before) => {
-        const { rotation } = before;
-        const due = rotationDue(before);
-        if (rotation === undefined || rotation.run !== undefined || due === undefined || due > clock.now())
-          return undefined;
-        return begun(rotation, token, clock.now());
-      },
-      this.#held,
-    );
+    const isDue = (before: SecretRecord): boolean => {
+      const due = rotationDue(before);
+      return before.rotation?.run === undefined && due !== undefined && due <= clock.now();
+    };
+    try {
+      await secrets.beginRotation(
+        this.#account,
+        arn,
+        token,
+        (before) =>
+          before.rotation === undefined || !isDue(before) ? undefined : begun(before.rotation, token, clock.now()),
+        this.#held,
+      );
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      // A secret that takes no version more now takes none in five seconds: the next one is due as if this one had failed.
+      const failure = { at: clock.now(), reason: error.message };
+      const after = await secrets.changeRotation(this.#account, secret.name, this.#held, (before) =>
+        before.rotation === undefined || !isDue(before)
+          ? undefined
+          : { ...before, rotation: withNext({ ...before.rotation, failure }, failure.at) },
+      );
+      if (after?.rotation?.failure?.at === failure.at)
+        log.warn({ secret: arn, reason: failure.reason }, 'the rotation of a secret could not begin');
+    }
   }
 
   #tell(before: SecretRecord, after: SecretRecord | undefined): void {

@@ -78,6 +78,8 @@ export interface SecretRecord {
   /** When it was scheduled for deletion, and when it is gone. */
   readonly deletedAt?: number;
   readonly deletionAt?: number;
+  /** How many looks in turn have found that its recovery window is over: see `looksUntilGone` of `keys`. */
+  readonly overLooks?: number;
   /** Oldest first. */
   readonly versions: readonly SecretVersion[];
   readonly rotation?: Rotation;

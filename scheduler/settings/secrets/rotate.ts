@@ -1,4 +1,4 @@
-import { parseSchedule, ScheduleError } from '../../scaling/rules/index.ts';
+import { nextRun, parseSchedule, type Schedule, ScheduleError } from '../../scaling/rules/index.ts';
 
 import { invalidParameter, invalidRequest } from './errors.ts';
 import { newVersionId } from './given-value.ts';
@@ -55,10 +55,10 @@ export const rotationOperations: SecretsOperations = {
         throw invalidRequest('No Lambda rotation function ARN is associated with this secret.');
       const asked = input.RotationLambdaARN === undefined ? found.rotation?.by : await api.rotation.check(call, target);
       if (asked === undefined) throw invalidRequest('Name what rotates the secret in RotationLambdaARN.');
-      const rules = input.RotationRules === undefined ? found.rotation?.rules : rulesOf(input.RotationRules);
+      const now = call.time.getTime();
+      const rules = input.RotationRules === undefined ? found.rotation?.rules : rulesOf(input.RotationRules, now);
       if (rules === undefined)
         throw invalidParameter('RotationRules must say AutomaticallyAfterDays or a ScheduleExpression.');
-      const now = call.time.getTime();
       const immediately = input.RotateImmediately ?? true;
       const token = input.ClientRequestToken ?? newVersionId(api.random(16));
       const setUp = (secret: SecretRecord): Rotation => {
@@ -103,15 +103,18 @@ const currentOf = ({ versions }: SecretRecord): string | undefined =>
 const clusterOf = (secret: SecretRecord | undefined): string => secret?.tags[clusterTag] ?? 'default';
 
 /** @throws InvalidParameterException */
-function rulesOf(given: {
-  readonly AutomaticallyAfterDays?: number | undefined;
-  readonly Duration?: string | undefined;
-  readonly ScheduleExpression?: string | undefined;
-}): RotationRules {
+function rulesOf(
+  given: {
+    readonly AutomaticallyAfterDays?: number | undefined;
+    readonly Duration?: string | undefined;
+    readonly ScheduleExpression?: string | undefined;
+  },
+  now: number,
+): RotationRules {
   const { AutomaticallyAfterDays: days, Duration, ScheduleExpression: schedule } = given;
   if ((days === undefined) === (schedule === undefined))
     throw invalidParameter('RotationRules must say AutomaticallyAfterDays or a ScheduleExpression, and not both.');
-  if (schedule !== undefined) checkSchedule(schedule);
+  if (schedule !== undefined) checkSchedule(schedule, now);
   const hours = Duration === undefined ? undefined : Number(Duration.slice(0, -1));
   if (hours !== undefined && (hours < 1 || hours > 24)) throw invalidParameter('Duration is between 1h and 24h.');
   return {
@@ -121,13 +124,26 @@ function rulesOf(given: {
   };
 }
 
+/** The shortest time between two of the next runs of a schedule, in milliseconds: of as many as a day's every four hours are in two months. */
+function leastPause(schedule: Schedule, from: number): number {
+  if (schedule.kind === 'rate') return schedule.every;
+  let [last, least] = [from, Infinity];
+  for (let runs = 0; runs < 372; runs += 1) {
+    const next = nextRun(schedule, { createdAt: from }, last);
+    if (next === undefined) break;
+    if (runs > 0) least = Math.min(least, next - last);
+    last = next;
+    if (least < leastRate) break;
+  }
+  return least;
+}
+
 /** `rate(4 hours)` to `rate(999 days)`, or `cron(…)`. @throws InvalidParameterException */
-function checkSchedule(text: string): void {
+function checkSchedule(text: string, now: number): void {
   try {
     const schedule = parseSchedule(text);
     if (schedule.kind === 'at') throw new ScheduleError('A rotation has a rate(…) or a cron(…).');
-    if (schedule.kind === 'rate' && schedule.every < leastRate)
-      throw new ScheduleError('A secret is rotated every 4 hours at most.');
+    if (leastPause(schedule, now) < leastRate) throw new ScheduleError('A secret is rotated every 4 hours at most.');
   } catch (error) {
     if (!(error instanceof ScheduleError)) throw error;
     throw invalidParameter(`Invalid ScheduleExpression: ${error.message}`);

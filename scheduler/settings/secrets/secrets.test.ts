@@ -2,6 +2,7 @@ import { fill, watchLists } from '@slipway/storage/records/testing';
 import { describe, expect, test } from 'vitest';
 
 import { everyRecord, openSettings } from '../testing/open-settings.ts';
+import { looksUntilGone } from '../keys/index.ts';
 import { secretKeys, secretsPartition } from './records.ts';
 import { mostSecrets } from './store.ts';
 import { mostVersions } from './versions.ts';
@@ -240,6 +241,11 @@ describe('the end of a secret', () => {
     await call('DeleteSecret', { SecretId: 'web' });
     world.clock.at += 30 * day;
     expect(await refusal('DescribeSecret', { SecretId: 'web' })).toBe(missing);
+    // What a clock that is wrong says is over is not replaced.
+    for (let looks = 0; looks < looksUntilGone; looks += 1) {
+      expect(await refusal('CreateSecret', { Name: 'web' })).toMatch(/already scheduled for deletion/);
+      await world.secrets.sweep();
+    }
     const again = await call('CreateSecret', { Name: 'web' });
     expect(again.ARN).not.toBe(first.ARN);
     expect(await everyRecord(world)).not.toContain(`value/web|${one}`);
@@ -253,7 +259,17 @@ describe('the end of a secret', () => {
     await call('CreateSecret', { Name: 'web', SecretString: 'x' });
     await call('DeleteSecret', { SecretId: 'old', RecoveryWindowInDays: 7 });
     world.clock.at += 8 * day;
-    await world.secrets.sweep();
+    const look = async (times: number): Promise<void> => {
+      for (let looks = 0; looks < times; looks += 1) await world.secrets.sweep();
+    };
+    await look(looksUntilGone - 1);
+    world.clock.at -= 8 * day;
+    await look(1);
+    expect((await call('DescribeSecret', { SecretId: 'old' })).DeletedDate).toBeDefined();
+    world.clock.at += 8 * day;
+    await look(looksUntilGone - 1);
+    expect(await everyRecord(world)).toContain('secret/old');
+    await look(1);
     const left = await everyRecord(world);
     expect([left.includes('secret/old'), left.includes('value/old'), left.includes('secret/web')]).toEqual([
       false,

@@ -16,6 +16,7 @@ import {
 
 import { type RandomBytes, toJson } from '../../state/index.ts';
 
+import { looksUntilGone } from '../keys/index.ts';
 import { exists, invalidRequest, limitExceeded, markedForDeletion, notFound } from './errors.ts';
 import { randomLetters } from './letters.ts';
 import {
@@ -178,8 +179,8 @@ export class Secrets {
     const { clock, random } = this.#ports;
     return this.#transact(account, async (tx) => {
       const before = await tx.get<SecretRecord>(secretKeys.secret(made.name));
-      if (before !== undefined && this.#isOver(before)) this.#drop(tx, before);
-      else if (before?.deletionAt !== undefined)
+      // Also when its window is over: it is gone when that was found again and again.
+      if (before?.deletionAt !== undefined)
         throw invalidRequest(
           "You can't create this secret because a secret with this name is already scheduled for deletion.",
         );
@@ -310,7 +311,7 @@ export class Secrets {
     const now = this.#ports.clock.now();
     return this.#transact(account, async (tx) => {
       const found = await this.#get(tx, account, id);
-      const { deletedAt, deletionAt: _, ...live } = found;
+      const { deletedAt, deletionAt: _, overLooks: __, ...live } = found;
       if (days === undefined) return this.#write(tx, live);
       if (deletedAt !== undefined)
         throw invalidRequest("You tried to perform the operation on a secret that's currently marked deleted.");
@@ -357,7 +358,7 @@ export class Secrets {
     return { version, value: await this.sealing.open(account, secret, version.id, stored.value) };
   }
 
-  /** Removes what is over, in all accounts: secrets whose recovery window has passed. */
+  /** One look at all accounts: removes secrets whose recovery window {@link looksUntilGone} looks have found over. */
   async sweep(): Promise<void> {
     for await (const partition of scanPartitions(this.#ports.records, secretsPartition(''))) {
       await this.#sweep(partition.slice(secretsPartition('').length));
@@ -368,10 +369,14 @@ export class Secrets {
     for await (const { value } of scan<SecretRecord>(this.#ports.records, secretsPartition(account), {
       prefix: secretKeys.secrets,
     })) {
-      if (!this.#isOver(value)) continue;
+      if (!this.#isOver(value) && value.overLooks === undefined) continue;
       await this.#transact(account, async (tx) => {
         const found = await tx.get<SecretRecord>(secretKeys.secret(value.name));
-        if (found !== undefined && this.#isOver(found)) this.#drop(tx, found);
+        if (found === undefined) return;
+        const { overLooks = 0, ...rest } = found;
+        const looks = this.#isOver(found) ? overLooks + 1 : 0;
+        if (looks >= looksUntilGone) this.#drop(tx, found);
+        else tx.put(secretKeys.secret(found.name), toJson(looks === 0 ? rest : { ...rest, overLooks: looks }));
       });
     }
   }
