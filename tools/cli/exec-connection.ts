@@ -11,8 +11,11 @@ import { ApiError } from './query-api.ts';
 
 /** What docker exits with when the command could not be run, or it is not known how it ended. */
 export const notRun = 125;
-/** How a connection ends on which nobody said goodbye (RFC 6455, section 7.1.5). */
-const broken = 1006;
+/**
+ * How a connection ends with its session: on purpose, without a status, or against the rules (RFC 6455, section 7.4.1). After all else, and where
+ * nobody said goodbye, the session goes on: a server that stops or is in trouble may not be the one that has it.
+ */
+const goodbyes: readonly number[] = [1000, 1005, 1008];
 /** For how long another one is tried for; a server waits as long. Milliseconds. */
 const away = 30_000;
 
@@ -69,7 +72,7 @@ export class ExecConnection {
       if (!began) this.#end(error.message);
     });
     const closed = (status: number, reason: Buffer): void => {
-      if (status !== broken || !began) this.#end(reason.toString());
+      if (goodbyes.includes(status) || !began) this.#end(reason.toString());
       else this.#goOn(closed).catch((error: unknown) => this.#end((error as Error).message));
     };
     ws.on('close', closed);

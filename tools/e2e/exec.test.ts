@@ -37,7 +37,10 @@ const untilSize = (size: string): string =>
 /** A way to a port of this machine that can be cut. */
 async function openWay(port: number) {
   const open = new Set<Socket>();
+  const clients = new Set<Socket>();
   const server = createServer((near) => {
+    clients.add(near);
+    near.on('close', () => clients.delete(near));
     const far = connect(port, '127.0.0.1');
     for (const [from, to] of [
       [near, far],
@@ -57,7 +60,12 @@ async function openWay(port: number) {
   const cut = (): void => {
     for (const socket of open) socket.destroy();
   };
+  /** Ends WebSockets as a server that is in trouble does (RFC 6455, section 5.5.1: a frame of four bytes). */
+  const fail = (): void => {
+    for (const near of clients) near.end(Buffer.from([0x88, 2, 1011 >> 8, 1011 & 0xff]));
+  };
   return {
+    fail,
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
     [Symbol.asyncDispose]: async (): Promise<void> => {
@@ -226,7 +234,8 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
     shell.type('x=ke""pt; echo $x 0\n');
     await shell.shows(/kept 0/);
     for (let times = 1; times <= 3; times += 1) {
-      way.cut();
+      if (times === 2) way.fail();
+      else way.cut();
       shell.type(`echo $x ${times}\n`);
       await shell.shows(new RegExp(`kept ${times}`));
     }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { AwsError, type Call } from '@slipway/auth/contract';
+import { AwsError, type Call, type Principal } from '@slipway/auth/contract';
 import { systemClock } from '@slipway/storage/clock';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { expect, test } from 'vitest';
@@ -28,9 +28,13 @@ async function open() {
   if (opened !== undefined) await running.keep(ref, opened);
   const alone = await waiting.add(ref, session);
   const { operations } = createSessions({ region, running });
-  const call = async (name: string, input: object, arn = asked.principal.arn): Promise<Record<string, unknown>> => {
+  const call = async (name: string, input: object, as: Partial<Principal> = {}): Promise<Record<string, unknown>> => {
     const { handle } = operations[name] as unknown as { handle: (...given: unknown[]) => Promise<never> };
-    return handle(input, { account, principal: { ...asked.principal, arn }, endpoint: 'https://api.example' } as Call);
+    return handle(input, {
+      account,
+      principal: { ...asked.principal, ...as },
+      endpoint: 'https://api.example',
+    } as Call);
   };
   return { clock, waiting, running, asked, begun, alone, call };
 }
@@ -50,7 +54,7 @@ test('a session goes on with a new token, once, in the hands of who began it; on
   expect(await running.keep(ref, asked)).toBe(false);
   const third = await call('ResumeSession', { SessionId });
   expect(await take(third['TokenValue'], true)).toMatchObject({ carries: 1 });
-  await expect(call('ResumeSession', { SessionId }, 'arn:aws:iam::000000000000:user/eve')).rejects.toThrow(
+  await expect(call('ResumeSession', { SessionId }, { arn: 'arn:aws:iam::000000000000:user/eve' })).rejects.toThrow(
     /gone on with by who began it/,
   );
   const late = await call('ResumeSession', { SessionId });
@@ -61,6 +65,38 @@ test('a session goes on with a new token, once, in the hands of who began it; on
   for (const id of [alone.sessionId, SessionId, 'ecs-execute-command-00000000000000000'])
     expect(await call('ResumeSession', { SessionId: id })).toEqual({ SessionId: id });
   await expect(call('ResumeSession', { SessionId: 'ann-0123' })).rejects.toThrow(AwsError);
+});
+
+test('who has a user of the same name later, or takes the same role under the same name, is not who began a session', async () => {
+  const { waiting, running, asked, call } = await open();
+  const isRefused = /gone on with by who began it/;
+  const by = async (principal: Principal): Promise<string> => {
+    const { sessionId, tokenValue } = await waiting.add(ref, { ...asked, principal });
+    const session = await waiting.open(ref, sessionId, tokenValue);
+    if (session === undefined) throw new Error('the token is not good');
+    await running.keep(ref, session);
+    return sessionId;
+  };
+  const user = await by({ ...asked.principal, accessKeyId: 'AKIAONE' });
+  await expect(call('ResumeSession', { SessionId: user }, { id: 'AIDAEVE' })).rejects.toThrow(isRefused);
+  // A user's other key is the same user's.
+  expect(await call('ResumeSession', { SessionId: user }, { accessKeyId: 'AKIATWO' })).toHaveProperty('TokenValue');
+  const arn = 'arn:aws:sts::000000000000:assumed-role/admin/laptop';
+  const taken = { type: 'assumed-role', account, arn, id: 'AROAADMIN:laptop' } as const;
+  const role = await by({ ...taken, accessKeyId: 'ASIAONE' });
+  const eve = { ...taken, accessKeyId: 'ASIATWO' };
+  await expect(call('ResumeSession', { SessionId: role }, eve)).rejects.toThrow(isRefused);
+  const same = { ...taken, accessKeyId: 'ASIAONE' };
+  expect(await call('ResumeSession', { SessionId: role }, same)).toHaveProperty('TokenValue');
+});
+
+test('a copy of files is ended as a session is, and begins anew when it breaks off', async () => {
+  const { waiting, running, asked, call } = await open();
+  const copy = await waiting.begin(ref, { ...asked, copies: 'from' });
+  expect(await running.keep(ref, copy)).toBe(false);
+  expect(await call('ResumeSession', { SessionId: copy.id })).toEqual({ SessionId: copy.id });
+  await call('TerminateSession', { SessionId: copy.id });
+  expect(await running.keep(ref, copy)).toBe(true);
 });
 
 test('a host is told of the client that came last, also when one before that is given up only then', async () => {

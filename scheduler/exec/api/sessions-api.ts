@@ -1,4 +1,4 @@
-import { type AccessList, AwsError, type Constraints } from '@slipway/auth/contract';
+import { type AccessList, AwsError, type Constraints, type Principal } from '@slipway/auth/contract';
 import {
   type ApiOperation,
   type ApiOperations,
@@ -77,7 +77,7 @@ export const sessionOperations: ApiOperations<SessionsApi> = {
       // A copy that breaks off begins anew.
       if (found === undefined || found.session.copies !== undefined) return { SessionId };
       // What may be typed there goes to a command that somebody began with rights of their own.
-      if (found.session.principal.arn !== scene.call.principal.arn)
+      if (!isSame(found.session.principal, scene.call.principal))
         throw new AwsError('AccessDeniedException', 'A session is gone on with by who began it.', { status: 403 });
       const TokenValue = await scene.api.running.resume(found);
       return { SessionId, TokenValue, StreamUrl: streamUrl(scene.call.endpoint, found.ref, SessionId) };
@@ -115,6 +115,16 @@ export const sessionOperations: ApiOperations<SessionsApi> = {
     },
   }),
 };
+
+/**
+ * Whether who asks is who began a session. Names of sessions of roles are whatever whoever takes a role says: several people may have the same,
+ * and what tells them apart are the keys that each of them got.
+ */
+const isSame = (one: Principal, other: Principal): boolean =>
+  one.type === other.type &&
+  one.id === other.id &&
+  one.arn === other.arn &&
+  (['root', 'user'].includes(one.type) || one.accessKeyId === other.accessKeyId);
 
 const described = ({ ref, session: of }: RunningSession) => ({
   SessionId: of.id,
