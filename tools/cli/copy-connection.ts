@@ -80,8 +80,10 @@ export class CopyConnection {
     while (true) {
       const next = this.#came.shift();
       if (next !== undefined) {
+        // Whoever takes it may give its memory back.
+        const { length } = next;
         yield next;
-        this.#taken.add(next.length);
+        this.#taken.add(length);
       } else if (this.#whole) {
         this.close();
         return;

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, posix, resolve } from 'node:path';
+import { giveBack } from '@slipway/scheduler/exec/protocol';
 import { ecsClient } from './aws-client.ts';
 import { CopyConnection } from './copy-connection.ts';
 import { CliError } from './errors.ts';
@@ -97,7 +98,7 @@ export async function unpack(
       for await (const part of archive) {
         came(part.length);
         // One that gave up takes nothing more.
-        if (!tar.stdin.write(part)) await Promise.race([once(tar.stdin, 'drain'), ended]);
+        if (!tar.stdin.write(part, () => giveBack(part))) await Promise.race([once(tar.stdin, 'drain'), ended]);
         if (tar.stdin.destroyed || tar.exitCode !== null) break;
       }
     } finally {

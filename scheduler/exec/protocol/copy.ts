@@ -128,3 +128,11 @@ export function* framesOf(bytes: Buffer): Generator<Buffer> {
   for (let from = 0; from < bytes.length; from += copyLimits.frameBytes)
     yield bytes.subarray(from, from + copyLimits.frameBytes);
 }
+
+/**
+ * Gives the memory of a piece back that nobody reads any more. Left to the collector, the pieces of an archive gather until it goes through the
+ * whole heap for them, every 64 MiB; what shares its memory with others is left to it.
+ */
+export function giveBack({ buffer, byteOffset, byteLength }: Buffer): void {
+  if (byteOffset === 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}

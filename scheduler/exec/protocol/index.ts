@@ -24,6 +24,7 @@ export {
   CopyTaken,
   CopyWindow,
   framesOf,
+  giveBack,
   parseCopyFrame,
 } from './copy.ts';
 export { maskTo } from './mask.ts';

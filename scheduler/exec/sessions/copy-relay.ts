@@ -4,7 +4,15 @@ import type { WebSocket } from 'ws';
 
 import { execEnded } from '../../hosts/wire/index.ts';
 
-import { copyFrame, copyLimits, copyReport, copyRequest, type CopyStart, parseCopyFrame } from '../protocol/index.ts';
+import {
+  copyFrame,
+  copyLimits,
+  copyReport,
+  copyRequest,
+  type CopyStart,
+  giveBack,
+  parseCopyFrame,
+} from '../protocol/index.ts';
 import type { SessionRow } from './session.ts';
 
 /** Times in milliseconds. */
@@ -93,7 +101,7 @@ export class CopyRelay {
     if (isBinary) this.copied.bytes += bytes.length;
     // Whoever sends so much beyond what was taken keeps to nothing.
     if (to.bufferedAmount > mostWaiting) this.#end('That is more than there is room for.');
-    else if (to.readyState === to.OPEN) to.send(bytes, { binary: isBinary });
+    else if (to.readyState === to.OPEN) to.send(bytes, { binary: isBinary }, () => giveBack(bytes));
   }
 
   /** @param reason what the client is told */
