@@ -29,8 +29,16 @@ describe('WebSocket upgrades', () => {
       for (const socket of open) socket.end('bye');
     },
   };
+  const audited: UpgradeService = {
+    ...channel,
+    path: '/audited',
+    audit: {
+      opened: (query) => `opens ${query.get('what')}`,
+      closed: (query, { principal }) => `${principal.arn} had ${query.get('what')}`,
+    },
+  };
   beforeAll(async () => {
-    door = await openFrontDoor({ upgrades: [channel], limits: { stallMs: 400, channelCheckMs: 100 } });
+    door = await openFrontDoor({ upgrades: [channel, audited], limits: { stallMs: 400, channelCheckMs: 100 } });
   });
   afterAll(() => door[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -82,6 +90,18 @@ describe('WebSocket upgrades', () => {
     expect(answer).toMatch(/^HTTP\/1.1 101 [^]*echo hello$/);
     expect(calls[0]).toMatchObject({ principal: callers.admin.principal, endpoint: door.url });
     expect(door.audit[0]).toMatchObject({ service: 'ecs', operation: 'WS /ws', status: 101, via: 'sigv4' });
+  });
+
+  test('a channel says in the audit log what it is for, and when it ends what became of it', async () => {
+    await upgrade('/audited?sendCredentials=true&what=files', { say: 'hello' });
+    await vi.waitFor(() => expect(door.audit).toHaveLength(2), { timeout: 60_000 });
+    expect(door.audit).toMatchObject([
+      { operation: 'WS /audited', status: 101, detail: 'opens files' },
+      { operation: 'WS /audited end', via: 'sigv4', detail: `${callers.admin.principal.arn} had files` },
+    ]);
+    await upgrade('/audited?sendCredentials=true&what=files', { caller: callers.reader });
+    await vi.waitFor(() => expect(door.audit).toHaveLength(3), { timeout: 60_000 });
+    expect(door.audit.slice(2)).toMatchObject([{ operation: 'WS /audited', status: 403, detail: 'opens files' }]);
   });
 
   test('J11: a channel is cut off when its opener may no longer act, and one whose opener may is not', async () => {

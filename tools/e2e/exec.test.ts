@@ -37,11 +37,11 @@ const untilSize = (size: string): string =>
 /** A way to a port of this machine that can be cut. */
 async function openWay(port: number) {
   const open = new Set<Socket>();
-  const clients = new Set<Socket>();
+  const clients = new Map<Socket, Socket>();
   const server = createServer((near) => {
-    clients.add(near);
-    near.on('close', () => clients.delete(near));
     const far = connect(port, '127.0.0.1');
+    clients.set(near, far);
+    near.on('close', () => clients.delete(near));
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -62,7 +62,12 @@ async function openWay(port: number) {
   };
   /** Ends WebSockets as a server that is in trouble does (RFC 6455, section 5.5.1: a frame of four bytes). */
   const fail = (): void => {
-    for (const near of clients) near.end(Buffer.from([0x88, 2, 1011 >> 8, 1011 & 0xff]));
+    for (const [near, far] of clients) {
+      // What is answered to that does not get to the session.
+      near.unpipe(far);
+      near.resume();
+      near.end(Buffer.from([0x88, 2, 1011 >> 8, 1011 & 0xff]));
+    }
   };
   return {
     fail,
