@@ -265,6 +265,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
         networks,
         profileRole: ports.profileRole,
         providers: ports.machines.providers.map(({ name }) => name),
+        rests: (name) => ports.machines.providers.find((one) => one.name === name)?.rests ?? [],
         checkUrl: ports.outbound.check,
       }),
       createAcm({ ...base, balancers, sealer, authority: ports.traffic.authority }),

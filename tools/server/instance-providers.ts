@@ -33,7 +33,7 @@ export function instanceProviders(config: Configured, log: Log): readonly Instan
         })
       : 'ssh' in one
         ? sshProvider({ name: one.name, file: one.ssh.file, env })
-        : commandProvider({ name: one.name, command: one.command, env }),
+        : commandProvider({ name: one.name, command: one.command, rests: one.rests ?? [], env }),
   );
 }
 

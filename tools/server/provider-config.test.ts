@@ -18,6 +18,13 @@ test('machines are made by programs and by this computer, which has its own rang
   ]);
 });
 
+test('a program says whether it can stop machines, and hibernate them', () => {
+  expect(read('lab=can=stop /usr/bin/lab, cold=can=stop+hibernate /usr/bin/cold')).toEqual([
+    { name: 'lab', command: ['/usr/bin/lab'], rests: ['Stopped'] },
+    { name: 'cold', command: ['/usr/bin/cold'], rests: ['Stopped', 'Hibernated'] },
+  ]);
+});
+
 test('prepared machines are described by a file', () => {
   expect(read('rack=ssh file=/etc/slipway/rack.json')).toEqual([
     { name: 'rack', ssh: { file: '/etc/slipway/rack.json' } },
@@ -31,6 +38,7 @@ test.each([
   ['here=docker most=many', /must be NAME=/],
   ['here=docker size=3', /must be NAME=/],
   ['here=podman', /must be NAME=/],
+  ['lab=can=fly /usr/bin/lab', /must be NAME=/],
   ['here=docker range=198.19.0.0/30 most=2', /has room for 1 machines, not for 2/],
   ['here=docker range=198.19.0.0/32 most=1', /has room for 0 machines/],
   ['here=docker range=127.5.0.0/16', /no machine can have an address of 127\.5\.0\.0\/16/],

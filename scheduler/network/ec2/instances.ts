@@ -26,9 +26,17 @@ const reservation = struct('Reservation', {
 
 const states: Readonly<Record<MachineState, Of<typeof state>>> = {
   Pending: { Code: 0, Name: 'pending' },
+  Warming: { Code: 0, Name: 'pending' },
+  Warmed: { Code: 16, Name: 'running' },
   InService: { Code: 16, Name: 'running' },
   Terminating: { Code: 32, Name: 'shutting-down' },
 };
+
+const stopped = { Code: 80, Name: 'stopped' };
+
+/** Those of warm pools may be stopped. */
+const stateOf = ({ state: is, rest = 'Running' }: MachineRecord): Of<typeof state> =>
+  is === 'Warmed' && rest !== 'Running' ? stopped : states[is];
 
 const unknown = (id: string): AwsError =>
   new AwsError('InvalidInstanceID.NotFound', `The instance ID '${id.slice(0, 100)}' does not exist`);
@@ -45,7 +53,7 @@ export const instanceOperations: Ec2Operations = {
     further: { IncludeManagedResources: flag },
     filters: () => ({
       'instance-id': ({ id }) => id,
-      'instance-state-name': (machine) => states[machine.state].Name,
+      'instance-state-name': (machine) => stateOf(machine).Name,
       'instance-type': ({ instanceType }) => instanceType,
       'image-id': ({ imageId }) => imageId,
       'availability-zone': ({ zone }) => zone,
@@ -93,10 +101,10 @@ export const instanceOperations: Ec2Operations = {
           why: 'a user request (TerminateInstances)',
         });
       return {
-        TerminatingInstances: named.map(({ id, state: before }) => ({
-          InstanceId: id,
+        TerminatingInstances: named.map((machine) => ({
+          InstanceId: machine.id,
           CurrentState: states.Terminating,
-          PreviousState: states[before],
+          PreviousState: stateOf(machine),
         })),
       };
     },
@@ -113,7 +121,7 @@ const viewInstance = (machine: MachineRecord): Of<typeof instanceShape> => ({
   InstanceId: machine.id,
   ImageId: machine.imageId,
   InstanceType: machine.instanceType,
-  State: states[machine.state],
+  State: stateOf(machine),
   LaunchTime: new Date(machine.launchedAt),
   Placement: { AvailabilityZone: machine.zone, Tenancy: 'default' },
   ...(machine.subnet === undefined ? {} : { SubnetId: machine.subnet }),

@@ -10,12 +10,14 @@ import { notServedOperations } from './not-served.ts';
 import type { AutoScalingApi, AutoScalingOperations } from './operation.ts';
 import { processOperations } from './processes.ts';
 import { tagOperations } from './tagging.ts';
+import { warmPoolOperations } from './warm-pools.ts';
 
 /** The API of EC2 Auto Scaling: a table of operations for each noun. */
 export const autoScalingOperations: AutoScalingOperations = {
   ...groupOperations,
   ...instanceOperations,
   ...hookOperations,
+  ...warmPoolOperations,
   ...activityOperations,
   ...processOperations,
   ...tagOperations,
@@ -35,6 +37,8 @@ export const autoScalingConstraints: Constraints = {
   AutoScalingGroupNames: { max: 50 },
   MinSize: size,
   MaxSize: size,
+  // Those of a group that says so are prepared up to MaxSize: -1.
+  MaxGroupPreparedCapacity: { min: -1, max: 1000, integer: true },
   DesiredCapacity: size,
   DefaultCooldown: seconds,
   HealthCheckGracePeriod: seconds,

@@ -3,7 +3,15 @@ import { passRole } from '@slipway/auth/identity';
 import { requestTags, rowsOf } from '@slipway/auth/kit';
 
 import { templateVersionNumber } from '../../network/records/index.ts';
-import { type Distribution, groupArn, type GroupRecord, type MachineRecord, withHooks } from '../groups/index.ts';
+import {
+  checkPooled,
+  type Distribution,
+  groupArn,
+  type GroupRecord,
+  isPooled,
+  type MachineRecord,
+  withHooks,
+} from '../groups/index.ts';
 import { passes } from './filters.ts';
 import { hookSpecification, hooksOf, mayPassTo } from './hooks.ts';
 import { viewMachine } from './instances.ts';
@@ -33,6 +41,7 @@ import {
   time,
 } from './shapes.ts';
 import { tagsOf } from './tagging.ts';
+import { viewWarmPool, warmPool } from './warm-pools.ts';
 
 const noConfigurations = 'Make a launch template, and name it as LaunchTemplate.';
 const noReservations = 'That is capacity of AWS: leave it out.';
@@ -129,6 +138,8 @@ const groupShape = struct('AutoScalingGroup', {
   AvailabilityZoneDistribution: distribution,
   ServiceLinkedRoleARN: text,
   TrafficSources: list(traffic),
+  WarmPoolConfiguration: warmPool,
+  WarmPoolSize: number,
 });
 
 /** Auto Scaling groups. */
@@ -182,7 +193,11 @@ export const groupOperations: AutoScalingOperations = {
       const before = await api.groups.byName(account, input.AutoScalingGroupName);
       if (before !== undefined && (input.LaunchTemplate ?? input.MixedInstancesPolicy) !== undefined)
         await usable(change(before), scene);
-      await api.groups.update(account, input.AutoScalingGroupName, updated(input), change);
+      await api.groups.update(account, input.AutoScalingGroupName, updated(input), (group) => {
+        const after = change(group);
+        checkPooled(after);
+        return after;
+      });
       return {};
     },
   }),
@@ -264,6 +279,7 @@ function viewGroup(
   machines: readonly MachineRecord[],
 ): Of<typeof groupShape> {
   const { id, name, version } = group.template;
+  const now = api.clock.now();
   const specification = { LaunchTemplateId: id, LaunchTemplateName: name, Version: version };
   return {
     AutoScalingGroupName: group.name,
@@ -293,7 +309,7 @@ function viewGroup(
     TargetGroupARNs: [],
     HealthCheckType: 'EC2',
     HealthCheckGracePeriod: group.grace,
-    Instances: machines.map((machine) => viewMachine(machine, group, api.clock.now())),
+    Instances: machines.filter((machine) => !isPooled(machine)).map((machine) => viewMachine(machine, group, now)),
     CreatedTime: new Date(group.createdAt),
     SuspendedProcesses: group.suspended.map((process) => ({
       ProcessName: process,
@@ -308,5 +324,7 @@ function viewGroup(
     AvailabilityZoneDistribution: { CapacityDistributionStrategy: bestEffort },
     ServiceLinkedRoleARN: `arn:aws:iam::${account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
     TrafficSources: [],
+    ...viewWarmPool(group),
+    ...(group.warm === undefined ? {} : { WarmPoolSize: machines.filter(isPooled).length }),
   };
 }

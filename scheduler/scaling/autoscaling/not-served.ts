@@ -6,7 +6,6 @@ import { nothing, operationSchema, struct } from './shapes.ts';
 
 const balancing = 'Services register their tasks with load balancers: name the target group in the service.';
 const configurations = 'Make a launch template (ec2 create-launch-template), and name it in the group.';
-const pools = 'There are no warm pools: machines are made when they are wanted.';
 const refresh =
   'End machines one after another (TerminateInstanceInAutoScalingGroup): those in their place are made from the template as it is then.';
 const schedules = 'Groups have no schedules: let something that has one call SetDesiredCapacity.';
@@ -31,7 +30,6 @@ export const notServed: Readonly<Record<string, string>> = {
   DeleteNotificationConfiguration: notifications,
   DeletePolicy: policies,
   DeleteScheduledAction: schedules,
-  DeleteWarmPool: pools,
   DescribeAdjustmentTypes: policies,
   DescribeAutoScalingNotificationTypes: notifications,
   DescribeInstanceRefreshes: refresh,
@@ -43,7 +41,6 @@ export const notServed: Readonly<Record<string, string>> = {
   DescribePolicies: policies,
   DescribeScheduledActions: schedules,
   DescribeTrafficSources: balancing,
-  DescribeWarmPool: pools,
   DetachInstances: foreign,
   DetachLoadBalancerTargetGroups: balancing,
   DetachLoadBalancers: balancing,
@@ -58,7 +55,6 @@ export const notServed: Readonly<Record<string, string>> = {
   PutNotificationConfiguration: notifications,
   PutScalingPolicy: policies,
   PutScheduledUpdateGroupAction: schedules,
-  PutWarmPool: pools,
   RollbackInstanceRefresh: refresh,
   StartInstanceRefresh: refresh,
 };

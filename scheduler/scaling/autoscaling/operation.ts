@@ -29,6 +29,8 @@ export interface AutoScalingApi {
   readonly profileRole: ProfileRole;
   /** The names of the providers of machines that there are; the first makes those of groups that name none. */
   readonly providers: readonly string[];
+  /** How machines of a provider can wait in a warm pool, beside running. */
+  readonly rests: (provider: string) => readonly string[];
   readonly pages: Pages;
 }
 

@@ -31,7 +31,7 @@ export interface SizedMachine {
   readonly instanceType: string;
   /** How much of the group's capacity it is; without it, one. */
   readonly weight?: number;
-  readonly state: 'Pending' | 'InService' | 'Terminating';
+  readonly state: 'Pending' | 'InService' | 'Terminating' | 'Warming' | 'Warmed';
   /** From scale-in. */
   readonly protected: boolean;
   /** Since when it is in that state; milliseconds since the epoch. */
@@ -47,7 +47,7 @@ export interface SizedGroups {
   terminate(
     account: string,
     id: string,
-    options: { readonly decrement: boolean; readonly why: string },
+    options: { readonly decrement: boolean; readonly why: string; readonly returns?: boolean },
   ): Promise<unknown>;
 }
 

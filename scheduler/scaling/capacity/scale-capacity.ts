@@ -156,7 +156,7 @@ async function carryOut(
     left -= unitsOf(machines.filter((machine) => machine.id === id));
     // The next one may weigh less.
     if (left < group.min) break;
-    await groups.terminate(account, id, { decrement: true, why });
+    await groups.terminate(account, id, { decrement: true, why, returns: true });
   }
   if (grows) await groups.setDesired(account, group.name, desired, why);
   if (plan.keep.length + plan.empty.length + plan.end.length > 0 || grows)

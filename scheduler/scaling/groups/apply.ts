@@ -10,6 +10,7 @@ import { groupKeys, groupsPartition } from './keys.ts';
 import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 import { nextIsSpot, nextType, unitsOf } from './units.ts';
+import { isPoolDone, isPooled } from './warm-pool.ts';
 
 interface Applied {
   readonly account: string;
@@ -42,6 +43,8 @@ export function applyPlan(
       }
       const now = ports.clock.now();
       const plan = decide(found, machines, sights, now);
+      const { warm: _warm, ...unwarmed } = found;
+      const before: GroupRecord = isPoolDone(found, machines) ? unwarmed : found;
       for (const id of plan.ask) {
         const machine = machines.find((one) => one.id === id);
         if (machine === undefined) continue;
@@ -49,15 +52,22 @@ export function applyPlan(
         tx.put(groupKeys.machine(id), toJson({ ...machine, waits }));
         await markWaiting(tx, machine.beginning);
       }
-      const group = await writeEnds(tx, ports.random, found, machines, plan, now);
+      const group = await writeEnds(tx, ports.random, before, machines, plan, now);
       for (const id of plan.enter) await enter(tx, machines, id, now);
       const entered = plan.enter.length > 0 ? { ...group, failures: 0, retryAt: 0 } : group;
       const going = new Set(plan.end.map(({ id }) => id));
-      const there = machines.filter(({ id, state }) => state !== 'Terminating' && !going.has(id));
+      const there = machines.filter((one) => one.state !== 'Terminating' && !going.has(one.id) && !isPooled(one));
+      for (const id of plan.wake) {
+        const machine = machines.find((one) => one.id === id);
+        if (machine !== undefined) there.push(wake(tx, ports.random, group, machine, there, now));
+      }
       // It is another type's turn by now, of which as many would be more or less than is wanted: the next look makes them.
       const isPast =
         blueprint !== undefined && !(blueprint instanceof Error) && blueprint.weight !== nextType(found).weight;
-      const after = launch(tx, ports.random, entered, isPast ? [] : plan.launch, there, blueprint, now);
+      const made = { there, blueprint, now };
+      const grown = launch(tx, ports.random, entered, isPast ? [] : plan.launch, { ...made, state: 'Pending' });
+      const prepared = plan.launch.length > 0 && blueprint instanceof Error ? [] : plan.prepare;
+      const after = launch(tx, ports.random, grown, prepared, { ...made, state: 'Warming' });
       if (after !== found) tx.put(groupKeys.group(name), toJson(after));
     },
     { fence: held, attempts: 100 },
@@ -83,7 +93,7 @@ async function machinesOf(
 async function enter(tx: Transaction, machines: readonly MachineRecord[], id: string, now: number): Promise<void> {
   const machine = machines.find((one) => one.id === id);
   if (machine === undefined) return;
-  const { waits: _, ...others } = machine;
+  const { waits: _, rest: _rest, pool: _pool, ...others } = machine;
   tx.put(groupKeys.machine(id), toJson({ ...others, state: 'InService', stateAt: now, started: true }));
   await endActivity(tx, machine.beginning, 'Successful', now);
 }
@@ -97,11 +107,16 @@ const reasons: Readonly<Record<EndReason, string>> = {
   'agent-away': 'a health check indicating that its agent has been away for more than 2 minutes',
   deregistered: 'a health check indicating that its container instance was deregistered',
   abandoned: 'a lifecycle action that was abandoned',
+  'pool-deleted': 'the warm pool being deleted',
+  'pool-surplus': 'a difference between desired and actual capacity of the warm pool',
   unhealthy: 'a user health-check: it was said to be unhealthy',
 };
 
 /** There is nothing left that a hook could do something about. */
 const withoutHooks: ReadonlySet<EndReason> = new Set(['deleted', 'vanished']);
+
+/** They say nothing against a machine. */
+const withoutFault: ReadonlySet<EndReason> = new Set(['surplus', 'deleted', 'pool-deleted', 'pool-surplus']);
 
 async function writeEnds(
   tx: Transaction,
@@ -112,46 +127,91 @@ async function writeEnds(
   now: number,
 ): Promise<GroupRecord> {
   let after = group;
-  let capacity = unitsOf(machines.filter(({ state }) => state !== 'Terminating'));
-  for (const { id, reason } of end) {
+  let capacity = unitsOf(machines.filter((one) => one.state !== 'Terminating' && !isPooled(one)));
+  for (const { id, reason, returns } of end) {
     const machine = machines.find((one) => one.id === id);
     if (machine === undefined) continue;
     const without = capacity - unitsOf([machine]);
     const shrinking = reason === 'surplus' ? `, shrinking the capacity from ${capacity} to ${without}` : '';
     const chosen = reason === 'surplus' ? `  At ${moment(now)} instance ${id} was selected for termination.` : '';
     const asked = reason === 'surplus' ? `${group.cause}  ` : '';
-    capacity = without;
+    if (!isPooled(machine)) capacity = without;
     if (isFailure(reason, machine.state)) after = afterFailure(after, machine.launchedAt, now);
-    const waits = withoutHooks.has(reason) ? [] : endWaits(group, machine, random, now);
+    const asksNobody = withoutHooks.has(reason) || (reason === 'pool-deleted' && group.warm?.forced === true);
+    const waits = asksNobody ? [] : endWaits(group, machine, random, now);
     const outcome = outcomeOf(group, machine, now);
     if (reason === 'abandoned' && outcome.kind === 'abandoned')
       await endActivity(tx, machine.beginning, 'Cancelled', now, abandonment(outcome.wait));
     const ending = beginActivity(tx, random, {
       group: group.name,
-      description: `Terminating EC2 instance: ${id}`,
+      description: returns === true ? `Returning EC2 instance to warm pool: ${id}` : `Terminating EC2 instance: ${id}`,
       cause: `${asked}At ${moment(now)} an instance was taken out of service in response to ${reasons[reason]}${shrinking}.${chosen}`,
       status: waits.length > 0 ? 'MidLifecycleAction' : 'InProgress',
       startedAt: now,
     });
-    const health = reason === 'surplus' || reason === 'deleted' ? machine.health : 'Unhealthy';
-    tx.put(groupKeys.machine(id), toJson({ ...ended(machine, ending, now, waits), health }));
+    const health = withoutFault.has(reason) ? machine.health : 'Unhealthy';
+    const going = ended(machine, ending, now, waits);
+    tx.put(groupKeys.machine(id), toJson({ ...going, health, ...(returns === true ? { returns } : {}) }));
   }
   return after;
 }
 
-/** Writes the rows of new machines, or why there can be none. @param there the machines that are to stay */
+/** Writes that a machine of the warm pool comes into service. */
+function wake(
+  tx: Transaction,
+  random: RandomBytes,
+  group: GroupRecord,
+  machine: MachineRecord,
+  there: readonly MachineRecord[],
+  now: number,
+): MachineRecord {
+  const { waits: _, rest, ...others } = machine;
+  const from = unitsOf(there);
+  const beginning = beginActivity(tx, random, {
+    group: group.name,
+    description: `Launching a new EC2 instance from warm pool: ${machine.id}`,
+    cause: causeOf(group, from, from + 1, now),
+    status: 'PreInService',
+    startedAt: now,
+  });
+  const woken: MachineRecord = {
+    ...others,
+    ...(rest === undefined || rest === 'Running' ? {} : { rest }),
+    pool: true,
+    state: 'Pending',
+    stateAt: now,
+    protected: group.protectNew,
+    beginning,
+  };
+  tx.put(groupKeys.machine(machine.id), toJson(woken));
+  return woken;
+}
+
+const causeOf = (group: GroupRecord, from: number, to: number, now: number): string =>
+  `${group.cause}  At ${moment(now)} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${to}.`;
+
+interface Made {
+  /** The machines that are to stay. */
+  readonly there: readonly MachineRecord[];
+  readonly blueprint: Blueprint | Error | undefined;
+  readonly now: number;
+  /** What they come to: service, or the warm pool. */
+  readonly state: 'Pending' | 'Warming';
+}
+
+/** Writes the rows of new machines, or why there can be none. */
 function launch(
   tx: Transaction,
   random: RandomBytes,
   group: GroupRecord,
   zones: readonly string[],
-  there: readonly MachineRecord[],
-  blueprint: Blueprint | Error | undefined,
-  now: number,
+  { there, blueprint, now, state }: Made,
 ): GroupRecord {
   if (zones.length === 0 || blueprint === undefined) return group;
   const cause = (from: number, weight: number): string =>
-    `${group.cause}  At ${moment(now)} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + weight}.`;
+    state === 'Warming'
+      ? `At ${moment(now)} an instance was started in response to a difference between the wanted and the actual size of the warm pool.`
+      : causeOf(group, from, from + weight, now);
   if (blueprint instanceof Error) {
     const failures = group.failures + 1;
     beginActivity(tx, random, {
@@ -173,7 +233,7 @@ function launch(
     const id = ec2InstanceId(instance);
     const beginning = beginActivity(tx, random, {
       group: group.name,
-      description: `Launching a new EC2 instance: ${id}`,
+      description: `Launching a new EC2 instance${state === 'Warming' ? ' into warm pool' : ''}: ${id}`,
       cause: cause(unitsOf(all), weight),
       status: 'PreInService',
       startedAt: now,
@@ -184,9 +244,9 @@ function launch(
       instance,
       group: group.name,
       provider: group.provider,
-      state: 'Pending',
+      state,
       health: 'Healthy',
-      protected: group.protectNew,
+      protected: state === 'Pending' && group.protectNew,
       zone,
       ...(subnet === undefined ? {} : { subnet }),
       cluster: blueprint.cluster,

@@ -3,15 +3,14 @@ import { expect, test } from 'vitest';
 
 import {
   afterFailure,
-  atOnce,
   awayAtMost,
   decide,
   type EndReason,
-  joinWithin,
   pauseAfter,
   type Sight,
   terminationPolicies,
 } from './decide.ts';
+import { atOnce, joinWithin } from './room.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 
 const now = 1_000_000_000;
@@ -89,7 +88,7 @@ test('never more machines than the maximum, none in the place of one that is fin
         const isRight: Partial<Record<EndReason, boolean>> = {
           'agent-away': now - awaySince > awayAtMost && machine.state === 'InService',
           vanished: provider === 'gone' && agent !== 'connected',
-          'never-joined': machine.state === 'Pending' && now - machine.launchedAt > joinWithin,
+          'never-joined': machine.state === 'Pending' && now - machine.stateAt > joinWithin,
           surplus: machine.health === 'Healthy' || group.suspended.includes('ReplaceUnhealthy'),
         };
         expect([machine.state === 'Terminating', isRight[reason] ?? true]).toEqual([false, true]);
@@ -146,7 +145,7 @@ test('machines whose agents are away are replaced; where most are away, one, and
   expect(endedOf(sized(4), inService(4), firstAway(2))).toEqual(['i-0', 'i-1']);
   expect(endedOf(sized(4), inService(4), firstAway(4))).toEqual(['i-0']);
   expect(endedOf(sized(5), inService(4), firstAway(4))).toEqual([]);
-  const coming = { ...(inService(5)[4] as MachineRecord), state: 'Pending', launchedAt: now } as const;
+  const coming = { ...(inService(5)[4] as MachineRecord), state: 'Pending', launchedAt: now, stateAt: now } as const;
   expect(endedOf(sized(5), [...inService(4), coming], firstAway(4))).toEqual([]);
   expect(endedOf(sized(1), inService(1), firstAway(1))).toEqual(['i-0']);
   // Whoever takes the group away, or asks for fewer, gets that.
@@ -170,7 +169,7 @@ test('launches that fail together count as one that failed', () => {
 
 test('of too much capacity nothing in service ends for a heavy machine that has not come yet', () => {
   const heavy = (state: MachineRecord['state']): MachineRecord =>
-    ({ ...(inService(10)[9] as MachineRecord), state, weight: 10, launchedAt: now }) as MachineRecord;
+    ({ ...(inService(10)[9] as MachineRecord), state, weight: 10, launchedAt: now, stateAt: now }) as MachineRecord;
   const group = { ...sized(10), max: 20, retryAt: now + 1 };
   const light = inService(9);
   const sight = (machine: MachineRecord): Sight =>
@@ -178,6 +177,6 @@ test('of too much capacity nothing in service ends for a heavy machine that has 
   expect(endedOf(group, [...light, heavy('Pending')], sight)).toEqual([]);
   expect(endedOf(group, [...light, heavy('InService')], sight).toSorted()).toEqual(light.map(({ id }) => id));
   // What has not come is done without at once.
-  const coming = { ...(inService(10)[9] as MachineRecord), state: 'Pending', launchedAt: now } as const;
+  const coming = { ...(inService(10)[9] as MachineRecord), state: 'Pending', launchedAt: now, stateAt: now } as const;
   expect(endedOf(sized(9), [...light, coming], sight)).toEqual(['i-9']);
 });

@@ -1,13 +1,11 @@
 import { hooksFor, outcomeOf } from './lifecycle.ts';
+import { atOnce, joinWithin, zonesFor } from './room.ts';
+import { chooseWarm, decidePool, isPooled, roomToReturn } from './warm-pool.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 import { excessOf, nextType, unitsOf } from './units.ts';
 
-/** Milliseconds within which a machine has to join: it is replaced after that. */
-export const joinWithin = 600_000;
 /** Milliseconds for which the agent of a machine may be away before the machine counts as broken. */
 export const awayAtMost = 120_000;
-/** Machines of a group that are made at once. */
-export const atOnce = 10;
 /** Milliseconds before a launch is tried again, doubled with each that came to nothing, up to this many. */
 const firstPause = 10_000;
 const longestPause = 600_000;
@@ -34,7 +32,9 @@ export type EndReason =
   | 'agent-away'
   | 'deregistered'
   | 'unhealthy'
-  | 'abandoned';
+  | 'abandoned'
+  | 'pool-deleted'
+  | 'pool-surplus';
 
 /**
  * A group after a launch that came to nothing. Launches that were begun before the last failure were tried together with that one: they count
@@ -56,14 +56,20 @@ export interface GroupPlan {
   readonly ask: readonly string[];
   /** Machines whose agents have joined. */
   readonly enter: readonly string[];
-  readonly end: readonly { readonly id: string; readonly reason: EndReason }[];
-  /** The zones of new machines, one for each. */
+  /** Those that return go to the warm pool when they are out of service. */
+  readonly end: readonly { readonly id: string; readonly reason: EndReason; readonly returns?: true }[];
+  /** Machines of the warm pool that come into service. */
+  readonly wake: readonly string[];
+  /** The zones of new machines, one for each; and of those for the warm pool. */
   readonly launch: readonly string[];
+  readonly prepare: readonly string[];
 }
 
 /** Reasons that speak against making another machine at once: what made this one does not work. */
 export const isFailure = (reason: EndReason, state: MachineRecord['state']): boolean =>
-  reason === 'never-joined' || reason === 'abandoned' || (reason === 'vanished' && state === 'Pending');
+  reason === 'never-joined' ||
+  reason === 'abandoned' ||
+  (reason === 'vanished' && (state === 'Pending' || state === 'Warming'));
 
 /**
  * Compares what is wanted of a group with what is there. Pure, and level-triggered: the same again as long as nothing has changed.
@@ -74,14 +80,15 @@ export const isFailure = (reason: EndReason, state: MachineRecord['state']): boo
  */
 export function decide(
   group: GroupRecord,
-  machines: readonly MachineRecord[],
+  all: readonly MachineRecord[],
   sight: (machine: MachineRecord) => Sight,
   now: number,
 ): GroupPlan {
+  const machines = all.filter((machine) => !isPooled(machine));
   const isSuspended = (process: string): boolean => group.suspended.includes(process);
   const ask: string[] = [];
   const enter: string[] = [];
-  const end: { id: string; reason: EndReason }[] = [];
+  const end: { id: string; reason: EndReason; returns?: true }[] = [];
   const kept: MachineRecord[] = [];
   const wanted = group.deleting === true ? 0 : Math.min(Math.max(group.desired, group.min), group.max);
   const spared = sparedOf(machines, wanted, sight);
@@ -98,19 +105,37 @@ export function decide(
     if (machine.state !== 'Pending') continue;
     const isThere = seen.agent === 'connected';
     if (machine.waits === undefined && hooksFor(group, 'launching').length > 0) {
-      if (isThere || machine.started === true) ask.push(machine.id);
+      if (isThere || (machine.started === true && machine.rest === undefined)) ask.push(machine.id);
     } else if (isThere && outcomeOf(group, machine, now).kind === 'continues') enter.push(machine.id);
   }
   const units = unitsOf(kept);
-  if (units > wanted && !isSuspended('Terminate'))
-    for (const { id } of surplus(group, kept, units - wanted)) end.push({ id, reason: 'surplus' });
+  const tooMany = units > wanted && !isSuspended('Terminate') ? surplus(group, kept, units - wanted) : [];
+  const mayReturn = tooMany.filter(({ state }) => state === 'InService').slice(0, roomToReturn(group, all));
+  for (const machine of tooMany)
+    end.push({ id: machine.id, reason: 'surplus', ...(mayReturn.includes(machine) ? { returns: true } : {}) });
   const unborn = kept.filter(({ id, state }) => state === 'Pending' && !enter.includes(id)).length;
   // Machines that are on their way out still take room, so that there are never more of them than the maximum: but for what the last one
   // weighs beyond it, as on AWS.
   const room = group.max - unitsOf(machines);
   const missing = Math.min(Math.ceil(Math.min(wanted - units, room) / nextType(group).weight), atOnce - unborn);
   const mayLaunch = missing > 0 && !isSuspended('Launch') && now >= group.retryAt;
-  return { ask, enter, end, launch: mayLaunch ? zonesFor(group, kept, missing) : [] };
+  const woken = mayLaunch ? chooseWarm(group, all, kept, missing) : [];
+  const wake = woken.map(({ id }) => id);
+  const pool = decidePool(group, all, {
+    sight,
+    now,
+    waking: new Set(wake),
+    returning: mayReturn.length,
+    unborn: unborn + Math.max(0, mayLaunch ? missing : 0),
+  });
+  return {
+    ask: [...ask, ...pool.ask],
+    enter,
+    end: [...end, ...pool.end],
+    wake,
+    launch: mayLaunch ? zonesFor(group, [...kept, ...woken], missing - wake.length) : [],
+    prepare: pool.prepare,
+  };
 }
 
 /**
@@ -144,7 +169,7 @@ function fault(
   if (machine.state === 'Pending') {
     if (agent === 'deregistered') return 'deregistered';
     if (outcomeOf(group, machine, now).kind === 'abandoned') return 'abandoned';
-    return agent !== 'connected' && now - machine.launchedAt > joinWithin ? 'never-joined' : undefined;
+    return agent !== 'connected' && now - machine.stateAt > joinWithin ? 'never-joined' : undefined;
   }
   if (isUnchecked || now < machine.stateAt + group.grace * 1000) return undefined;
   if (agent === 'deregistered' || agent === 'never') return 'deregistered';
@@ -198,14 +223,4 @@ export const terminationPolicies: readonly string[] = Object.keys(ranks);
 function inOrder(a: readonly number[], b: readonly number[]): number {
   for (const [index, one] of a.entries()) if (one !== b[index]) return one - (b[index] ?? 0);
   return 0;
-}
-
-/** The zones of new machines: each where there are the fewest. */
-function zonesFor({ zones }: GroupRecord, machines: readonly MachineRecord[], count: number): string[] {
-  const has = new Map(zones.map((zone) => [zone, machines.filter((machine) => machine.zone === zone).length]));
-  return Array.from({ length: count }, () => {
-    const [zone] = [...has].reduce((least, one) => (one[1] < least[1] ? one : least), ['', Infinity]);
-    has.set(zone, (has.get(zone) ?? 0) + 1);
-    return zone;
-  });
 }

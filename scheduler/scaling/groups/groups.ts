@@ -9,6 +9,7 @@ import { groupKeys, groupsPartition, parseGroupArn } from './keys.ts';
 import { waitsFor } from './lifecycle.ts';
 import type { ActivityRecord, GroupRecord, GroupTag, HookWait, MachineRecord } from './records.ts';
 import { unitsOf } from './units.ts';
+import { isPooled, roomToReturn } from './warm-pool.ts';
 
 /** What groups are kept with. */
 export interface GroupsPorts {
@@ -62,9 +63,9 @@ export class Groups {
     return (await this.#ports.records.get<MachineRecord>(groupsPartition(account), groupKeys.machine(id)))?.value;
   }
 
-  /** The machines of a group, in order of id. */
+  /** The machines that a group has for tasks, in order of id; those of its warm pool are none of them. */
   async instancesOf(account: string, group: string): Promise<MachineRecord[]> {
-    return (await this.machines(account)).filter((machine) => machine.group === group);
+    return (await this.#ofGroup(account, group)).filter((machine) => !isPooled(machine));
   }
 
   /** What a group did, or all did, the newest first. */
@@ -160,7 +161,7 @@ export class Groups {
         const machine = await tx.get<MachineRecord>(groupKeys.machine(id));
         if (machine === undefined || machine.group !== group)
           throw validation(`The instance ${id.slice(0, 50)} is not part of Auto Scaling group ${group}.`);
-        if (machine.state === 'Terminating' && on)
+        if (isPooled(machine) || (machine.state === 'Terminating' && on))
           throw validation(`The instance ${id} is not in InService or EnteringStandby or Standby.`);
         if (machine.protected !== on) tx.put(groupKeys.machine(id), toJson({ ...machine, protected: on }));
       }
@@ -180,13 +181,18 @@ export class Groups {
 
   /**
    * Ends one machine. @param decrement whether the group has one less from then on, rather than another in its place
+   * @param returns whether it goes to the group's warm pool, where that takes it back
    * @returns the activity that tells of it
    * @throws ValidationError for one that is not there, or when the group may not have less
    */
   terminate(
     account: string,
     id: string,
-    { decrement, why }: { readonly decrement: boolean; readonly why: string },
+    {
+      decrement,
+      why,
+      returns = false,
+    }: { readonly decrement: boolean; readonly why: string; readonly returns?: boolean },
   ): Promise<ActivityRecord> {
     const { clock, random } = this.#ports;
     return this.#change(account, async (tx) => {
@@ -198,6 +204,10 @@ export class Groups {
         const told = await tx.get<ActivityRecord>(machine.ending);
         if (told !== undefined) return told;
       }
+      if (decrement && isPooled(machine))
+        throw validation(
+          `The instance ${id} is in the warm pool: the desired capacity cannot be decremented. Set shouldDecrementDesiredCapacity to false.`,
+        );
       const left = group.desired - unitsOf([machine]);
       if (decrement && left < group.min)
         throw validation(
@@ -205,16 +215,20 @@ export class Groups {
         );
       const waits = endWaits(group, machine, random, now);
       const change = decrement ? `, shrinking the capacity from ${group.desired} to ${left}` : '';
+      const after = decrement ? { ...group, desired: left } : group;
+      const isReused =
+        returns && machine.state === 'InService' && roomToReturn(after, await this.#ofGroup(account, group.name)) > 0;
       const activity = {
         group: group.name,
-        description: `Terminating EC2 instance: ${id}`,
+        description: isReused ? `Returning EC2 instance to warm pool: ${id}` : `Terminating EC2 instance: ${id}`,
         cause: `At ${moment(now)} instance ${id} was taken out of service in response to ${why}${change}.`,
         status: waits.length > 0 ? 'MidLifecycleAction' : 'InProgress',
         startedAt: now,
       } as const;
       const ending = beginActivity(tx, random, activity);
-      tx.put(groupKeys.machine(id), toJson(ended(machine, ending, now, waits)));
-      if (decrement) tx.put(groupKeys.group(group.name), toJson({ ...group, desired: left }));
+      const going = ended(machine, ending, now, waits);
+      tx.put(groupKeys.machine(id), toJson(isReused ? { ...going, returns: true } : going));
+      if (decrement) tx.put(groupKeys.group(group.name), toJson(after));
       return { ...activity, id: ending.slice(-36) };
     });
   }
@@ -223,7 +237,7 @@ export class Groups {
   remove(account: string, name: string, force: boolean): Promise<void> {
     return this.#change(account, async (tx) => {
       const group = await present(tx, name);
-      if (!force && (await this.instancesOf(account, name)).length > 0)
+      if (!force && (await this.#ofGroup(account, name)).length > 0)
         throw new AwsError(
           'ResourceInUse',
           'You cannot delete an AutoScalingGroup while there are instances or pending activities still in the group.',
@@ -246,6 +260,11 @@ export class Groups {
     });
   }
 
+  /** Those of its warm pool too. */
+  async #ofGroup(account: string, group: string): Promise<MachineRecord[]> {
+    return (await this.machines(account)).filter((machine) => machine.group === group);
+  }
+
   async #all<T>(account: string, prefix: string): Promise<T[]> {
     const rows = await scanAll<T>(this.#ports.records, groupsPartition(account), { prefix, limit: 1000 });
     return rows.map(({ value }) => value);
@@ -256,13 +275,14 @@ export class Groups {
   }
 }
 
-/** What a machine waits for before it ends: hooks are asked about those that were in service. */
+/** What a machine waits for before it ends: hooks are asked about those that were in service, or ready in the warm pool. */
 export const endWaits = (
   group: GroupRecord,
   machine: MachineRecord,
   random: RandomBytes,
   now: number,
-): readonly HookWait[] => (machine.state === 'InService' ? waitsFor(group, 'terminating', random, now) : []);
+): readonly HookWait[] =>
+  machine.state === 'InService' || machine.state === 'Warmed' ? waitsFor(group, 'terminating', random, now) : [];
 
 /** A machine that ends. */
 export const ended = (
@@ -270,13 +290,11 @@ export const ended = (
   ending: string,
   now: number,
   waits: readonly HookWait[],
-): MachineRecord => ({
-  ...machine,
-  state: 'Terminating',
-  stateAt: now,
-  ending,
-  waits,
-});
+): MachineRecord => {
+  const { pool: _pool, returns: _returns, ...others } = machine;
+  const isOfPool = isPooled(machine) ? { pool: true as const } : {};
+  return { ...others, ...isOfPool, state: 'Terminating', stateAt: now, ending, waits };
+};
 
 async function present(tx: Transaction, name: string): Promise<GroupRecord> {
   const group = await tx.get<GroupRecord>(groupKeys.group(name));

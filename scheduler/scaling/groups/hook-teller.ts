@@ -118,8 +118,7 @@ export class HookTeller {
 
   /** The message that Auto Scaling sends to a notification target. */
   #payload(hook: HookRecord, machine: MachineRecord, wait: HookWait): object {
-    const [origin, destination] =
-      hook.transition === 'launching' ? ['EC2', 'AutoScalingGroup'] : ['AutoScalingGroup', 'EC2'];
+    const [origin, destination] = wayOf(machine);
     return {
       Origin: origin,
       Destination: destination,
@@ -135,4 +134,13 @@ export class HookTeller {
       ...(hook.metadata === undefined ? {} : { NotificationMetadata: hook.metadata }),
     };
   }
+}
+
+/** From where to where a machine goes in the transition that it is in, as Auto Scaling says it. */
+function wayOf(machine: MachineRecord): readonly [string, string] {
+  const { state, pool, returns } = machine;
+  const [service, warm, elsewhere] = ['AutoScalingGroup', 'WarmPool', 'EC2'];
+  if (state === 'Warming') return [elsewhere, warm];
+  if (state === 'Pending') return [pool === true ? warm : elsewhere, service];
+  return [pool === true ? warm : service, returns === true ? warm : elsewhere];
 }

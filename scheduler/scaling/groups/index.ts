@@ -20,6 +20,10 @@ export type {
   HookRecord,
   MachineRecord,
   MachineState,
+  Rest,
+  WarmPoolRecord,
 } from './records.ts';
 export { nextType, unitsOf } from './units.ts';
+export { checkPooled, deleteWarmPool, putWarmPool } from './pools.ts';
+export { isPooled } from './warm-pool.ts';
 export { agentSettings } from './user-data.ts';

@@ -12,11 +12,13 @@ import { z } from 'zod';
 
 import { invalidParameter } from '../../cluster/index.ts';
 import { arns, toJson } from '../../state/index.ts';
-import { joinWithin } from './decide.ts';
+
 import type { GroupsPorts } from './groups.ts';
 import { hostHash, readJoinToken } from './join-token.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { MachineRecord } from './records.ts';
+import { joinWithin } from './room.ts';
+import { isPooled } from './warm-pool.ts';
 
 /** Credentials of a machine, for an hour or so. */
 export interface MachineCredentials {
@@ -111,10 +113,11 @@ async function claim(ports: JoinPorts, token: string, secret: string): Promise<M
     const key = groupKeys.machine(named.machine);
     const machine = await tx.get<MachineRecord>(key);
     if (machine === undefined) throw refused(`The machine ${named.machine} was ended.`);
+    if (isPooled(machine)) throw refused(`The machine ${named.machine} waits in the warm pool of its group.`);
     if (machine.host === host) return machine;
     if (machine.host !== undefined)
       throw refused(`Another host has joined as ${named.machine}; a right to join is used once.`);
-    if (machine.state !== 'Pending' || ports.clock.now() > machine.launchedAt + joinWithin)
+    if (machine.state !== 'Pending' || ports.clock.now() > machine.stateAt + joinWithin)
       throw refused(`The right to join of ${named.machine} is over: it had ten minutes.`);
     const bound = { ...machine, host };
     tx.put(key, toJson(bound));
@@ -149,6 +152,10 @@ export const machineOf =
     if (machine === undefined)
       throw invalidParameter(
         `The container instance of ${id} is not registered: no group has such a machine any more.`,
+      );
+    if (isPooled(machine))
+      throw invalidParameter(
+        `The container instance of ${id} is not registered: it waits in the warm pool of its group.`,
       );
     if (hostSecret === undefined || machine.host !== hostHash(hostSecret))
       throw refuse('another host has joined as it');

@@ -15,6 +15,7 @@ import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
 import { type ProviderList, readSights } from './sight.ts';
 import { type Blueprint, blueprintOf, type BlueprintPorts } from './blueprint.ts';
+import { isPoolDone } from './warm-pool.ts';
 import { Workshop } from './workshop.ts';
 
 /** What groups are kept with. */
@@ -112,16 +113,17 @@ export class AccountGroups {
     // What has no record after it was listed was not made a moment ago, but is left from what was ended; what was started before and is
     // not listed is gone.
     const started = (await this.#groups.machines(this.#account)).filter((machine) => machine.started === true);
-    const lists = await this.#listAll(owner, new Set(started.map(({ id }) => id)), over);
+    const lists = await this.#listAll(owner, started, over);
     const groups = await this.#groups.list(this.#account);
     const machines = await this.#groups.machines(this.#account);
     const sights = await readSights(this.#ports, this.#account, machines, lists);
     for (const group of groups) {
       const own = machines.filter(({ group: of }) => of === group.name);
       const plan = decide(group, own, sights, this.#ports.clock.now());
-      if (plan.ask.length + plan.enter.length + plan.end.length + plan.launch.length === 0 && !isDone(group, own))
-        continue;
-      const blueprint = plan.launch.length === 0 ? undefined : await this.#blueprint(group);
+      const made = plan.launch.length + plan.prepare.length;
+      const others = plan.ask.length + plan.enter.length + plan.end.length + plan.wake.length;
+      if (made + others === 0 && !isDone(group, own) && !isPoolDone(group, own)) continue;
+      const blueprint = made === 0 ? undefined : await this.#blueprint(group);
       await applyPlan(this.#ports, { account: this.#account, held: this.#held, group: group.name, sights, blueprint });
     }
     this.#workshop.endStrays(owner, lists, machines, over);
@@ -149,7 +151,7 @@ export class AccountGroups {
 
   async #listAll(
     owner: string,
-    started: ReadonlySet<string>,
+    machinesStarted: readonly MachineRecord[],
     over: AbortSignal,
   ): Promise<ReadonlyMap<string, ProviderList>> {
     const { clock, log, providers } = this.#ports;
@@ -158,8 +160,10 @@ export class AccountGroups {
         const known = this.#lists.get(provider.name);
         if (known !== undefined && clock.monotonic() - known.at < listPace) return;
         const at = clock.monotonic();
+        const own = machinesStarted.filter((machine) => machine.provider === provider.name);
+        const started = new Set(own.map(({ id }) => id));
         try {
-          const listed = await provider.list(owner, over);
+          const listed = await provider.list(owner, over, started);
           const machines = new Set(listed.filter((machine) => machine.owner === owner).map(({ id }) => id));
           this.#lists.set(provider.name, { at, list: { machines, started } });
         } catch (err) {

@@ -15,7 +15,7 @@ export const hooksFor = ({ hooks = [] }: Pick<GroupRecord, 'hooks'>, transition:
 
 /** The transition that a machine is in, if it is in one. */
 export const transitionOf = ({ state }: Pick<MachineRecord, 'state'>): Transition | undefined =>
-  state === 'Pending' ? 'launching' : state === 'Terminating' ? 'terminating' : undefined;
+  state === 'Pending' || state === 'Warming' ? 'launching' : state === 'Terminating' ? 'terminating' : undefined;
 
 /** The lifecycle actions of a machine that comes to a transition: all of its hooks at once. */
 export const waitsFor = (
@@ -72,12 +72,15 @@ export function outcomeOf(
 /** The state of a machine as it is shown. */
 export function lifecycleState(
   group: Pick<GroupRecord, 'hooks' | 'deleting'>,
-  machine: Pick<MachineRecord, 'state' | 'waits'>,
+  machine: Pick<MachineRecord, 'state' | 'waits' | 'rest' | 'pool'>,
   now: number,
 ): string {
-  if (transitionOf(machine) === undefined || machine.waits === undefined || machine.waits.length === 0)
-    return machine.state;
-  return `${machine.state}:${outcomeOf(group, machine, now).kind === 'waits' ? 'Wait' : 'Proceed'}`;
+  const { state, rest = 'Running', pool } = machine;
+  if (state === 'Warmed') return `Warmed:${rest}`;
+  const shown =
+    state === 'Warming' ? 'Warmed:Pending' : state === 'Terminating' && pool === true ? 'Warmed:Terminating' : state;
+  if (transitionOf(machine) === undefined || machine.waits === undefined || machine.waits.length === 0) return shown;
+  return `${shown}:${outcomeOf(group, machine, now).kind === 'waits' ? 'Wait' : 'Proceed'}`;
 }
 
 /** Why a machine does not come into service that a lifecycle action has abandoned, as ASG says it. */

@@ -51,6 +51,24 @@ export interface Distribution {
   readonly spotStrategy: string;
 }
 
+/** How machines wait in a warm pool. */
+export type Rest = 'Stopped' | 'Running' | 'Hibernated';
+
+/** Machines of a group that are prepared before they are wanted (EC2 Auto Scaling user guide, "Warm pools"). */
+export interface WarmPoolRecord {
+  readonly rest: Rest;
+  /** So many are prepared, however many the group has. */
+  readonly min: number;
+  /** So many machines are prepared with those of the group; without it, as many as the group may have. */
+  readonly prepared?: number;
+  /** Machines that are too many come back to the pool. */
+  readonly reuse: boolean;
+  /** It goes when its last machine is gone. */
+  readonly deleting?: true;
+  /** Nobody is asked about its machines any more. */
+  readonly forced?: true;
+}
+
 /** An Auto Scaling group: so much capacity, kept. */
 export interface GroupRecord {
   readonly name: string;
@@ -79,6 +97,7 @@ export interface GroupRecord {
   readonly tags: readonly GroupTag[];
   readonly termination: readonly string[];
   readonly hooks?: readonly HookRecord[];
+  readonly warm?: WarmPoolRecord;
   readonly createdAt: number;
   /** It goes when its last machine is gone. */
   readonly deleting?: true;
@@ -91,7 +110,8 @@ export interface GroupRecord {
   readonly retryAt: number;
 }
 
-export type MachineState = 'Pending' | 'InService' | 'Terminating';
+/** `Warming`: it comes into the warm pool; `Warmed`: it waits there. */
+export type MachineState = 'Pending' | 'InService' | 'Terminating' | 'Warming' | 'Warmed';
 
 /** A machine of a group: what EC2 calls an instance. The row is there before its provider is asked for it, and until that has ended it. */
 export interface MachineRecord {
@@ -123,6 +143,12 @@ export interface MachineRecord {
   readonly started?: true;
   /** The SHA-256 of the secret of the host that has used its right to join. */
   readonly host?: string;
+  /** How it waits in the warm pool; one that comes from there has it until its provider has started it. */
+  readonly rest?: Rest;
+  /** It comes from the warm pool, or ends there. */
+  readonly pool?: true;
+  /** It is taken out of service, and goes to the warm pool then. */
+  readonly returns?: true;
   /** What it waits for in the transition that it is in; undefined: it has not come to that. */
   readonly waits?: readonly HookWait[];
   /** Keys of the activities that tell of its beginning and of its end. */

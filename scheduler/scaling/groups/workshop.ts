@@ -2,22 +2,32 @@ import { type HeldLease } from '@slipway/storage/leases';
 import { StaleEpoch, transact, type Transaction } from '@slipway/storage/records';
 
 import { deregisterInstance, findInstance } from '../../cluster/index.ts';
-import { groupAttribute, toJson } from '../../state/index.ts';
-import { type InstanceProvider, type MachineSpec, ProviderError } from '../providers/index.ts';
+import { toJson } from '../../state/index.ts';
+import { type InstanceProvider, ProviderError } from '../providers/index.ts';
 import { beginActivity, endActivity, moment } from './activities.ts';
-import { afterFailure, joinWithin, pauseAfter } from './decide.ts';
+import { afterFailure, pauseAfter } from './decide.ts';
 import { ended } from './groups.ts';
 import { drain } from './drain.ts';
-import { joinToken } from './join-token.ts';
 import type { KeeperPorts } from './keeper.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
-import { outcomeOf } from './lifecycle.ts';
-import type { GroupRecord, MachineRecord } from './records.ts';
+import { hooksFor, outcomeOf } from './lifecycle.ts';
+import type { GroupRecord, MachineRecord, Rest } from './records.ts';
 import type { ProviderList } from './sight.ts';
-import { agentSettings } from './user-data.ts';
+import { specOf } from './spec.ts';
+import { poolOf, returned } from './warm-pool.ts';
 
 /** Requests of a provider that are under way at once. */
 const mostAtOnce = 4;
+
+interface Job {
+  readonly provider: InstanceProvider;
+  readonly owner: string;
+  readonly machine: MachineRecord;
+  readonly group: GroupRecord | undefined;
+  /** Whether hooks have not let it go on. */
+  readonly waits: boolean;
+  readonly over: AbortSignal;
+}
 
 /** Carries out at providers what the rows of machines say: makes those that are not started, ends those that are to end. */
 export class Workshop {
@@ -51,13 +61,8 @@ export class Workshop {
       const provider = this.#ports.providers.find(({ name }) => name === machine.provider) ?? gone(machine.provider);
       const group = groups.find(({ name }) => name === machine.group);
       const waits = group !== undefined && outcomeOf(group, machine, now).kind === 'waits';
-      const hasRoom =
-        machine.state === 'Terminating'
-          ? this.#do(provider, machine.id, () => this.#end(provider, owner, machine, waits, over))
-          : machine.state !== 'Pending' ||
-            machine.started === true ||
-            this.#do(provider, machine.id, () => this.#launch(provider, owner, machine, over));
-      if (!hasRoom) late.push(machine.id);
+      const work = this.#workOn({ provider, owner, machine, group, waits, over });
+      if (work !== undefined && !this.#do(provider, machine.id, work)) late.push(machine.id);
     }
     this.#late = late;
   }
@@ -73,6 +78,67 @@ export class Workshop {
     for (const provider of this.#ports.providers)
       for (const id of lists.get(provider.name)?.machines ?? [])
         if (!known.has(id)) this.#do(provider, id, () => provider.terminate(id, owner, over));
+  }
+
+  /** What is to be carried out of what the row of a machine says; undefined: nothing. */
+  #workOn({ provider, owner, machine, group, waits, over }: Job): (() => Promise<void>) | undefined {
+    const { id, state, started, rest, waits: asked } = machine;
+    const pool = group === undefined ? undefined : poolOf(group);
+    if (state === 'Terminating')
+      return () => this.#end(provider, owner, machine, waits, machine.returns === true && pool !== undefined, over);
+    if (state === 'InService') return undefined;
+    if (started !== true)
+      return () =>
+        this.#try(machine, over, async () =>
+          provider.launch(await specOf(this.#ports, this.#account, owner, machine), over),
+        );
+    if (state === 'Pending')
+      return rest === undefined
+        ? undefined
+        : () => this.#try(machine, over, () => this.#start(provider, id, owner, over));
+    if (pool === undefined || group === undefined || rest === pool.rest || waits) return undefined;
+    // Hooks are asked first.
+    if (state === 'Warming' && asked === undefined && hooksFor(group, 'launching').length > 0) return undefined;
+    if (outcomeOf(group, machine, this.#ports.clock.now()).kind === 'abandoned') return undefined;
+    return () => this.#settleIn(provider, owner, machine, pool.rest, over);
+  }
+
+  /** Has a machine of the warm pool wait as the pool has them wait. */
+  async #settleIn(
+    provider: InstanceProvider,
+    owner: string,
+    machine: MachineRecord,
+    rest: Rest,
+    over: AbortSignal,
+  ): Promise<void> {
+    const done = await this.#attempt(machine, over, async () => {
+      if (rest === 'Running') {
+        if (machine.rest !== undefined) await this.#start(provider, machine.id, owner, over);
+        return;
+      }
+      if (provider.stop === undefined)
+        throw new ProviderError(`The instance provider ${provider.name} stops no machines.`);
+      await provider.stop(machine.id, owner, rest, over);
+    });
+    if (!done) return;
+    await this.#commit(async (tx) => {
+      const found = await tx.get<MachineRecord>(groupKeys.machine(machine.id));
+      if (found === undefined) return;
+      const now = this.#ports.clock.now();
+      const { waits: _, ...others } = found;
+      // It may have been asked for meanwhile: it is started again then.
+      if (found.state === 'Pending') tx.put(groupKeys.machine(found.id), toJson({ ...found, rest }));
+      if (found.state === 'Warmed') tx.put(groupKeys.machine(found.id), toJson({ ...found, rest }));
+      if (found.state !== 'Warming') return;
+      tx.put(groupKeys.machine(found.id), toJson({ ...others, state: 'Warmed', stateAt: now, rest }));
+      await endActivity(tx, found.beginning, 'Successful', now);
+    });
+  }
+
+  #start(provider: InstanceProvider, id: string, owner: string, over: AbortSignal): Promise<void> {
+    if (provider.start === undefined)
+      throw new ProviderError(`The instance provider ${provider.name} starts no machines.`);
+    return provider.start(id, owner, over);
   }
 
   /** @returns whether there was room for it */
@@ -101,26 +167,33 @@ export class Workshop {
     }
   }
 
-  async #launch(provider: InstanceProvider, owner: string, machine: MachineRecord, over: AbortSignal): Promise<void> {
-    let failure: string | undefined;
+  /** Makes or starts a machine. One of which that fails is replaced. */
+  async #try(machine: MachineRecord, over: AbortSignal, work: () => Promise<void>): Promise<void> {
+    if (!(await this.#attempt(machine, over, work))) return;
+    await this.#commit(async (tx) => {
+      const found = await tx.get<MachineRecord>(groupKeys.machine(machine.id));
+      if (found === undefined || found.state === 'Terminating') return;
+      const { rest: _, ...others } = found;
+      tx.put(groupKeys.machine(found.id), toJson({ ...others, started: true }));
+    });
+  }
+
+  /** Has a provider do something with a machine, which is ended where it does not. @returns whether it did */
+  async #attempt(machine: MachineRecord, over: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+    let failure: string;
     try {
-      await provider.launch(await this.#spec(owner, machine), over);
+      await work();
+      return true;
     } catch (error) {
-      if (over.aborted) return;
+      if (over.aborted) return false;
       failure = error instanceof ProviderError ? error.message : 'the provider failed; the log of the server says how';
-      this.#ports.log.warn(
-        { err: error, instance: machine.id, provider: provider.name },
-        'a machine could not be made',
-      );
+      const fields = { err: error, instance: machine.id, provider: machine.provider };
+      this.#ports.log.warn(fields, 'a machine could not be made, started or stopped');
     }
     await this.#commit(async (tx) => {
       const now = this.#ports.clock.now();
       const found = await tx.get<MachineRecord>(groupKeys.machine(machine.id));
       if (found === undefined || found.state === 'Terminating') return;
-      if (failure === undefined) {
-        tx.put(groupKeys.machine(found.id), toJson({ ...found, started: true }));
-        return;
-      }
       // Nobody knows how far it came: it is ended, and another one is made in its place.
       const cause = `At ${moment(now)} instance ${found.id} was taken out of service as it could not be launched.`;
       const description = `Terminating EC2 instance: ${found.id}`;
@@ -135,21 +208,26 @@ export class Workshop {
       await endActivity(tx, found.beginning, 'Failed', now, failure);
       const group = await tx.get<GroupRecord>(groupKeys.group(found.group));
       if (group === undefined) return;
-      tx.put(groupKeys.group(group.name), toJson(afterFailure(group, found.launchedAt, now)));
+      tx.put(groupKeys.group(group.name), toJson(afterFailure(group, found.stateAt, now)));
     });
+    return false;
   }
 
-  /** @param waits whether hooks have not let it go yet: its tasks go elsewhere meanwhile */
+  /**
+   * @param waits whether hooks have not let it go yet: its tasks go elsewhere meanwhile
+   * @param returns whether it goes to the warm pool
+   */
   async #end(
     provider: InstanceProvider,
     owner: string,
     machine: MachineRecord,
     waits: boolean,
+    returns: boolean,
     over: AbortSignal,
   ): Promise<void> {
     const { clock } = this.#ports;
     if (!(await drain(this.#ports, this.#account, machine)) || waits) return;
-    await provider.terminate(machine.id, owner, over);
+    if (!returns) await provider.terminate(machine.id, owner, over);
     const ref = { account: this.#account, cluster: machine.cluster };
     const instance = await findInstance(this.#ports, ref, machine.instance);
     if (instance !== undefined && instance.status !== 'INACTIVE')
@@ -158,48 +236,17 @@ export class Workshop {
     await this.#commit(async (tx) => {
       const found = await tx.get<MachineRecord>(groupKeys.machine(machine.id));
       if (found === undefined) return;
-      tx.remove(groupKeys.machine(machine.id));
       const now = clock.now();
+      if (returns) {
+        tx.put(groupKeys.machine(machine.id), toJson(returned(found, this.#ports.random, now)));
+        return;
+      }
+      tx.remove(groupKeys.machine(machine.id));
       await endActivity(tx, found.beginning, 'Cancelled', now, 'it was ended before it was in service');
       if (isGone)
         await endActivity(tx, found.ending, 'Failed', now, `${notThere(provider.name)} End what it has left.`);
       else await endActivity(tx, found.ending, 'Successful', now);
     });
-  }
-
-  async #spec(owner: string, machine: MachineRecord): Promise<MachineSpec> {
-    const { networks, region, joinKey, endpoint } = this.#ports;
-    const { template } = machine;
-    const version = await networks.templateVersion(this.#account, template.id, template.version);
-    if (version === undefined)
-      throw new ProviderError(`The launch template ${template.name} has no version ${template.version} any more.`);
-    const { data } = version;
-    const said = agentSettings(Buffer.from(data.UserData ?? '', 'base64').toString('utf8'));
-    return {
-      id: machine.id,
-      owner,
-      account: this.#account,
-      region,
-      group: machine.group,
-      cluster: machine.cluster,
-      zone: machine.zone,
-      ...(machine.subnet === undefined ? {} : { subnet: machine.subnet }),
-      instanceType: machine.instanceType,
-      ...(machine.spot === true ? { spot: true } : {}),
-      imageId: machine.imageId,
-      template: data,
-      tags: machine.tags,
-      settings: {
-        ...said,
-        ECS_CLUSTER: machine.cluster,
-        ...(machine.spot === true ? { SLIPWAY_SPOT: 'true' } : {}),
-        ECS_INSTANCE_ATTRIBUTES: attributesFor(said['ECS_INSTANCE_ATTRIBUTES'], machine),
-        AWS_ENDPOINT_URL: endpoint(),
-        AWS_REGION: region,
-        SLIPWAY_JOIN: joinToken(joinKey, this.#account, machine.id),
-      },
-      joinUntil: machine.launchedAt + joinWithin,
-    };
   }
 
   #commit<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -220,15 +267,3 @@ const gone = (name: string): InstanceProvider => ({
   terminate: () => Promise.resolve(),
   list: () => Promise.resolve([]),
 });
-
-/** The attributes that user data names, with those that are the group's to say. What is no JSON object the agent refuses itself. */
-function attributesFor(attributes: string | undefined, { zone, group }: MachineRecord): string {
-  try {
-    const said = JSON.parse(attributes ?? '{}') as unknown;
-    if (typeof said === 'object' && said !== null && !Array.isArray(said))
-      return JSON.stringify({ ...said, 'ecs.availability-zone': zone, [groupAttribute]: group });
-  } catch {
-    // As it is.
-  }
-  return attributes ?? '';
-}

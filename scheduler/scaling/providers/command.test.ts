@@ -22,7 +22,13 @@ const state = ${JSON.stringify(state)};
   writeFileSync(file, head + body);
   return {
     state,
-    provider: commandProvider({ name: 'lab', command: [process.execPath, file], env: { GREETING: 'hello' }, timeouts }),
+    provider: commandProvider({
+      name: 'lab',
+      command: [process.execPath, file],
+      env: { GREETING: 'hello' },
+      timeouts,
+      rests: ['Stopped', 'Hibernated'],
+    }),
   };
 }
 
@@ -50,6 +56,17 @@ describe('a program', () => {
       request: { version: 1, operation: 'launch', ...spec },
       env: 'hello',
     });
+  });
+
+  test('is told how a machine is to wait, where it can have it do that', async () => {
+    const { provider, state } = scripted(`writeFileSync(state, JSON.stringify(request));`);
+    const told = (): unknown => JSON.parse(readFileSync(state, 'utf8'));
+    const machine = { id: 'i-00000000000000001', owner: 'me' };
+    await provider.stop?.(machine.id, 'me', 'Hibernated', over);
+    expect(told()).toEqual({ version: 1, operation: 'stop', ...machine, rest: 'Hibernated' });
+    await provider.start?.(machine.id, 'me', over);
+    expect(told()).toEqual({ version: 1, operation: 'start', ...machine });
+    expect(commandProvider({ name: 'lab', command: ['/bin/true'], env: {} })).not.toHaveProperty('stop');
   });
 
   test('that fails says why by the last line of its complaint, without what would act on a terminal', async () => {

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 
-import { type InstanceProvider, machineId, type ProvidedMachine, ProviderError } from './instance-provider.ts';
+import {
+  type InstanceProvider,
+  machineId,
+  type ProvidedMachine,
+  ProviderError,
+  type Rest,
+} from './instance-provider.ts';
 import { runProgram } from './run-program.ts';
 
 export interface CommandProviderOptions {
@@ -10,6 +16,8 @@ export interface CommandProviderOptions {
   readonly command: readonly string[];
   /** What it finds in its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** How the program can have machines wait: it is asked to `stop` and `start` them then. */
+  readonly rests?: readonly Rest[];
   /** Milliseconds after which it is killed; by default ten minutes for a machine, one for a list. */
   readonly timeouts?: { readonly change: number; readonly list: number };
 }
@@ -28,12 +36,20 @@ const listed = z.object({
  * | operation | input | output |
  * |---|---|---|
  * | `launch` | `{"operation": "launch", …MachineSpec}` | none needed |
+ * | `stop` | `{"operation": "stop", "id", "owner", "rest": "Stopped" or "Hibernated"}`, where it can | none needed |
+ * | `start` | `{"operation": "start", "id", "owner"}`, likewise | none needed |
  * | `terminate` | `{"operation": "terminate", "id", "owner"}` | none needed |
  * | `list` | `{"operation": "list", "owner"}` | `{"instances": [{"id", "owner"}, …]}` |
  *
  * A program that takes too long is killed with all that it started, as is one that prints without an end. What it prints is never evaluated.
  */
-export function commandProvider({ name, command, env, timeouts = usual }: CommandProviderOptions): InstanceProvider {
+export function commandProvider({
+  name,
+  command,
+  env,
+  rests = [],
+  timeouts = usual,
+}: CommandProviderOptions): InstanceProvider {
   const ask = (request: object, timeout: number, signal: AbortSignal): Promise<string> =>
     runProgram(command, { env, input: JSON.stringify({ version: 1, ...request }), timeout, signal });
   return {
@@ -41,6 +57,17 @@ export function commandProvider({ name, command, env, timeouts = usual }: Comman
     async launch(spec, signal) {
       await ask({ operation: 'launch', ...spec }, timeouts.change, signal);
     },
+    ...(rests.length === 0
+      ? {}
+      : {
+          rests,
+          stop: async (id: string, owner: string, rest: Rest, signal: AbortSignal) => {
+            await ask({ operation: 'stop', id, owner, rest }, timeouts.change, signal);
+          },
+          start: async (id: string, owner: string, signal: AbortSignal) => {
+            await ask({ operation: 'start', id, owner }, timeouts.change, signal);
+          },
+        }),
     async terminate(id, owner, signal) {
       await ask({ operation: 'terminate', id, owner }, timeouts.change, signal);
     },

@@ -26,6 +26,9 @@ export interface MachineSpec {
   readonly joinUntil: number;
 }
 
+/** How a machine is that does not run: off, or with its memory on its disk. */
+export type Rest = 'Stopped' | 'Hibernated';
+
 /** A machine that a provider has. */
 export interface ProvidedMachine {
   readonly id: string;
@@ -43,10 +46,20 @@ export interface InstanceProvider {
    * @throws ProviderError when it cannot be made; whatever was made of it until then {@link terminate} ends
    */
   launch(spec: MachineSpec, signal: AbortSignal): Promise<void>;
+  /** How machines of it can wait in a warm pool, beside running: none of these without {@link stop} and {@link start}. */
+  readonly rests?: readonly Rest[];
+  /** Stops a machine, and keeps its disk; one that is stopped stays so. It is in {@link list} as before. @throws ProviderError */
+  stop?(id: string, owner: string, rest: Rest, signal: AbortSignal): Promise<void>;
+  /** Starts a machine that was stopped, with its agent; one that runs stays so. @throws ProviderError */
+  start?(id: string, owner: string, signal: AbortSignal): Promise<void>;
   /** Ends a machine. One that is not there is ended. @throws ProviderError */
   terminate(id: string, owner: string, signal: AbortSignal): Promise<void>;
-  /** Every machine of an owner that there is, whether it runs or not. @throws ProviderError */
-  list(owner: string, signal: AbortSignal): Promise<readonly ProvidedMachine[]>;
+  /**
+   * Every machine of an owner that there is, whether it runs or not.
+   * @param expected ids that it had; one of which it cannot say whether it is there it lists, as what is not listed counts as gone
+   * @throws ProviderError
+   */
+  list(owner: string, signal: AbortSignal, expected?: ReadonlySet<string>): Promise<readonly ProvidedMachine[]>;
 }
 
 /** What a provider was asked for and did not do; the message is for people, and holds no secret. */

@@ -28,6 +28,9 @@ export class MapProvider implements InstanceProvider {
   readonly name = 'map';
   readonly machines = new Map<string, MachineSpec>();
   readonly calls: string[] = [];
+  readonly rests = ['Stopped'] as const;
+  /** Ids of machines that are stopped. */
+  readonly stopped = new Set<string>();
   /** Set: what the next requests end with. */
   failing: string | undefined;
 
@@ -35,6 +38,20 @@ export class MapProvider implements InstanceProvider {
     this.calls.push(`launch ${spec.id}`);
     if (this.failing !== undefined) return Promise.reject(new ProviderError(this.failing));
     this.machines.set(spec.id, spec);
+    return Promise.resolve();
+  }
+
+  stop(id: string): Promise<void> {
+    this.calls.push(`stop ${id}`);
+    if (this.failing !== undefined) return Promise.reject(new ProviderError(this.failing));
+    this.stopped.add(id);
+    return Promise.resolve();
+  }
+
+  start(id: string): Promise<void> {
+    this.calls.push(`start ${id}`);
+    if (this.failing !== undefined) return Promise.reject(new ProviderError(this.failing));
+    this.stopped.delete(id);
     return Promise.resolve();
   }
 
@@ -106,7 +123,15 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   const over = new AbortController().signal;
   let keeper = new AccountGroups(ports, account, held);
   const api = queryCallerOf(
-    createAutoScaling({ ...base, groups, networks, profileRole: ports.profileRole, providers: ['map'], checkUrl }),
+    createAutoScaling({
+      ...base,
+      groups,
+      networks,
+      profileRole: ports.profileRole,
+      providers: ['map'],
+      rests: () => provider.rests,
+      checkUrl,
+    }),
     autoScalingSchemas,
     '2011-01-01',
   );

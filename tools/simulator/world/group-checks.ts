@@ -3,6 +3,7 @@ import {
   type GroupRecord,
   groupsPartition,
   type HookRecord,
+  isPooled,
   type MachineRecord,
 } from '@slipway/scheduler/scaling/groups';
 import { isLive } from '@slipway/scheduler/state';
@@ -52,10 +53,11 @@ export class GroupChecks {
       for (const { token } of after.waits ?? [])
         if (!this.#askedSince.has(token)) this.#askedSince.set(token, this.#ports.now());
       if (was?.state === 'Pending' && after.state === 'InService') this.#heard(was, 'launching');
+      if (was?.state === 'Warming' && after.state === 'Warmed') this.#heard(was, 'launching');
       if (after.state !== 'Terminating' || was?.state === 'Terminating') continue;
       this.#endsSince.set(after.id, this.#ports.now());
       // What is unhealthy is replaced, whatever there is beside it.
-      if (after.health === 'Healthy') chosen = after;
+      if (after.health === 'Healthy' && !isPooled(after)) chosen = after;
     }
     for (const key of batch.remove ?? [])
       if (key.startsWith(groupKeys.machines)) this.#machines.delete(key.slice(groupKeys.machines.length));
@@ -64,7 +66,7 @@ export class GroupChecks {
     const { min, max, desired } = group;
     if (desired < min || desired > max)
       throw new Violation('group-size', `${desired} machines are wanted, of ${min} to ${max}`);
-    const { size } = this.#machines;
+    const size = this.#serving().length;
     if (size > max) throw new Violation('group-size', `there are ${size} machines, ${max} at most`);
     // One that a user ends is replaced.
     const isFewer = batch.fence !== undefined || desired < (before?.desired ?? 0);
@@ -79,8 +81,10 @@ export class GroupChecks {
     const machine = this.#machines.get(id);
     // One without a row is left from what was ended.
     if (machine === undefined) return;
-    if (machine.state !== 'Terminating') throw new Violation('group-drained', `${id} is ended and is ${machine.state}`);
-    this.#heard(machine, 'terminating');
+    // Those that nobody uses may be stopped, too.
+    if (machine.state !== 'Terminating' && !isPooled(machine))
+      throw new Violation('group-drained', `${id} is ended or stopped and is ${machine.state}`);
+    if (machine.state === 'Terminating') this.#heard(machine, 'terminating');
     const recent = now() - lag();
     const instance = mirror.instances.get(machine.instance);
     if (instance === undefined || instance.status === 'INACTIVE' || !instance.agentConnected) return;
@@ -112,7 +116,13 @@ export class GroupChecks {
 
   /** Whether the group has as many machines as it may have. */
   get isFull(): boolean {
-    return this.#group !== undefined && this.#machines.size >= this.#group.max;
+    return this.#group !== undefined && this.#serving().length >= this.#group.max;
+  }
+
+  /** Whether a machine waits in the warm pool. */
+  isWarm(id: string | undefined): boolean {
+    const machine = this.#machines.get(id ?? '');
+    return machine !== undefined && isPooled(machine);
   }
 
   /** A task that waits though its group may grow, or a machine that is not what it is to be; undefined when there is none. */
@@ -136,16 +146,40 @@ export class GroupChecks {
   /** Why there are more machines than the group's minimum, or others than are wanted; undefined when it has come down to that. */
   tooMany(provided: ReadonlySet<string>): string | undefined {
     const { min = 0, desired = 0 } = this.#group ?? {};
-    const states = [...this.#machines.values()].map(({ state }) => state);
+    const states = this.#serving().map(({ state }) => state);
+    const warm = this.#machines.size - states.length;
     if (desired === min && states.length === min && states.every((state) => state === 'InService'))
-      return provided.size === min ? undefined : `there are ${provided.size} machines for ${min} rows`;
+      return provided.size === min + warm
+        ? this.#warmth()
+        : `there are ${provided.size} machines for ${min + warm} rows`;
     return `without load ${desired} machines are wanted and there are ${states.join(', ') || 'none'}; the minimum is ${min}`;
+  }
+
+  /** Machines that the group has for tasks, not those of its warm pool. */
+  #serving(): readonly MachineRecord[] {
+    return [...this.#machines.values()].filter((machine) => !isPooled(machine));
+  }
+
+  /** Why the warm pool is not what it is to be; undefined when it is. */
+  #warmth(): string | undefined {
+    const { warm, max = 0, desired = 0 } = this.#group ?? {};
+    if (warm === undefined) return undefined;
+    const wanted = Math.max(warm.min, (warm.prepared ?? max) - desired);
+    const pool = [...this.#machines.values()].filter(isPooled);
+    const ready = pool.filter(({ state, rest }) => state === 'Warmed' && rest === warm.rest);
+    if (ready.length !== wanted || pool.length !== wanted)
+      return `${wanted} machines are to be warm, and ${ready.length} of ${pool.length} are`;
+    const works = ready.find(({ instance }) => {
+      const known = this.#ports.mirror.instances.get(instance);
+      return known !== undefined && known.status !== 'INACTIVE';
+    });
+    return works === undefined ? undefined : `${works.id} is warm and is a container instance`;
   }
 
   /** How many stay, with those of which whoever chose one to end need not have heard that they are broken. */
   #kept(): number {
     const recent = this.#ports.now() - this.#ports.lag();
-    return [...this.#machines.values()].filter(
+    return this.#serving().filter(
       ({ id, state, health }) =>
         state !== 'Terminating' || (health === 'Unhealthy' && (this.#endsSince.get(id) ?? 0) > recent),
     ).length;

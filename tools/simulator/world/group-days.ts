@@ -21,6 +21,8 @@ export interface GroupDaysPorts {
   /** Some seconds of the operator's. */
   readonly wait: () => Promise<void>;
   readonly chance: Chance;
+  /** Decides of warm pools alone, so that days are as they were without. */
+  readonly warm: Chance;
   /** Whether nothing goes wrong any more. */
   readonly isKind: () => boolean;
   readonly mirror: Mirror;
@@ -71,6 +73,7 @@ export class GroupDays {
       NewInstancesProtectedFromScaleIn: isProtected,
       LifecycleHookSpecificationList: hooks,
     });
+    await this.#warm();
     await this.#insist('CreateCapacityProvider', {
       name: groupProvider,
       autoScalingGroupProvider: {
@@ -90,6 +93,20 @@ export class GroupDays {
     });
     this.#made.resolve(groupProvider);
     if (hooks.length > 0) this.#ports.meanwhile(() => this.#attend());
+  }
+
+  /** On some days machines are prepared before they are wanted. */
+  async #warm(): Promise<void> {
+    const { warm } = this.#ports;
+    if (!warm.happens(0.4)) return;
+    const prepared = warm.pick([-1, 1, 2, 3]);
+    await this.#insist('PutWarmPool', {
+      AutoScalingGroupName: groupProvider,
+      MinSize: warm.pick([0, 0, 1, 2]),
+      MaxGroupPreparedCapacity: prepared,
+      PoolState: warm.pick(['Stopped', 'Stopped', 'Running']),
+      InstanceReusePolicy: { ReuseOnScaleIn: warm.happens(0.5) },
+    });
   }
 
   /** On some days somebody is asked before machines come or go. */
@@ -123,7 +140,7 @@ export class GroupDays {
         if (!LifecycleState.endsWith(':Wait')) continue;
         const hook = {
           AutoScalingGroupName: groupProvider,
-          LifecycleHookName: LifecycleState.startsWith('Pending') ? 'launching' : 'terminating',
+          LifecycleHookName: LifecycleState.includes('Pending') ? 'launching' : 'terminating',
           InstanceId,
         };
         const does = isKind() ? 'CONTINUE' : chance.pick(['CONTINUE', 'CONTINUE', 'ABANDON', 'heartbeat', 'nothing']);

@@ -28,7 +28,7 @@ export interface MachinesPorts {
 /** What makes machines that become hosts, and ends them: slowly; on bad days it refuses, hangs, and makes some that never join. */
 export class SimulatedMachines {
   readonly #ports: MachinesPorts;
-  readonly #made = new Map<string, { readonly spec: MachineSpec; readonly host: SimulatedHost }>();
+  readonly #made = new Map<string, { readonly spec: MachineSpec; readonly host: SimulatedHost; stopped: boolean }>();
   /** How likely each thing goes wrong, for the whole of a day. */
   readonly #refuses: number;
   readonly #hangs: number;
@@ -49,11 +49,19 @@ export class SimulatedMachines {
     return new Set(this.#made.keys());
   }
 
+  /** The machine that a host is; undefined for one that no group has made. */
+  idOf(host: SimulatedHost): string | undefined {
+    return [...this.#made.values()].find((made) => made.host === host)?.spec.id;
+  }
+
   /** The provider as a process of a server asks it. */
   provider(process: Process): InstanceProvider {
     return {
       name: 'simulated',
       launch: (spec, signal) => this.#ask(process, signal, () => this.#make(spec)),
+      rests: ['Stopped'],
+      stop: (id, _owner, _rest, signal) => this.#ask(process, signal, () => this.#stop(id)),
+      start: (id, _owner, signal) => this.#ask(process, signal, () => this.#start(id)),
       terminate: (id, _owner, signal) => this.#ask(process, signal, () => this.#end(id)),
       list: (owner, signal) =>
         this.#ask(process, signal, () =>
@@ -92,13 +100,32 @@ export class SimulatedMachines {
     if (this.#made.has(spec.id)) return;
     const host = this.#ports.host(this.all.length, spec);
     this.all.push(host);
-    this.#made.set(spec.id, { spec, host });
+    this.#made.set(spec.id, { spec, host, stopped: false });
     if (this.#happens(this.#mute)) return;
     time.at(time.now() + chance.between(2_000, startsWithin - 8_000), () => {
-      if (!this.#made.has(spec.id)) return;
+      if (this.#made.get(spec.id)?.stopped !== false) return;
       hosts.push(host);
       host.startAgent();
     });
+  }
+
+  #start(id: string): void {
+    const made = this.#made.get(id);
+    const { hosts } = this.#ports;
+    if (made?.stopped !== true) return;
+    made.stopped = false;
+    hosts.push(made.host);
+    made.host.on();
+  }
+
+  #stop(id: string): void {
+    const made = this.#made.get(id);
+    const { hosts } = this.#ports;
+    if (made === undefined) return;
+    this.#ports.ends(id);
+    made.stopped = true;
+    made.host.off();
+    if (hosts.includes(made.host)) hosts.splice(hosts.indexOf(made.host), 1);
   }
 
   #end(id: string): void {

@@ -17,6 +17,8 @@ export interface QuietPorts {
   readonly clockError: number;
   /** Whether tasks may wait for an instance: their group has as many as it may have. */
   readonly isFull: () => boolean;
+  /** Whether a host waits in a warm pool. */
+  readonly isWarm: (host: SimulatedHost) => boolean;
 }
 
 /** Milliseconds between two looks of a leader for what is over, and some for its work. */
@@ -38,7 +40,9 @@ export class Quiet {
 
   /** Which host is not in the cluster though nothing keeps it out; undefined when all are. */
   outside(): string | undefined {
-    for (const { name, registered } of this.#ports.hosts) {
+    for (const host of this.#ports.hosts) {
+      const { name, registered } = host;
+      if (this.#ports.isWarm(host)) continue;
       const instance = this.#ports.mirror.instances.get(registered?.split('/').at(-1) ?? '');
       if (instance?.agentConnected !== true) return `${name} is ${registered ?? 'nobody'}, which is not connected`;
     }

@@ -161,6 +161,7 @@ export class World {
       now,
       clockError,
       isFull: () => groups.isFull,
+      isWarm: (host) => groups.isWarm(this.#machines.idOf(host)),
     });
     this.#callers = new Callers({ network, servers, chance, now, history, counts, checks, violated });
     const process = this.#machine('user').boot();
@@ -172,6 +173,7 @@ export class World {
       api,
       wait: () => process.clock.sleep(2_000),
       chance: new Chance(plan.seed ^ 0x9e7),
+      warm: new Chance(plan.seed ^ 0x3a11),
       isKind: () => this.#isKind(),
       mirror,
       checks: groups,

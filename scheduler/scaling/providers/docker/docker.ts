@@ -14,6 +14,7 @@ import {
   type ProvidedMachine,
   ProviderError,
   readable,
+  type Rest,
 } from '../instance-provider.ts';
 import { freeAddress, gatewayOf, overlap, routes, unfit } from './addresses.ts';
 import { type Machine, machineIds, type Names, namesOf, readMachine, writeMachine } from './machine.ts';
@@ -55,6 +56,7 @@ export function dockerProvider(options: DockerProviderOptions): InstanceProvider
 
 class DockerMachines implements InstanceProvider {
   readonly name: string;
+  readonly rests = ['Stopped'] as const;
   readonly #options: DockerProviderOptions;
   /** What is under way, by the id of its machine; and the last launch, as addresses are given one after another. */
   readonly #busy = new Map<string, Promise<unknown>>();
@@ -76,6 +78,31 @@ class DockerMachines implements InstanceProvider {
       this.#described = described.catch(() => undefined);
       await this.#boot(names, await described, signal);
     });
+  }
+
+  async stop(id: string, owner: string, _rest: Rest, _signal: AbortSignal): Promise<void> {
+    const names = this.#names(id);
+    await this.#alone(id, async () => {
+      const machine = await this.#known(names, owner);
+      await writeMachine(names, { ...machine, stopped: true });
+      await endProcesses(names, endWithin);
+      await removeNetwork(names);
+    });
+  }
+
+  async start(id: string, owner: string, signal: AbortSignal): Promise<void> {
+    const names = this.#names(id);
+    await this.#alone(id, async () => {
+      const { stopped: _, ...machine } = await this.#known(names, owner);
+      await writeMachine(names, machine);
+      await this.#boot(names, machine, signal);
+    });
+  }
+
+  async #known(names: Names, owner: string): Promise<Machine> {
+    const machine = await readMachine(names);
+    if (machine?.owner !== owner) throw new ProviderError(`this computer has no machine ${names.id}`);
+    return machine;
   }
 
   async terminate(id: string, _owner: string, _signal: AbortSignal): Promise<void> {
@@ -101,7 +128,7 @@ class DockerMachines implements InstanceProvider {
       if (machine?.owner !== owner) continue;
       found.push({ id, owner });
       // After a restart of this computer, say. Its group replaces it where that does not help.
-      if (!this.#busy.has(id) && (await runners(names)).length === 0)
+      if (machine.stopped !== true && !this.#busy.has(id) && (await runners(names)).length === 0)
         void this.#alone(id, () => this.#boot(names, machine, signal))
           .then(() => this.#down.delete(id))
           .catch((error: unknown) => {
@@ -163,8 +190,9 @@ class DockerMachines implements InstanceProvider {
 
   /** Starts a machine unless it runs; what is left of an earlier run is taken away first. Resolves when its engine answers. @throws ProviderError */
   async #boot(names: Names, machine: Machine, signal: AbortSignal): Promise<void> {
-    // It was ended while this waited.
-    if ((await readMachine(names)) === undefined) return;
+    // It was ended or stopped while this waited.
+    const now = await readMachine(names);
+    if (now === undefined || now.stopped === true) return;
     if ((await runners(names)).length === 0) {
       await endProcesses(names, 0);
       await removeNetwork(names);

@@ -51,6 +51,8 @@ const machineShape = z.object({
   gateway: z.ipv4(),
   /** What its agent finds in its environment: a secret. */
   settings: z.record(z.string(), z.string()),
+  /** It is not to run just now. */
+  stopped: z.literal(true).optional(),
 });
 
 /** What was written of a machine before anything of it was made. */

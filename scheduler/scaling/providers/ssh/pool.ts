@@ -49,6 +49,8 @@ const shape = z
     knownHosts: absolute,
     /** Run on a machine by `sh` to have its agent start, and stop and forget what it was. */
     join: command.default('systemctl restart slipway-agent'),
+    /** And to have it stop for a while: what it is it stays. */
+    pause: command.default('systemctl stop slipway-agent'),
     leave: command.default(
       'systemctl stop slipway-agent; docker ps -aq --filter label=dev.slipway.agent | xargs -r docker rm -fv; rm -rf /var/lib/slipway/agent',
     ),

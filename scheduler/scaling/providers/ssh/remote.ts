@@ -143,6 +143,30 @@ const sleepScript = (folder: string, sleep: string): string => `[ ! -e ${quoted(
 ) </dev/null >&2
 `;
 
+/** Stops the agent of a machine, which stays whose it is, and has it sleep where it can. @throws Unavailable, ProgramFailed */
+export async function pause(pool: Pool, machine: PoolMachine, claim: Claim, options: RemoteOptions): Promise<void> {
+  await run(pool, machine, ofOurs(machine, claim, pool.pause), pool.commandWithin, options);
+  // It goes while it is asked to: no answer is one too.
+  if (machine.sleep !== undefined)
+    await run(pool, machine, ofOurs(machine, claim, machine.sleep), pool.connectWithin * 3, options).catch(() => '');
+}
+
+/** Starts the agent of a machine that was paused. @throws Unavailable, ProgramFailed */
+export async function resume(pool: Pool, machine: PoolMachine, claim: Claim, options: RemoteOptions): Promise<void> {
+  await run(pool, machine, ofOurs(machine, claim, pool.join), pool.commandWithin, options);
+}
+
+/** A command that runs on a machine while it is somebody's. */
+const ofOurs = (
+  { folder }: PoolMachine,
+  { id, owner }: Claim,
+  command: string,
+): string => `cd ${quoted(folder)} || exit ${taken}
+[ "$(cat claim 2>/dev/null)" = ${quoted(`${id} ${owner}`)} ] || exit ${taken}
+( ${command}
+) </dev/null >&2
+`;
+
 /** Stops the agent of a machine and puts it back, unless it is another's by now. */
 export async function leave(pool: Pool, machine: PoolMachine, claim: Claim, options: RemoteOptions): Promise<void> {
   const script = `set -e

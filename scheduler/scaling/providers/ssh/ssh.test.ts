@@ -89,6 +89,7 @@ const poolOf = (machines: readonly Machine[], more: object = {}): object => {
     key,
     knownHosts,
     join: 'cp "$PWD/../$(basename "$PWD").env" agent',
+    pause: 'rm -f agent',
     leave: 'rm -f agent',
     machines: machines.map(({ name, ...rest }) => ({
       name,
@@ -206,6 +207,75 @@ describe('prepared machines', () => {
     expect(await provider.list('me', over)).toEqual([{ id, owner: 'me' }]);
     await provider.terminate(id, 'me', over);
     expect(await provider.list('me', over)).toEqual([]);
+  });
+
+  test('that do not answer when nobody remembers them count as what was there, and are not asked again and again', async () => {
+    const { file } = opened([
+      { name: 'a', port: 1 },
+      { name: 'b', port: 1 },
+    ]);
+    const asked = join(folder, 'asked');
+    const counting = join(folder, 'counting');
+    mkdirSync(counting);
+    writeFileSync(join(counting, 'ssh'), `#!/bin/sh\necho x >> ${asked}\nexit 255\n`, { mode: 0o755 });
+    const at = { now: 0 };
+    const PATH = `${counting}:${env.PATH}`;
+    const provider = sshProvider({ name: 'rack', file, env: { PATH }, monotonic: () => at.now });
+    const lines = (): number => readFileSync(asked, 'utf8').trim().split('\n').length;
+    const id = newId();
+    const unknown = [{ id, owner: 'me' }];
+    expect(await provider.list('me', over, new Set([id]))).toEqual(unknown);
+    expect(lines()).toBe(2);
+    expect(await provider.list('me', over, new Set([id]))).toEqual(unknown);
+    expect(lines()).toBe(2);
+    at.now = 30_000;
+    expect(await provider.list('me', over)).toEqual([]);
+    expect(lines()).toBe(4);
+    at.now = 89_999;
+    await provider.list('me', over);
+    expect(lines()).toBe(4);
+    // A launch that has nothing else asks before it fails.
+    await expect(provider.launch(specOf(newId()), over)).rejects.toThrow(/No machine of the pool is free: 0 of 2/);
+    expect(lines()).toBe(6);
+  });
+
+  test('that were stopped are asleep, and are found and woken by a server that does not remember which they were', async () => {
+    const asleep = join(folder, 'asleep-now');
+    const bed = mkdtempSync(join(tmpdir(), 'slipway-ssh-bed-'));
+    // Whoever sleeps does not answer: a file by its port says so.
+    writeFileSync(
+      join(bed, 'ssh'),
+      `#!/bin/sh\nwhile [ "$#" -gt 1 ]; do [ "$1" != -p ] || [ ! -e ${asleep}-$2 ] || exit 255; shift; done\nexec sh\n`,
+      { mode: 0o755 },
+    );
+    const waker = join(bed, 'waker');
+    writeFileSync(waker, `#!/bin/sh\nrm -f ${asleep}-$1\n`, { mode: 0o755 });
+    const machines = [11, 12].map((of) => ({
+      name: `m${of}`,
+      port: of,
+      sleep: `touch ${asleep}-${of}`,
+      wake: [waker, String(of)],
+    }));
+    const { at, file } = opened(machines, { join: 'touch agent' });
+    const opening = () => sshProvider({ name: 'rack', file, env: { PATH: `${bed}:${env.PATH}` }, pace: 50 });
+    const provider = opening();
+    const ids = [newId(), newId()];
+    for (const id of ids) await provider.launch(specOf(id), over);
+    const claims = (): string[] =>
+      ['m11', 'm12'].map((of) => readFileSync(join(at, of, 'claim'), 'utf8').split(' ')[0] ?? '');
+    const awake = (): boolean[] => [11, 12].map((of) => !existsSync(`${asleep}-${of}`));
+    for (const id of ids) await provider.stop?.(id, 'me', 'Stopped', over);
+    expect(awake()).toEqual([false, false]);
+    expect(existsSync(join(at, 'm11', 'agent'))).toBe(false);
+    expect(await provider.list('me', over)).toHaveLength(2);
+    const [, second = ''] = claims();
+    await opening().start?.(second, 'me', over);
+    expect(awake()[1]).toBe(true);
+    expect(existsSync(join(at, 'm12', 'agent'))).toBe(true);
+    await provider.start?.(claims()[0] ?? '', 'me', over);
+    expect(awake()).toEqual([true, true]);
+    await expect(opening().start?.(newId(), 'me', over)).rejects.toThrow(/no machine of the pool is i-/);
+    rmSync(bed, { recursive: true });
   });
 
   test('are put to sleep when they are put back', async () => {

@@ -1,6 +1,7 @@
 import { type InstanceProvider, type MachineSpec, type ProvidedMachine, ProviderError } from '../instance-provider.ts';
 import { type Pool, type PoolMachine, readPool } from './pool.ts';
-import { type Claim, claimOf, join, leave, type RemoteOptions, take, Unavailable } from './remote.ts';
+import { type Claim, claimOf, join, leave, pause, type RemoteOptions, resume, take, Unavailable } from './remote.ts';
+import { Silence } from './silence.ts';
 import { canWake, wakeUp } from './wake.ts';
 
 export interface SshProviderOptions {
@@ -12,6 +13,8 @@ export interface SshProviderOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Milliseconds between looks whether a machine is awake. */
   readonly pace?: number;
+  /** Milliseconds that only go forward. */
+  readonly monotonic?: () => number;
 }
 
 /** How a machine of the pool stands: whose it is, or why nobody knows. */
@@ -22,10 +25,14 @@ export type Standing =
 /** Machines that are asked at once. */
 const mostAtOnce = 16;
 
-/** Asks every machine of a pool whose it is. */
-export async function standings(pool: Pool, options: RemoteOptions): Promise<readonly Standing[]> {
+/** Asks machines of a pool whose they are: all of them, unless others are named. */
+export async function standings(
+  pool: Pool,
+  options: RemoteOptions,
+  asked: readonly PoolMachine[] = pool.machines,
+): Promise<readonly Standing[]> {
   const found: Standing[] = [];
-  const left = [...pool.machines];
+  const left = [...asked];
   const ask = async (): Promise<void> => {
     for (let machine = left.shift(); machine !== undefined; machine = left.shift()) {
       try {
@@ -37,7 +44,7 @@ export async function standings(pool: Pool, options: RemoteOptions): Promise<rea
     }
   };
   await Promise.all(Array.from({ length: mostAtOnce }, ask));
-  return pool.machines.flatMap((machine) => found.find((one) => one.machine === machine) ?? []);
+  return asked.flatMap((machine) => found.find((one) => one.machine === machine) ?? []);
 }
 
 /**
@@ -45,18 +52,30 @@ export async function standings(pool: Pool, options: RemoteOptions): Promise<rea
  * lies on the machine itself, in a file that the first makes: two servers never take the same one. One that does not answer is what it was last, so that
  * a way that is cut ends no machine; once its end was asked for it is as good as ended, and put back when it answers again.
  */
-export function sshProvider({ name, file, env, pace = 5_000 }: SshProviderOptions): InstanceProvider {
+export function sshProvider({
+  name,
+  file,
+  env,
+  pace = 5_000,
+  monotonic = () => performance.now(),
+}: SshProviderOptions): InstanceProvider {
   /** By the name of the machine. */
   const remembered = new Map<string, Claim>();
   const woken = new Map<string, number>();
-  const look = async (pool: Pool, options: RemoteOptions): Promise<readonly Standing[]> => {
-    const all = await standings(pool, options);
-    return all.map((one) => {
-      const { name: of } = one.machine;
+  const silent = new Silence(monotonic);
+  /** @param everybody whether also those are asked that did not answer a moment ago */
+  const look = async (pool: Pool, options: RemoteOptions, everybody = false): Promise<readonly Standing[]> => {
+    const asked = pool.machines.filter((machine) => everybody || !silent.has(wayTo(machine)));
+    const answers = new Map((await standings(pool, options, asked)).map((one) => [one.machine, one]));
+    return pool.machines.map((machine) => {
+      const { name: of } = machine;
+      const one = answers.get(machine) ?? { machine, trouble: silent.whyOf(wayTo(machine)) };
       if ('trouble' in one) {
+        if (answers.has(machine)) silent.add(wayTo(machine), one.trouble);
         const claim = remembered.get(of);
-        return claim === undefined ? one : { machine: one.machine, claim };
+        return claim === undefined ? one : { machine, claim };
       }
+      silent.remove(wayTo(machine));
       if (one.claim === undefined) remembered.delete(of);
       else remembered.set(of, one.claim);
       return one;
@@ -64,16 +83,26 @@ export function sshProvider({ name, file, env, pace = 5_000 }: SshProviderOption
   };
   return {
     name,
+    rests: ['Stopped'],
     async launch(spec, signal) {
       const options = { env, signal };
       const pool = await readPool(file);
+      const skipped = pool.machines.filter((machine) => silent.has(wayTo(machine)));
       const all = await look(pool, options);
       const known = all.find((one) => 'claim' in one && one.claim?.id === spec.id);
       if (known !== undefined) {
         await join(pool, known.machine, spec, options);
         return;
       }
-      const chosen = await takeOne(pool, all, spec, { ...options, pace, woken });
+      const waking = { ...options, pace, woken };
+      const chosen = await takeOne(pool, all, spec, waking).catch(async (error: unknown) => {
+        signal.throwIfAborted();
+        if (!(error instanceof ProviderError) || skipped.length === 0) throw error;
+        // Before it fails, those are asked that were silent a moment ago.
+        const free = (await look(pool, options, true)).filter((one) => 'claim' in one && one.claim === undefined);
+        if (free.length === 0) throw error;
+        return takeOne(pool, free, spec, waking);
+      });
       await join(pool, chosen, spec, options);
     },
     async terminate(id, owner, signal) {
@@ -90,14 +119,63 @@ export function sshProvider({ name, file, env, pace = 5_000 }: SshProviderOption
         remembered.delete(machine.name);
       }
     },
-    async list(owner, signal) {
+    async stop(id, owner, _rest, signal) {
+      const pool = await readPool(file);
+      const options = { env, signal };
+      const found = (await look(pool, options)).find((one) => isOf(one, id, owner));
+      if (found === undefined) throw new ProviderError(`no machine of the pool is ${id}`);
+      await pause(pool, found.machine, { id, owner }, options);
+    },
+    async start(id, owner, signal) {
+      const pool = await readPool(file);
+      const options = { env, signal };
+      const machine = await find(pool, await look(pool, options, true), { id, owner }, { ...options, pace });
+      if (machine === undefined) throw new ProviderError(`no machine of the pool is ${id}`);
+      remembered.set(machine.name, { id, owner });
+      silent.remove(wayTo(machine));
+      await resume(pool, machine, { id, owner }, options);
+    },
+    async list(owner, signal, expected = new Set()) {
       const pool = await readPool(file);
       const all = await look(pool, { env, signal });
-      return all.flatMap((one): ProvidedMachine[] =>
+      const found = all.flatMap((one): ProvidedMachine[] =>
         'claim' in one && one.claim?.owner === owner ? [{ id: one.claim.id, owner }] : [],
       );
+      // One that does not answer, and of which nobody remembers whose it is, may be any of them.
+      if (!all.some((one) => 'trouble' in one)) return found;
+      const named = new Set(found.map(({ id }) => id));
+      return [...found, ...[...expected].filter((id) => !named.has(id)).map((id) => ({ id, owner }))];
     },
   };
+}
+
+/** How a machine is reached: one whose entry is corrected is asked at once. */
+const wayTo = ({ name, host, port }: PoolMachine): string => `${name} ${host} ${port}`;
+
+const isOf = (one: Standing, id: string, owner: string): boolean =>
+  'claim' in one && one.claim?.id === id && one.claim.owner === owner;
+
+/** Finds a machine that was put to sleep, awake. Where nobody remembers which it was, those that sleep are woken until it is found. @throws ProviderError */
+async function find(
+  pool: Pool,
+  all: readonly Standing[],
+  { id, owner }: Claim,
+  options: Omit<Waking, 'woken'>,
+): Promise<PoolMachine | undefined> {
+  const known = all.filter((one) => isOf(one, id, owner));
+  const others = all.filter((one) => 'trouble' in one && canWake(one.machine));
+  for (const { machine } of known.length > 0 ? known : others) {
+    try {
+      const answers = await claimOf(pool, machine, options).catch(() => undefined);
+      if (answers === undefined) await awaken(pool, machine, options);
+      const claim = answers ?? (await claimOf(pool, machine, options));
+      if (claim?.id === id && claim.owner === owner) return machine;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (known.length > 0 || !(error instanceof ProviderError)) throw error;
+    }
+  }
+  return undefined;
 }
 
 interface Waking extends RemoteOptions {

@@ -42,6 +42,13 @@ export function holdToContract(what: string, open: () => InstanceProvider): void
       await provider.launch(specOf(second, 'another'), over);
       expect(await ids('me')).toEqual([first]);
       expect(await ids('another')).toEqual([second]);
+      // What is stopped is there as before, and stays stopped when it is asked for.
+      for (const _again of provider.rests === undefined ? [] : [1, 2]) {
+        await provider.stop?.(first, 'me', 'Stopped', over);
+        expect(await ids('me')).toEqual([first]);
+      }
+      for (const _again of provider.rests === undefined ? [] : [1, 2]) await provider.start?.(first, 'me', over);
+      expect(await ids('me')).toEqual([first]);
       await provider.terminate(first, 'me', over);
       await provider.terminate(first, 'me', over);
       expect(await ids('me')).toEqual([]);
