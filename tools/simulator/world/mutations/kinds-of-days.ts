@@ -145,6 +145,15 @@ export const kindsOfDays: readonly Mutation[] = [
     days: { groups: true },
   },
   {
+    name: 'a warm pool has no more machines than its minimum',
+    file: 'scheduler/scaling/groups/warm-pool.ts',
+    find: 'Math.max(pool.min, (pool.prepared ?? group.max) - group.desired)',
+    replace: 'pool.min',
+    caughtBy: ['group-shrinks'],
+    from: 5,
+    days: { groups: true },
+  },
+  {
     name: 'tasks that wait ask for no hosts',
     file: 'scheduler/scaling/capacity/waiting.ts',
     find: 'task?.capacityProvider === provider ?',
