@@ -31,6 +31,12 @@ export async function hasChain(table: Rule['table'], chain: string): Promise<boo
   return iptables(table, '-S', chain, []);
 }
 
+/** The rules of a chain, as iptables writes them; none where there is no such chain. @throws FirewallError when iptables is missing */
+export async function listRules(table: Rule['table'], chain: string): Promise<readonly string[]> {
+  if (!(await hasChain(table, chain))) return [];
+  return (await mustIptables(table, '-S', chain, [])).split('\n');
+}
+
 const execute = promisify(execFile);
 
 /** @returns whether iptables did it; false when it answers that there is no such rule */
@@ -44,10 +50,14 @@ async function iptables(table: string, command: string, chain: string, words: re
   }
 }
 
-async function mustIptables(table: string, command: string, chain: string, words: readonly string[]): Promise<void> {
+async function mustIptables(table: string, command: string, chain: string, words: readonly string[]): Promise<string> {
   try {
     // -w: wait for others who change rules at this moment, in seconds.
-    await execute('iptables', ['-w', '5', '-t', table, command, chain, ...words], { timeout: 10_000 });
+    const { stdout } = await execute('iptables', ['-w', '5', '-t', table, command, chain, ...words], {
+      timeout: 10_000,
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    return stdout;
   } catch (cause) {
     const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
     const said = stderr.trim().split('\n').at(-1);

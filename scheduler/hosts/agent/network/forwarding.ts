@@ -1,4 +1,5 @@
-import { ensureRule, hasChain, removeRule, type Rule } from '../iptables.ts';
+import { ensureRule, hasChain, listRules, removeRule, type Rule } from '../iptables.ts';
+import { listLinks } from './links.ts';
 
 /** Marks these rules: every agent of a host has its own, while one alone serves the credentials endpoint. */
 const comment: readonly string[] = ['-m', 'comment', '--comment', 'slipway-network'];
@@ -27,3 +28,21 @@ export async function ensureForwarding(prefix: string): Promise<void> {
 export async function removeForwarding(prefix: string): Promise<void> {
   for (const rule of await rulesOf(prefix)) await removeRule(rule);
 }
+
+/**
+ * Takes away rules of agents that have no link here, such as one leaves that is killed: nothing goes by them. One that is there and has no task puts its own
+ * back when it has made its next link; a link that was made meanwhile is seen after its rules were taken, and gets them back.
+ * @throws FirewallError, NetworkError
+ */
+export async function sweepForwarding(own: string): Promise<void> {
+  const listed = await Promise.all(['DOCKER-USER', 'FORWARD'].map((chain) => listRules('filter', chain)));
+  const prefixes = new Set(listed.flat().flatMap((line) => ofAgent.exec(line)?.groups?.['prefix'] ?? []));
+  for (const prefix of prefixes) {
+    if (prefix === own || (await listLinks(prefix)).length > 0) continue;
+    await removeForwarding(prefix);
+    if ((await listLinks(prefix)).length > 0) await ensureForwarding(prefix);
+  }
+}
+
+/** A rule of {@link rulesOf} as iptables lists it. */
+const ofAgent = /^-A \S+ -[io] (?<prefix>ecs[0-9a-f]{4})\+ .*--comment "?slipway-network"? /;

@@ -209,6 +209,29 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     expect(execFileSync('nft', ['list', 'tables']).toString()).not.toContain(prefixOf(agentId));
   });
 
+  test('rules of an agent that was killed go when its last link is gone, and come back with its next one', async () => {
+    const idle = `${agentId}-idle`;
+    const other = new TaskNetwork({ ...options, agentId: idle });
+    await ready(other);
+    await other.apply({ ...state([group('sg-a', [])]), blocks: [] });
+    const rules = (of: string): number =>
+      execFileSync('iptables', ['-w', '5', '-S', 'DOCKER-USER'])
+        .toString()
+        .split(`${prefixOf(of)}+`).length - 1;
+    const task = attachment(['sg-a'], { id: 'eni-0000fe', address: '198.19.7.120' });
+    await other.attach(task, await namespace());
+    await network.sweep();
+    expect([rules(idle), rules(agentId)]).toEqual([2, 2]);
+    await other.detach(task.id);
+    await network.sweep();
+    expect([rules(idle), rules(agentId)]).toEqual([0, 2]);
+    await other.attach(task, await namespace());
+    expect(rules(idle)).toBe(2);
+    await other.detach(task.id);
+    await other.close();
+    expect(rules(idle)).toBe(0);
+  });
+
   test('a namespace that is gone is an error that says so, and leaves nothing', async () => {
     const pid = await namespace();
     children.at(-1)?.kill('SIGKILL');

@@ -5,7 +5,7 @@ import type { Log } from '@slipway/auth/contract';
 import type { NetworkState } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
-import { ensureForwarding, removeForwarding } from './forwarding.ts';
+import { ensureForwarding, removeForwarding, sweepForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
 import {
   applyFilter,
@@ -141,6 +141,8 @@ export class TaskNetwork implements TaskNetworkPort {
       ]);
       if (conflict !== undefined) throw new NetworkError(conflict);
       await makeLink(this.#prefix, attachment, pid, mtu);
+      // Without links it may have counted as gone.
+      await ensureForwarding(this.#prefix);
     });
   }
 
@@ -156,12 +158,13 @@ export class TaskNetwork implements TaskNetworkPort {
     this.#attachments.set(attachment.id, attachment);
   }
 
-  /** Removes links of tasks that are none of these and not attached here: what a run that was killed left. @throws NetworkError */
+  /** Removes links of tasks that are none of these and not attached here: what a run that was killed left; and rules of agents that are gone. @throws NetworkError */
   async sweep(): Promise<number> {
     return this.#enqueue(async () => {
       const known = new Set([...this.#attachments.keys()].map((id) => linkOf(this.#prefix, id)));
       const stray = (await listLinks(this.#prefix)).filter(({ name }) => !known.has(name));
       for (const { name } of stray) await removeLink(name);
+      await this.#sweepRules();
       return stray.length;
     });
   }
@@ -173,7 +176,15 @@ export class TaskNetwork implements TaskNetworkPort {
     await this.#enqueue(async () => {
       await removeFilter(this.#prefix);
       await removeForwarding(this.#prefix);
+      await this.#sweepRules();
       await applyPeers([], '0.0.0.0', this.#metric);
+    });
+  }
+
+  /** What others have left is in nobody's way: it waits for the next time. */
+  async #sweepRules(): Promise<void> {
+    await sweepForwarding(this.#prefix).catch((err: unknown) => {
+      this.#options.log.warn({ err }, 'rules of agents that are gone cannot be taken away');
     });
   }
 
