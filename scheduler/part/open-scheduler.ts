@@ -131,6 +131,8 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   const networks = new Networks({ ...base, zonesOfHosts: (of) => Promise.resolve([...control.zones(of)]) });
   const groupKeeper = new GroupKeeper({
     ...base,
+    alarmed: async (account, names) =>
+      [...(await alarms.states(account, names))].flatMap(([name, { state }]) => (state === 'ALARM' ? [name] : [])),
     ...ports.machines,
     leases,
     log,

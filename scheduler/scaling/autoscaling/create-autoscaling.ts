@@ -9,6 +9,7 @@ import { instanceOperations } from './instances.ts';
 import { notServedOperations } from './not-served.ts';
 import type { AutoScalingApi, AutoScalingOperations } from './operation.ts';
 import { processOperations } from './processes.ts';
+import { refreshOperations } from './refreshes.ts';
 import { tagOperations } from './tagging.ts';
 import { warmPoolOperations } from './warm-pools.ts';
 
@@ -18,6 +19,7 @@ export const autoScalingOperations: AutoScalingOperations = {
   ...instanceOperations,
   ...hookOperations,
   ...warmPoolOperations,
+  ...refreshOperations,
   ...activityOperations,
   ...processOperations,
   ...tagOperations,
@@ -37,6 +39,15 @@ export const autoScalingConstraints: Constraints = {
   AutoScalingGroupNames: { max: 50 },
   MinSize: size,
   MaxSize: size,
+  // Of an instance refresh (EC2 Auto Scaling API reference, RefreshPreferences); times are seconds.
+  MinHealthyPercentage: { min: 0, max: 100, integer: true },
+  MaxHealthyPercentage: { min: 100, max: 200, integer: true },
+  InstanceWarmup: { min: 0, max: 604_800, integer: true },
+  CheckpointDelay: { min: 0, max: 172_800, integer: true },
+  CheckpointPercentages: { max: 100 },
+  BakeTime: { min: 0, max: 172_800, integer: true },
+  InstanceRefreshIds: { max: 50 },
+  Alarms: { max: 10 },
   // Those of a group that says so are prepared up to MaxSize: -1.
   MaxGroupPreparedCapacity: { min: -1, max: 1000, integer: true },
   DesiredCapacity: size,

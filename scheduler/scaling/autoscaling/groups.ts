@@ -246,7 +246,10 @@ export const groupOperations: AutoScalingOperations = {
 };
 
 /** Machines act with the role of their template's instance profile: whoever has them made hands it over. */
-async function mayPass(input: GroupRequest, scene: Scene): Promise<readonly AccessRequest[]> {
+export async function mayPass(
+  input: Pick<GroupRequest, 'LaunchTemplate' | 'MixedInstancesPolicy'>,
+  scene: Scene,
+): Promise<readonly AccessRequest[]> {
   const { api, account } = scene;
   const template = await templateNamed(input, scene).catch(() => undefined);
   if (template === undefined) return [];

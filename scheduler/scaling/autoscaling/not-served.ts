@@ -6,8 +6,6 @@ import { nothing, operationSchema, struct } from './shapes.ts';
 
 const balancing = 'Services register their tasks with load balancers: name the target group in the service.';
 const configurations = 'Make a launch template (ec2 create-launch-template), and name it in the group.';
-const refresh =
-  'End machines one after another (TerminateInstanceInAutoScalingGroup): those in their place are made from the template as it is then.';
 const schedules = 'Groups have no schedules: let something that has one call SetDesiredCapacity.';
 const policies = 'Groups have no scaling policies of their own: capacity providers of ECS set what is desired.';
 const notifications = 'Groups send no notifications: DescribeScalingActivities tells what happened.';
@@ -24,7 +22,6 @@ export const notServed: Readonly<Record<string, string>> = {
   AttachTrafficSources: balancing,
   BatchDeleteScheduledAction: schedules,
   BatchPutScheduledUpdateGroupAction: schedules,
-  CancelInstanceRefresh: refresh,
   CreateLaunchConfiguration: configurations,
   DeleteLaunchConfiguration: configurations,
   DeleteNotificationConfiguration: notifications,
@@ -32,7 +29,6 @@ export const notServed: Readonly<Record<string, string>> = {
   DeleteScheduledAction: schedules,
   DescribeAdjustmentTypes: policies,
   DescribeAutoScalingNotificationTypes: notifications,
-  DescribeInstanceRefreshes: refresh,
   DescribeLaunchConfigurations: configurations,
   DescribeLoadBalancerTargetGroups: balancing,
   DescribeLoadBalancers: balancing,
@@ -55,8 +51,6 @@ export const notServed: Readonly<Record<string, string>> = {
   PutNotificationConfiguration: notifications,
   PutScalingPolicy: policies,
   PutScheduledUpdateGroupAction: schedules,
-  RollbackInstanceRefresh: refresh,
-  StartInstanceRefresh: refresh,
 };
 
 export const notServedOperations: AutoScalingOperations = refusalsOf(notServed, {

@@ -4,7 +4,7 @@ import { scanPages, type Transaction } from '@slipway/storage/records';
 import { newEventId, type RandomBytes, toJson } from '../../state/index.ts';
 import type { GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
-import type { ActivityRecord, ActivityStatus } from './records.ts';
+import type { ActivityRecord, ActivityStatus, RefreshRecord } from './records.ts';
 
 /** Milliseconds for which activities are told of (six weeks), and how many of a group at most. */
 export const activitiesKept = 42 * 86_400_000;
@@ -44,7 +44,7 @@ export async function markWaiting(tx: Transaction, key: string): Promise<void> {
     tx.put(key, toJson({ ...found, status: 'MidLifecycleAction' }));
 }
 
-/** Takes away what is told of no longer: what ended long ago, and the oldest of a group that has too many. */
+/** Takes away what is told of no longer: refreshes and activities that ended long ago, and the oldest of a group that has too many. */
 export async function sweepActivities(
   { records, clock }: Pick<GroupsPorts, 'records' | 'clock'>,
   account: string,
@@ -62,6 +62,10 @@ export async function sweepActivities(
       ({ group } = value);
       if (value.endedAt !== undefined && (value.endedAt <= before || count > mostActivities)) remove.push(key);
     }
+    if (remove.length > 0) await records.commit(partition, { remove, fence });
+  }
+  for await (const page of scanPages<RefreshRecord>(records, partition, { prefix: groupKeys.refreshes })) {
+    const remove = page.records.flatMap(({ key, value: { endedAt = 0 } }) => (endedAt <= before ? [key] : []));
     if (remove.length > 0) await records.commit(partition, { remove, fence });
   }
 }

@@ -9,6 +9,8 @@ import { ended, endWaits, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
+import type { RefreshSight } from './refresh.ts';
+import { withRefresh } from './refreshes.ts';
 import { nextIsSpot, nextType, unitsOf } from './units.ts';
 import { isPoolDone, isPooled } from './warm-pool.ts';
 
@@ -20,6 +22,7 @@ interface Applied {
   readonly sights: (machine: MachineRecord) => Sight;
   /** What new machines are made from, or why there is none. */
   readonly blueprint: Blueprint | Error | undefined;
+  readonly more: RefreshSight;
 }
 
 /**
@@ -28,7 +31,7 @@ interface Applied {
  */
 export function applyPlan(
   ports: GroupsPorts,
-  { account, held, group: name, sights, blueprint }: Applied,
+  { account, held, group: name, sights, blueprint, more }: Applied,
 ): Promise<void> {
   return transact(
     ports.records,
@@ -42,9 +45,9 @@ export function applyPlan(
         return;
       }
       const now = ports.clock.now();
-      const plan = decide(found, machines, sights, now);
+      const plan = decide(found, machines, sights, now, more);
       const { warm: _warm, ...unwarmed } = found;
-      const before: GroupRecord = isPoolDone(found, machines) ? unwarmed : found;
+      const before = withRefresh(tx, isPoolDone(found, machines) ? unwarmed : found, plan.refresh);
       for (const id of plan.ask) {
         const machine = machines.find((one) => one.id === id);
         if (machine === undefined) continue;
@@ -107,6 +110,7 @@ const reasons: Readonly<Record<EndReason, string>> = {
   'agent-away': 'a health check indicating that its agent has been away for more than 2 minutes',
   deregistered: 'a health check indicating that its container instance was deregistered',
   abandoned: 'a lifecycle action that was abandoned',
+  refresh: 'an instance refresh',
   'pool-deleted': 'the warm pool being deleted',
   'pool-surplus': 'a difference between desired and actual capacity of the warm pool',
   unhealthy: 'a user health-check: it was said to be unhealthy',
@@ -116,7 +120,7 @@ const reasons: Readonly<Record<EndReason, string>> = {
 const withoutHooks: ReadonlySet<EndReason> = new Set(['deleted', 'vanished']);
 
 /** They say nothing against a machine. */
-const withoutFault: ReadonlySet<EndReason> = new Set(['surplus', 'deleted', 'pool-deleted', 'pool-surplus']);
+const withoutFault: ReadonlySet<EndReason> = new Set(['surplus', 'deleted', 'refresh', 'pool-deleted', 'pool-surplus']);
 
 async function writeEnds(
   tx: Transaction,

@@ -2,6 +2,7 @@ import { isName } from '../../cluster/index.ts';
 import { type Networks, type TemplateData, templateVersionNumber } from '../../network/records/index.ts';
 import type { Groups } from './groups.ts';
 import type { GroupRecord } from './records.ts';
+import { launchedAs } from './refresh.ts';
 import { nextType } from './units.ts';
 import { agentSettings } from './user-data.ts';
 
@@ -105,7 +106,7 @@ export const nextMachines =
   async (account: string, name: string): Promise<NextMachines | undefined> => {
     const group = await groups.byName(account, name);
     if (group === undefined) return undefined;
-    const blueprint = await blueprintOf(ports, account, group).catch(() => undefined);
+    const blueprint = await blueprintOf(ports, account, launchedAs(group)).catch(() => undefined);
     if (blueprint === undefined) return undefined;
     const { template, instanceType } = blueprint;
     return { template: template.id, version: template.version, types: group.types ?? [instanceType] };

@@ -1,7 +1,8 @@
 import { hooksFor, outcomeOf } from './lifecycle.ts';
 import { atOnce, joinWithin, zonesFor } from './room.ts';
 import { chooseWarm, decidePool, isPooled, roomToReturn } from './warm-pool.ts';
-import type { GroupRecord, MachineRecord } from './records.ts';
+import type { GroupRecord, MachineRecord, RefreshRecord } from './records.ts';
+import { decideRefresh, isOutdated, type RefreshSight } from './refresh.ts';
 import { excessOf, nextType, unitsOf } from './units.ts';
 
 /** Milliseconds for which the agent of a machine may be away before the machine counts as broken. */
@@ -33,6 +34,7 @@ export type EndReason =
   | 'deregistered'
   | 'unhealthy'
   | 'abandoned'
+  | 'refresh'
   | 'pool-deleted'
   | 'pool-surplus';
 
@@ -63,6 +65,8 @@ export interface GroupPlan {
   /** The zones of new machines, one for each; and of those for the warm pool. */
   readonly launch: readonly string[];
   readonly prepare: readonly string[];
+  /** How the refresh of the group stands after that. */
+  readonly refresh?: RefreshRecord;
 }
 
 /** Reasons that speak against making another machine at once: what made this one does not work. */
@@ -83,15 +87,16 @@ export function decide(
   all: readonly MachineRecord[],
   sight: (machine: MachineRecord) => Sight,
   now: number,
+  more: RefreshSight = {},
 ): GroupPlan {
   const machines = all.filter((machine) => !isPooled(machine));
   const isSuspended = (process: string): boolean => group.suspended.includes(process);
   const ask: string[] = [];
   const enter: string[] = [];
   const end: { id: string; reason: EndReason; returns?: true }[] = [];
-  const kept: MachineRecord[] = [];
-  const wanted = group.deleting === true ? 0 : Math.min(Math.max(group.desired, group.min), group.max);
-  const spared = sparedOf(machines, wanted, sight);
+  const well: MachineRecord[] = [];
+  const size = group.deleting === true ? 0 : Math.min(Math.max(group.desired, group.min), group.max);
+  const spared = sparedOf(machines, size, sight);
   for (const machine of machines) {
     if (machine.state === 'Terminating') continue;
     const seen = sight(machine);
@@ -101,16 +106,23 @@ export function decide(
       end.push({ id: machine.id, reason });
       continue;
     }
-    kept.push(machine);
+    well.push(machine);
     if (machine.state !== 'Pending') continue;
     const isThere = seen.agent === 'connected';
     if (machine.waits === undefined && hooksFor(group, 'launching').length > 0) {
       if (isThere || (machine.started === true && machine.rest === undefined)) ask.push(machine.id);
     } else if (isThere && outcomeOf(group, machine, now).kind === 'continues') enter.push(machine.id);
   }
+  const refresh = group.deleting === true ? undefined : decideRefresh(group, well, size, now, more);
+  const replaced = new Set(isSuspended('Terminate') ? [] : refresh?.end);
+  for (const id of replaced) end.push({ id, reason: 'refresh' });
+  const kept = well.filter(({ id }) => !replaced.has(id));
+  const wanted = size + (refresh?.surge ?? 0);
   const units = unitsOf(kept);
   const tooMany = units > wanted && !isSuspended('Terminate') ? surplus(group, kept, units - wanted) : [];
-  const mayReturn = tooMany.filter(({ state }) => state === 'InService').slice(0, roomToReturn(group, all));
+  const mayReturn = tooMany
+    .filter((one) => one.state === 'InService' && !(group.refresh !== undefined && isOutdated(group.refresh, one)))
+    .slice(0, roomToReturn(group, all));
   for (const machine of tooMany)
     end.push({ id: machine.id, reason: 'surplus', ...(mayReturn.includes(machine) ? { returns: true } : {}) });
   const unborn = kept.filter(({ id, state }) => state === 'Pending' && !enter.includes(id)).length;
@@ -129,12 +141,13 @@ export function decide(
     unborn: unborn + Math.max(0, mayLaunch ? missing : 0),
   });
   return {
-    ask: [...ask, ...pool.ask],
-    enter,
+    ask: [...ask.filter((id) => !replaced.has(id)), ...pool.ask],
+    enter: enter.filter((id) => !replaced.has(id)),
     end: [...end, ...pool.end],
     wake,
     launch: mayLaunch ? zonesFor(group, [...kept, ...woken], missing - wake.length) : [],
     prepare: pool.prepare,
+    ...(refresh === undefined ? {} : { refresh: refresh.after }),
   };
 }
 

@@ -20,10 +20,14 @@ export type {
   HookRecord,
   MachineRecord,
   MachineState,
+  MadeFrom,
+  RefreshPreferences,
+  RefreshRecord,
   Rest,
   WarmPoolRecord,
 } from './records.ts';
 export { nextType, unitsOf } from './units.ts';
 export { checkPooled, deleteWarmPool, putWarmPool } from './pools.ts';
 export { isPooled } from './warm-pool.ts';
+export { cancelRefresh, type RefreshDraft, refreshesOf, rollBack, startRefresh } from './refreshes.ts';
 export { agentSettings } from './user-data.ts';

@@ -4,7 +4,7 @@ import { type HeldLease, leadEach, type Leases } from '@slipway/storage/leases';
 import { StaleEpoch, transact } from '@slipway/storage/records';
 
 import type { EcsPorts } from '../../cluster/index.ts';
-import { newEventId } from '../../state/index.ts';
+import { newEventId, sameRecord } from '../../state/index.ts';
 import type { InstanceProvider } from '../providers/index.ts';
 import { sweepActivities } from './activities.ts';
 import { applyPlan } from './apply.ts';
@@ -13,6 +13,7 @@ import { type GroupsPorts, Groups } from './groups.ts';
 import { HookTeller, type HookTellerPorts } from './hook-teller.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
+import { launchedAs, type RefreshSight } from './refresh.ts';
 import { type ProviderList, readSights } from './sight.ts';
 import { type Blueprint, blueprintOf, type BlueprintPorts } from './blueprint.ts';
 import { isPoolDone } from './warm-pool.ts';
@@ -25,6 +26,8 @@ export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts, Hook
   readonly providers: readonly InstanceProvider[];
   /** A secret of this installation, at least 16 bytes, the same on every server: the rights to join follow from it. */
   readonly joinKey: Uint8Array;
+  /** Which of these alarms are in ALARM. */
+  readonly alarmed: (account: string, names: readonly string[]) => Promise<readonly string[]>;
   /** Where machines reach this installation. */
   readonly endpoint: () => string;
 }
@@ -119,12 +122,21 @@ export class AccountGroups {
     const sights = await readSights(this.#ports, this.#account, machines, lists);
     for (const group of groups) {
       const own = machines.filter(({ group: of }) => of === group.name);
-      const plan = decide(group, own, sights, this.#ports.clock.now());
+      const more = await this.#more(group);
+      const plan = decide(group, own, sights, this.#ports.clock.now(), more);
       const made = plan.launch.length + plan.prepare.length;
       const others = plan.ask.length + plan.enter.length + plan.end.length + plan.wake.length;
-      if (made + others === 0 && !isDone(group, own) && !isPoolDone(group, own)) continue;
+      const goesOn = !sameRecord(plan.refresh, group.refresh) || isPoolDone(group, own);
+      if (made + others === 0 && !isDone(group, own) && !goesOn) continue;
       const blueprint = made === 0 ? undefined : await this.#blueprint(group);
-      await applyPlan(this.#ports, { account: this.#account, held: this.#held, group: group.name, sights, blueprint });
+      await applyPlan(this.#ports, {
+        account: this.#account,
+        held: this.#held,
+        group: group.name,
+        sights,
+        blueprint,
+        more,
+      });
     }
     this.#workshop.endStrays(owner, lists, machines, over);
     const after = await this.#groups.machines(this.#account);
@@ -141,9 +153,15 @@ export class AccountGroups {
     await Promise.all([this.#workshop.idle(), this.#teller.idle()]);
   }
 
+  /** Which alarm of a group's refresh is in ALARM. */
+  async #more({ refresh }: GroupRecord): Promise<RefreshSight> {
+    const { alarms = [] } = refresh?.preferences ?? {};
+    return alarms.length === 0 ? {} : { alarm: (await this.#ports.alarmed(this.#account, alarms))[0] };
+  }
+
   async #blueprint(group: GroupRecord): Promise<Blueprint | Error> {
     try {
-      return await blueprintOf(this.#ports, this.#account, group);
+      return await blueprintOf(this.#ports, this.#account, launchedAs(group));
     } catch (error) {
       return error as Error;
     }

@@ -21,6 +21,11 @@ export const groupKeys = {
     `activity/${safe(group)}/${String(Number.MAX_SAFE_INTEGER - at).padStart(16, '0')}/${id}`,
   activitiesOf: (group: string): string => `activity/${safe(group)}/`,
   activities: 'activity/',
+  /** Refreshes that are over; the newest sort first. */
+  refresh: (group: string, at: number, id: string): string =>
+    `refresh/${safe(group)}/${String(Number.MAX_SAFE_INTEGER - at).padStart(16, '0')}/${id}`,
+  refreshesOf: (group: string): string => `refresh/${safe(group)}/`,
+  refreshes: 'refresh/',
   /** What calls of a group's webhooks are signed with. */
   secret: (name: string): string => `hook-secret/${safe(name)}`,
   secrets: 'hook-secret/',
@@ -36,6 +41,7 @@ export const groupRows: OwnedRows = {
     groupKeys.groups,
     groupKeys.machines,
     groupKeys.activities,
+    groupKeys.refreshes,
     groupKeys.secrets,
     groupKeys.signingKey,
   ],

@@ -69,6 +69,68 @@ export interface WarmPoolRecord {
   readonly forced?: true;
 }
 
+export type RefreshStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Baking'
+  | 'Successful'
+  | 'Failed'
+  | 'Cancelling'
+  | 'Cancelled'
+  | 'RollbackInProgress'
+  | 'RollbackSuccessful'
+  | 'RollbackFailed';
+
+/** How machines are replaced (EC2 Auto Scaling API reference, RefreshPreferences). Times are seconds. */
+export interface RefreshPreferences {
+  readonly minHealthy: number;
+  readonly maxHealthy: number;
+  readonly warmup: number;
+  readonly skipMatching: boolean;
+  readonly checkpoints: readonly number[];
+  readonly checkpointDelay: number;
+  readonly bake: number;
+  readonly autoRollback: boolean;
+  /** Names of alarms by which it fails. */
+  readonly alarms: readonly string[];
+  /** What becomes of machines that are protected from scale-in, and of those in standby, of which there are none here. */
+  readonly ofProtected: 'Wait' | 'Ignore' | 'Refresh';
+  readonly ofStandby: string;
+}
+
+/** What machines are made from, as it was when a refresh began. */
+export interface MadeFrom {
+  readonly template: string;
+  readonly version: number;
+  readonly types: readonly string[];
+}
+
+/** The replacement of the machines of a group. */
+export interface RefreshRecord {
+  readonly id: string;
+  readonly status: RefreshStatus;
+  readonly reason?: string;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly preferences: RefreshPreferences;
+  /** The template that the group has from then on, when it has succeeded. */
+  readonly desired?: GroupRecord['template'];
+  /** What machines are to be made from; and were before, where it can be gone back to. */
+  readonly target: MadeFrom;
+  readonly origin?: MadeFrom;
+  /** Machines that it replaces, and how many of them are left. */
+  readonly total: number;
+  readonly left: number;
+  /** Percent that are replaced, by machines that work. */
+  readonly percent: number;
+  /** When something of it went on last. */
+  readonly movedAt: number;
+  /** Checkpoints that were reached, and until when it waits at the last. */
+  readonly passed: number;
+  readonly waitsUntil: number;
+  readonly rolledBackAt?: number;
+}
+
 /** An Auto Scaling group: so much capacity, kept. */
 export interface GroupRecord {
   readonly name: string;
@@ -98,6 +160,8 @@ export interface GroupRecord {
   readonly termination: readonly string[];
   readonly hooks?: readonly HookRecord[];
   readonly warm?: WarmPoolRecord;
+  /** The refresh that is under way. */
+  readonly refresh?: RefreshRecord;
   readonly createdAt: number;
   /** It goes when its last machine is gone. */
   readonly deleting?: true;

@@ -2,6 +2,7 @@ import { newId, type RandomBytes } from '../../state/index.ts';
 import type { EndReason, Sight } from './decide.ts';
 import { hooksFor, outcomeOf } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord, WarmPoolRecord } from './records.ts';
+import { isOutdated } from './refresh.ts';
 import { atOnce, joinWithin, zonesFor } from './room.ts';
 
 /** Characters of a container instance's id that its machine has in its own. */
@@ -45,7 +46,7 @@ export function chooseWarm(
 ): readonly MachineRecord[] {
   const pool = poolOf(group);
   const open = machines.filter(
-    ({ state, rest, health }) => state === 'Warmed' && rest === pool?.rest && health === 'Healthy',
+    (one) => one.state === 'Warmed' && one.rest === pool?.rest && one.health === 'Healthy' && !isOld(group, one),
   );
   const chosen: MachineRecord[] = [];
   while (chosen.length < count && open.length > 0) {
@@ -129,6 +130,10 @@ export function decidePool(group: GroupRecord, all: readonly MachineRecord[], si
 
 const rank = ({ state }: MachineRecord): number => (state === 'Warming' ? 0 : 1);
 
+/** Whether the refresh of a group replaces a machine. */
+const isOld = ({ refresh }: GroupRecord, machine: MachineRecord): boolean =>
+  refresh !== undefined && isOutdated(refresh, machine);
+
 function poolFault(
   group: GroupRecord,
   machine: MachineRecord,
@@ -136,6 +141,7 @@ function poolFault(
   now: number,
 ): EndReason | undefined {
   if (machine.health === 'Unhealthy') return 'unhealthy';
+  if (isOld(group, machine) && !group.suspended.includes('InstanceRefresh')) return 'refresh';
   if (provider === 'gone' && machine.started === true) return 'vanished';
   if (machine.state === 'Warmed') return undefined;
   if (outcomeOf(group, machine, now).kind === 'abandoned') return 'abandoned';

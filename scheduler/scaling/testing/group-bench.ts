@@ -93,6 +93,7 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   /** What webhooks were told, and what they answer. */
   const told: { readonly url: string; readonly headers: Record<string, string>; readonly body: Answer }[] = [];
   const hears = { status: 200 };
+  const alarmed = new Set<string>();
   const quiet = (): void => {};
   const ports: KeeperPorts = {
     ...base,
@@ -101,6 +102,7 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
     networks,
     providers: [provider],
     profileRole: (of, { Name }) => Promise.resolve(Name === 'node' ? `arn:aws:iam::${of}:role/node` : undefined),
+    alarmed: (_account, names) => Promise.resolve(names.filter((name) => alarmed.has(name))),
     joinKey: randomBytes(32),
     endpoint: () => 'https://slipway.example.com',
     outbound: {
@@ -149,6 +151,8 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
     ec2,
     machines,
     told,
+    /** Names of alarms that are in ALARM. */
+    alarmed,
     hears,
     /** The server is killed, and another one goes on. */
     restart: (): void => void (keeper = new AccountGroups(ports, account, held)),

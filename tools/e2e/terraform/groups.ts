@@ -37,7 +37,15 @@ resource "aws_autoscaling_group" "machines" {
   termination_policies  = ["OldestInstance"]
   launch_template {
     id      = aws_launch_template.machine.id
-    version = "$Latest"
+    version = aws_launch_template.machine.latest_version
+  }
+  instance_refresh {
+    strategy = "Rolling"
+    preferences {
+      min_healthy_percentage = 50
+      auto_rollback          = true
+      skip_matching          = true
+    }
   }
   tag {
     key                 = "AmazonECSManaged"

@@ -69,9 +69,11 @@ export class GroupChecks {
     const size = this.#serving().length;
     if (size > max) throw new Violation('group-size', `there are ${size} machines, ${max} at most`);
     // One that a user ends is replaced.
+    // One that a refresh ends is replaced, too.
+    const replaces = group.refresh !== undefined || before?.refresh !== undefined;
     const isFewer = batch.fence !== undefined || desired < (before?.desired ?? 0);
     const kept = this.#kept();
-    if (chosen !== undefined && isFewer && kept < min)
+    if (chosen !== undefined && isFewer && !replaces && kept < min)
       throw new Violation('group-size', `${chosen.id} was chosen to end and ${kept} stay, ${min} at least`);
   }
 
@@ -149,9 +151,11 @@ export class GroupChecks {
     const states = this.#serving().map(({ state }) => state);
     const warm = this.#machines.size - states.length;
     if (desired === min && states.length === min && states.every((state) => state === 'InService'))
-      return provided.size === min + warm
-        ? this.#warmth()
-        : `there are ${provided.size} machines for ${min + warm} rows`;
+      return this.#group?.refresh !== undefined
+        ? 'a refresh goes on'
+        : provided.size === min + warm
+          ? this.#warmth()
+          : `there are ${provided.size} machines for ${min + warm} rows`;
     return `without load ${desired} machines are wanted and there are ${states.join(', ') || 'none'}; the minimum is ${min}`;
   }
 

@@ -93,6 +93,19 @@ export class GroupDays {
     });
     this.#made.resolve(groupProvider);
     if (hooks.length > 0) this.#ports.meanwhile(() => this.#attend());
+    if (this.#ports.warm.happens(0.3)) this.#ports.meanwhile(() => this.#refresh());
+  }
+
+  /** On some days machines are replaced, and somebody thinks better of it. */
+  async #refresh(): Promise<void> {
+    const { api, wait, warm } = this.#ports;
+    for (let i = warm.whole(5, 40); i > 0; i--) await wait();
+    const of = { AutoScalingGroupName: groupProvider };
+    const MinHealthyPercentage = warm.pick([0, 50, 90, 100]);
+    await this.#insist('StartInstanceRefresh', { ...of, Preferences: { MinHealthyPercentage } });
+    if (!warm.happens(0.3)) return;
+    for (let i = warm.whole(1, 30); i > 0; i--) await wait();
+    await api('CancelInstanceRefresh', of);
   }
 
   /** On some days machines are prepared before they are wanted. */
@@ -197,7 +210,7 @@ export class GroupDays {
       if (answer.kind === 'done') return;
       // What was made without an answer is there.
       const said = answer.kind === 'refused' ? `${answer.code} ${answer.message}` : '';
-      if (/already ?exists|ServiceNotFound|ServiceNotActive|not found/i.test(said)) return;
+      if (/already ?exists|InstanceRefreshInProgress|ServiceNotFound|ServiceNotActive|not found/i.test(said)) return;
       await this.#ports.wait();
     }
   }
