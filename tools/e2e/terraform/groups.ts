@@ -37,26 +37,12 @@ resource "aws_autoscaling_group" "machines" {
   termination_policies  = ["OldestInstance"]
   launch_template {
     id      = aws_launch_template.machine.id
-    version = aws_launch_template.machine.latest_version
-  }
-  instance_refresh {
-    strategy = "Rolling"
-    preferences {
-      min_healthy_percentage = 50
-      auto_rollback          = true
-      skip_matching          = true
-    }
+    version = "$Latest"
   }
   tag {
     key                 = "AmazonECSManaged"
     value               = true
     propagate_at_launch = true
-  }
-  warm_pool {
-    pool_state                  = "Running"
-    min_size                    = 0
-    max_group_prepared_capacity = 0
-    instance_reuse_policy { reuse_on_scale_in = true }
   }
   initial_lifecycle_hook {
     name                 = "greet"
@@ -84,7 +70,6 @@ export const groups: Configuration = {
     text
       .replace('instance_type          = "m5.large"', 'instance_type          = "m5.xlarge"')
       .replace('max_size              = 2', 'max_size              = 5')
-      .replace('reuse_on_scale_in = true', 'reuse_on_scale_in = false')
       .replace('heartbeat_timeout       = 300', 'heartbeat_timeout       = 600'),
   changes: 3,
 };
