@@ -30,6 +30,7 @@ import { type AccessExplanation, explainAccess } from './explain.ts';
 import { createSigning } from '../kit/index.ts';
 import { Iam } from './iam/iam.ts';
 import { iamService } from './iam/index.ts';
+import { openServerCertificate } from './iam/server-certificates.ts';
 import { iamPages } from './iam/paging.ts';
 import type { RandomBytes } from './ids.ts';
 import { roleOfProfile } from './profile-role.ts';
@@ -82,6 +83,16 @@ export interface Identity {
     account: string,
     profile: { readonly Arn?: string | undefined; readonly Name?: string | undefined },
   ): Promise<string | undefined>;
+  /** A server certificate with its private key, for listeners of load balancers; undefined when the account has none of the ARN. */
+  serverCertificate(
+    account: string,
+    arn: string,
+  ): Promise<{ readonly certificate: string; readonly chain?: string; readonly privateKey: string } | undefined>;
+  /**
+   * Has IAM ask before a server certificate is deleted, renamed or moved.
+   * @param release lets go of it, unless something has it. @returns the ARNs of what has it
+   */
+  guardServerCertificates(release: (account: string, arn: string) => Promise<readonly string[]>): void;
   /** Takes on a role for a part of Slipway that acts as a service (task roles, the container agent). @throws AwsError */
   issueSession(request: SessionRequest): Promise<IssuedSession>;
   /**
@@ -127,6 +138,7 @@ export function openIdentity(config: IdentityOptions): Identity {
   const attempts = new Attempts(base);
   const authorizer = new PolicyAuthorizer(accounts, sessions);
   const binding = new PrincipalBinding(accounts);
+  const iam = new Iam(accounts, authorizer, binding, pages, uses, attempts);
   const webIdentities = new WebIdentities(config.clock, config.fetch);
   const callerOf = async (who: Principal | string): Promise<Caller | Disowned> => {
     if (typeof who !== 'string') return authorizer.caller(who);
@@ -135,15 +147,16 @@ export function openIdentity(config: IdentityOptions): Identity {
     return mirror === undefined ? { disowned: `${who} is not the ARN of a user or role` } : callerByArn(mirror, who);
   };
   return {
-    services: [
-      iamService(new Iam(accounts, authorizer, binding, pages, uses, attempts)),
-      stsService(new Sts(accounts, sessions, webIdentities)),
-    ],
+    services: [iamService(iam), stsService(new Sts(accounts, sessions, webIdentities))],
     credentials: new StoredCredentials(accounts, sessions, uses),
     standing: new IdentityStanding(authorizer),
     authorizer,
     sealer: base.seal,
     profileRole: (account, profile) => roleOfProfile(accounts, account, profile),
+    serverCertificate: (account, arn) => openServerCertificate(iam, account, arn),
+    guardServerCertificates: (release) => {
+      iam.releaseServerCertificate = release;
+    },
     bootstrap: (account) => prepareAccount(accounts, account),
     confirmAdministrator: (account) => confirmAdministrator(accounts, account),
     administratorKey: (account) => administratorKey(accounts, account),

@@ -62,6 +62,7 @@ test('a server reads and follows a cluster once, for its leader and for all of i
     outbound: { fetch: () => Promise.reject(new Error('no hook is asked')), check: (url) => new URL(url) },
     takeRole: () => Promise.reject(new Error('no hook has a role')),
     profileRole: () => Promise.resolve(undefined),
+    serverCertificate: () => Promise.resolve(undefined),
     machines: {
       providers: [],
       machineCredentials: () => Promise.reject(new Error('there are no machines')),

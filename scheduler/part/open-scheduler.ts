@@ -56,6 +56,7 @@ import { freshNumbers } from './fresh-numbers.ts';
 import { schedulerGauges } from './gauges.ts';
 import { logGauges } from './log-gauges.ts';
 import type { RoleTaker, SchedulerPorts } from './ports.ts';
+import { releaseServerCertificate, serverCertificates } from './server-certificates.ts';
 import { trafficShifts } from './traffic-shifts.ts';
 
 /** The scheduler, and what those beside it may ask of it. */
@@ -69,6 +70,8 @@ export interface SchedulerPart extends Part {
   imagesInUse(account: string): Promise<ReadonlySet<string>>;
   /** The answer to a challenge of a certificate that was requested (HTTP-01); undefined when there is no such one. */
   challengeAnswer(token: string): Promise<string | undefined>;
+  /** Lets go of a server certificate of IAM's, unless a listener has it. @returns ARNs of the load balancers that do */
+  releaseServerCertificate(account: string, arn: string): Promise<readonly string[]>;
 }
 
 /** Wires the scheduler's rooms. Nothing runs before `start`. */
@@ -233,6 +236,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     balancers,
     pool: ports.traffic.addresses,
     traffic: balancing.reports,
+    serverCertificates: serverCertificates(ports.serverCertificate, sealer),
     instances: { find: (of: string, id: string) => Promise.resolve(targetHost(control.host(of, id))) },
   };
   return {
@@ -241,6 +245,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
     challengeAnswer: async (token) => challengeAnswer(await balancers.read(account), token),
+    releaseServerCertificate: (of, arn) => releaseServerCertificate(balancers, { region, account: of }, arn),
     services: [
       createEcs({
         ...base,

@@ -71,6 +71,11 @@ export interface SchedulerPorts {
     /** Who issues certificates that are requested; undefined where the installation has no authority. */
     readonly authority: AcmeAuthority | undefined;
   };
+  /** A server certificate of IAM's with its private key, for listeners; undefined when the account has none of the ARN. */
+  readonly serverCertificate: (
+    account: string,
+    arn: string,
+  ) => Promise<{ readonly certificate: string; readonly chain?: string; readonly privateKey: string } | undefined>;
   /** The share that file systems of EFS lie on, as its operator says. */
   readonly fileSystems: { readonly encrypted: boolean };
   /** What makes the machines of Auto Scaling groups, and what those join with; see `KeeperPorts`. */

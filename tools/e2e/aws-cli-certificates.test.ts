@@ -70,7 +70,7 @@ const ask = (port: number, servername: string): Promise<{ readonly fingerprint: 
   });
 
 test.skipIf(missing !== undefined)(
-  `the AWS CLI imports certificates, serves them by name, renews one and lists Classic Load Balancers beside${missing ? ` (${missing})` : ''}`,
+  `the AWS CLI imports certificates, serves them and one of IAM by name, renews one and lists Classic Load Balancers beside${missing ? ` (${missing})` : ''}`,
   async () => {
     const json = <T>(...args: string[]): Promise<T> => aws.json<T>(args);
     const [web, api, renewed] = ['web.example.com', 'api.example.com', 'renewed.example.com'].map(selfSigned);
@@ -133,6 +133,23 @@ test.skipIf(missing !== undefined)(
       timeout: 60_000,
       interval: 50,
     });
+    // One of IAM's beside those of ACM's API.
+    const iams = selfSigned('iam.example.com');
+    const [body, key] = [iams.files[1] ?? '', iams.files[3] ?? ''].map((file) => file.replace('fileb:', 'file:'));
+    const uploaded = ['--certificate-body', body ?? '', '--private-key', key ?? ''];
+    const mine = ['--server-certificate-name', 'iam'];
+    const { ServerCertificateMetadata: third } = await json<{ ServerCertificateMetadata: { Arn: string } }>(
+      'iam',
+      'upload-server-certificate',
+      ...mine,
+      ...uploaded,
+    );
+    await json('elbv2', 'add-listener-certificates', ...listener, '--certificates', `CertificateArn=${third.Arn}`);
+    await vi.waitFor(async () => expect(await shown('iam.example.com')).toBe(iams.fingerprint), {
+      timeout: 60_000,
+      interval: 50,
+    });
+    expect((await aws.run(['iam', 'delete-server-certificate', ...mine])).stderr).toContain('(DeleteConflict)');
     const named = ['acm', 'delete-certificate', '--certificate-arn'];
     expect((await aws.run([...named, first])).stderr).toContain('(ResourceInUseException)');
     const bad = await aws.run(['acm', 'import-certificate', ...web.files.slice(0, 2), ...api.files.slice(2)]);
@@ -159,11 +176,12 @@ test.skipIf(missing !== undefined)(
     await json('elb', 'delete-load-balancer', ...old);
     await json('elbv2', 'delete-load-balancer', ...balancer);
     for (const arn of [first, second]) await json(...named, arn);
+    await json('iam', 'delete-server-certificate', ...mine);
     const listed = ['acm', 'list-certificates', '--includes', 'keyTypes=EC_prime256v1'];
     expect(await json(...listed)).toEqual({ CertificateSummaryList: [] });
 
     // Nothing of the keys is left where records and engines are, nor ever was in what is kept.
-    const lines = [web, api, renewed].flatMap(({ key }) =>
+    const lines = [web, api, renewed, iams].flatMap(({ key }) =>
       key.split('\n').filter((line) => /^[A-Za-z0-9+/]{60}/.test(line)),
     );
     const kept = (): string[] =>

@@ -129,6 +129,7 @@ export async function openParts(
     outbound: outbound.strangers,
     takeRole: async (request) => (await identity.issueSession({ ...request, durationSeconds: 900 })).principal,
     profileRole: (of, profile) => identity.profileRole(of, profile),
+    serverCertificate: (of, arn) => identity.serverCertificate(of, arn),
     principals,
     sealer: identity.sealer,
     ...taskCredentials(identity),
@@ -159,6 +160,7 @@ export async function openParts(
         : { deregisterLostAfter: config.lostHostDeregisterAfterSeconds * 1000 }),
     },
   });
+  identity.guardServerCertificates((of, arn) => scheduler.releaseServerCertificate(of, arn));
   return { registry, scheduler };
 }
 

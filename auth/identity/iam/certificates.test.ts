@@ -172,6 +172,49 @@ test('server certificates: kept with tags under a path, their keys sealed and ne
   });
 });
 
+test('server certificates that a listener has are neither deleted nor renamed, and are opened for listeners by their ARN', async () => {
+  const iam = installation.iam();
+  const { body, key } = certificate('served.example.com');
+  const { ServerCertificateMetadata: made } = await iam.send(
+    new UploadServerCertificateCommand({
+      ServerCertificateName: 'served',
+      Path: '/lb/',
+      CertificateBody: body,
+      PrivateKey: key,
+    }),
+  );
+  const { Arn: arn = '', ServerCertificateId: id = '' } = made ?? {};
+  const { identity } = installation;
+  expect(await identity.serverCertificate(ACCOUNT, arn)).toEqual({ certificate: body.trim(), privateKey: key });
+  for (const other of [arn.replace('/lb/', '/'), arn.replace('served', 'other'), arn.replace(ACCOUNT, '111111111111')])
+    expect(await identity.serverCertificate(ACCOUNT, other)).toBe(undefined);
+  const asked: unknown[] = [];
+  let users = ['arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/web/1'];
+  identity.guardServerCertificates((...given) => {
+    asked.push(given);
+    return Promise.resolve(users);
+  });
+  const remove = () => iam.send(new DeleteServerCertificateCommand({ ServerCertificateName: 'served' }));
+  const update = (change: object) =>
+    iam.send(new UpdateServerCertificateCommand({ ServerCertificateName: 'served', ...change }));
+  await expect(remove()).rejects.toMatchObject({
+    name: 'DeleteConflictException',
+    message: `Certificate: ${id} is currently in use by ${users[0]}. Please remove it first before deleting it from IAM.`,
+  });
+  for (const change of [{ NewPath: '/' }, { NewServerCertificateName: 'renamed' }])
+    await expect(update(change)).rejects.toMatchObject({ name: 'DeleteConflictException' });
+  await update({});
+  expect(asked).toEqual([
+    [ACCOUNT, arn],
+    [ACCOUNT, arn],
+    [ACCOUNT, arn],
+  ]);
+  users = [];
+  await update({ NewPath: '/' });
+  await remove();
+  identity.guardServerCertificates(() => Promise.resolve([]));
+});
+
 test('every operation of the IAM model is there: served, or refused by its name with what to do instead', async () => {
   const [served] = installation.identity.services;
   const all = Object.keys(iamModule).flatMap((name) => /^([A-Z]\w+)Command$/.exec(name)?.[1] ?? []);

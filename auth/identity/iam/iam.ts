@@ -20,6 +20,8 @@ export class Iam {
   readonly pages: Pages;
   readonly uses: LastUses;
   readonly attempts: Attempts;
+  /** See `Identity.guardServerCertificates`. */
+  releaseServerCertificate: (account: string, arn: string) => Promise<readonly string[]> = () => Promise.resolve([]);
 
   constructor(
     accounts: Accounts,

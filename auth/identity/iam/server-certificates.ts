@@ -4,7 +4,7 @@ import { requestTagKeys, requestTags, tagList } from '../../kit/index.ts';
 import { iamArn } from '../arns.ts';
 import { asJson, type ServerCertificateEntity } from '../entities.ts';
 import { keys } from '../keys.ts';
-import { alreadyExists, limitExceeded, noSuchEntity } from '../errors.ts';
+import { alreadyExists, deleteConflict, limitExceeded, noSuchEntity } from '../errors.ts';
 import { uniqueId } from '../ids.ts';
 import { quotas } from '../limits.ts';
 import { iamTags } from '../tags.ts';
@@ -45,6 +45,14 @@ export function serverCertificateOperations(iam: Iam): IamOperations {
       }
       tx.put(to, asJson(after));
     });
+
+  /** Asks whoever serves a certificate to let go of it. @throws AwsError `DeleteConflict` */
+  const release = async (call: Call, name: string | undefined, verb: string): Promise<void> => {
+    const { id, path, name: known } = await find(call, name);
+    const [user] = await iam.releaseServerCertificate(call.account, iamArn(call.account, type, path, known));
+    if (user !== undefined)
+      throw deleteConflict(`Certificate: ${id} is currently in use by ${user}. Please remove it first before ${verb}.`);
+  };
 
   return {
     UploadServerCertificate: {
@@ -126,6 +134,9 @@ export function serverCertificateOperations(iam: Iam): IamOperations {
         ];
       },
       async handle(input, call) {
+        // Listeners name it by its ARN.
+        if (input.NewServerCertificateName !== undefined || input.NewPath !== undefined)
+          await release(call, input.ServerCertificateName, 'changing its name or path');
         await change(call, input.ServerCertificateName, (before) => ({
           ...before,
           name: input.NewServerCertificateName ?? before.name,
@@ -138,6 +149,7 @@ export function serverCertificateOperations(iam: Iam): IamOperations {
     DeleteServerCertificate: {
       access: async (input, call) => need('DeleteServerCertificate', await resource(call, input.ServerCertificateName)),
       async handle(input, call) {
+        await release(call, input.ServerCertificateName, 'deleting it from IAM');
         await iam.transact(call.account, async (tx) => {
           const at = keys.serverCertificate(input.ServerCertificateName ?? '');
           if ((await tx.get(at)) === undefined) throw unknown(input.ServerCertificateName);
@@ -203,6 +215,19 @@ const show = (account: string, { name, path, id, uploaded, expires }: ServerCert
   UploadDate: new Date(uploaded),
   Expiration: new Date(expires),
 });
+
+/** What listeners of load balancers serve of a certificate; undefined when the account has none of the ARN. */
+export async function openServerCertificate(
+  iam: Iam,
+  account: string,
+  arn: string,
+): Promise<{ readonly certificate: string; readonly chain?: string; readonly privateKey: string } | undefined> {
+  const found = await iam.find(account, keys.serverCertificate(arn.slice(arn.lastIndexOf('/') + 1)));
+  if (found === undefined || iamArn(account, type, found.path, found.name) !== arn) return undefined;
+  const { body: certificate, chain, sealed, id } = found;
+  const privateKey = iam.accounts.ports.seal.open(sealed, id);
+  return { certificate, ...(chain === undefined ? {} : { chain }), privateKey };
+}
 
 /** @throws AwsError `MalformedCertificateException` */
 function readPrivateKey(pem: string): KeyObject {

@@ -1,7 +1,13 @@
 import { AwsError } from '@slipway/auth/contract';
 import { requestTags, rowsOf, tagsAsSent } from '@slipway/auth/kit';
 
-import { type Balancing, certificateArn, type CertificateRecord, keyPairPurpose } from '../records/index.ts';
+import {
+  type Balancing,
+  certificateArn,
+  type CertificateRecord,
+  isServerCertificate,
+  keyPairPurpose,
+} from '../records/index.ts';
 
 import { detailOf, isListed, summaryOf } from './describing.ts';
 import { inProgress, inUse, limitExceeded, notFound, validation } from './errors.ts';
@@ -172,9 +178,13 @@ export function checkRoom(balancing: Balancing): void {
 
 /** Everything that has an ARN of ACM's. */
 const allOf = (balancing: Balancing): readonly Held[] =>
-  [...new Set([...balancing.all('certificate'), ...balancing.all('requested')].map(({ id }) => id))].flatMap(
-    (id) => heldOf(balancing, id) ?? [],
-  );
+  [
+    ...new Set(
+      [...balancing.all('certificate'), ...balancing.all('requested')]
+        .map(({ id }) => id)
+        .filter((id) => !isServerCertificate(id)),
+    ),
+  ].flatMap((id) => heldOf(balancing, id) ?? []);
 
 /**
  * What may not change when a certificate is imported again (ACM user guide, "Reimport a certificate"): listeners have chosen it for its

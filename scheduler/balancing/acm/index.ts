@@ -1,3 +1,4 @@
 /** The API of AWS Certificate Manager. */
 export { type AcmOptions, acmSchemas, createAcm } from './create-acm.ts';
+export { readImport } from './x509.ts';
 export { CertificateIssuer } from './issuer.ts';

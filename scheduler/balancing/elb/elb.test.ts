@@ -281,7 +281,7 @@ describe('what the classic API does not take', () => {
         InstanceProtocol: 'TCP',
         SSLCertificateId: 'arn:aws:iam::000000000000:server-certificate/x',
       }),
-      'CertificateNotFound: Server Certificate not found for the key: arn:aws:iam::000000000000:server-certificate/x. Listeners serve',
+      'CertificateNotFound: Server Certificate not found for the key: arn:aws:iam::000000000000:server-certificate/x',
     ],
     [{ Listeners: [http, http] }, 'DuplicateListener'],
     [{ Listeners: [] }, 'ValidationError'],

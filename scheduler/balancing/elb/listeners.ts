@@ -26,7 +26,7 @@ export const listenerOperations: ClassicOperations = {
     access: mayOn('CreateLoadBalancerListeners', ({ LoadBalancerName }) => [LoadBalancerName]),
     change: async ({ LoadBalancerName, Listeners }, scene, draft) => {
       const before = find(draft, LoadBalancerName);
-      const added = listenersFor(scene, draft, Listeners);
+      const added = await listenersFor(scene, draft, Listeners);
       const isNew = ({ port, ...one }: ClassicListener): boolean => {
         const other = before.listeners.find((present) => present.port === port);
         if (other === undefined) return true;
@@ -68,7 +68,7 @@ export const listenerOperations: ClassicOperations = {
         throw new AwsError('ListenerNotFound', `There is no listener on port ${port} of ${before.name}`);
       if (listener.certificate === undefined)
         throw invalidConfiguration(`The listener on port ${port} of ${before.name} is neither HTTPS nor SSL`);
-      const certificate = certificateOf(scene, draft, SSLCertificateId);
+      const certificate = await certificateOf(scene, draft, SSLCertificateId);
       const after = before.listeners.map((one) => (one === listener ? { ...one, certificate } : one));
       return { after: await keep(scene, draft, { ...before, listeners: after }), before };
     },
@@ -93,47 +93,47 @@ function protocolOf(given: string): ClassicProtocol {
 }
 
 /** The listeners that a request asks for. @throws ValidationError, UnsupportedProtocol, InvalidConfigurationRequest, CertificateNotFound */
-export function listenersFor(
+export async function listenersFor(
   scene: Scene,
-  balancing: Balancing,
+  draft: Draft,
   given: Of<typeof listeners>,
-): readonly ClassicListener[] {
+): Promise<readonly ClassicListener[]> {
   if (given.length === 0) throw validation('Listeners must be specified');
-  const made = given.map(
-    ({ Protocol, LoadBalancerPort: port, InstanceProtocol, InstancePort, SSLCertificateId = '' }): ClassicListener => {
-      const protocol = protocolOf(Protocol);
-      // What is not said is what the other side speaks, without TLS.
-      const usual = layers[protocol] === 'http' ? 'HTTP' : 'TCP';
-      const instanceProtocol =
-        InstanceProtocol === undefined || InstanceProtocol === '' ? usual : protocolOf(InstanceProtocol);
-      if (layers[protocol] !== layers[instanceProtocol])
-        throw invalidConfiguration(
-          `Protocol ${protocol} of a listener does not go with the instance protocol ${instanceProtocol}: both must be HTTP or HTTPS, or TCP or SSL`,
-        );
-      const isSecure = protocol === 'HTTPS' || protocol === 'SSL';
-      if (isSecure !== (SSLCertificateId !== ''))
-        throw invalidConfiguration(
-          isSecure
-            ? `An SSL certificate must be specified for listeners with protocol ${protocol}`
-            : `An SSL certificate cannot be specified for listeners with protocol ${protocol}`,
-        );
-      return {
-        port,
-        protocol,
-        instanceProtocol,
-        instancePort: InstancePort,
-        ...(isSecure ? { certificate: certificateOf(scene, balancing, SSLCertificateId) } : {}),
-      };
-    },
-  );
+  const made: ClassicListener[] = [];
+  for (const one of given) {
+    const { Protocol, LoadBalancerPort: port, InstanceProtocol, InstancePort, SSLCertificateId = '' } = one;
+    const protocol = protocolOf(Protocol);
+    // What is not said is what the other side speaks, without TLS.
+    const usual = layers[protocol] === 'http' ? 'HTTP' : 'TCP';
+    const instanceProtocol =
+      InstanceProtocol === undefined || InstanceProtocol === '' ? usual : protocolOf(InstanceProtocol);
+    if (layers[protocol] !== layers[instanceProtocol])
+      throw invalidConfiguration(
+        `Protocol ${protocol} of a listener does not go with the instance protocol ${instanceProtocol}: both must be HTTP or HTTPS, or TCP or SSL`,
+      );
+    const isSecure = protocol === 'HTTPS' || protocol === 'SSL';
+    if (isSecure !== (SSLCertificateId !== ''))
+      throw invalidConfiguration(
+        isSecure
+          ? `An SSL certificate must be specified for listeners with protocol ${protocol}`
+          : `An SSL certificate cannot be specified for listeners with protocol ${protocol}`,
+      );
+    made.push({
+      port,
+      protocol,
+      instanceProtocol,
+      instancePort: InstancePort,
+      ...(isSecure ? { certificate: await certificateOf(scene, draft, SSLCertificateId) } : {}),
+    });
+  }
   if (new Set(made.map(({ port }) => port)).size < made.length)
     throw new AwsError('DuplicateListener', 'Two listeners have the same LoadBalancerPort');
   return made;
 }
 
-/** @throws CertificateNotFound, in the classic API's words */
-const certificateOf = (scene: Scene, balancing: Balancing, arn: string): string =>
-  certificateFor(scene, balancing, arn, (shown) => `Server Certificate not found for the key: ${shown}`);
+/** @throws CertificateNotFound and InvalidConfigurationRequest, in the classic API's words */
+const certificateOf = (scene: Scene, draft: Draft, arn: string): Promise<string> =>
+  certificateFor(scene, draft, arn, (shown) => `Server Certificate not found for the key: ${shown}`);
 
 /** @throws InvalidConfigurationRequest when there are too many, or another load balancer of the same address has a port */
 export function checkListeners(scene: Scene, draft: Draft, record: ClassicRecord): void {

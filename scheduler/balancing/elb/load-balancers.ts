@@ -65,7 +65,7 @@ export const loadBalancerOperations: ClassicOperations = {
         subnets: inZones(subnets),
         securityGroups: await groupsFor(scene, 'application', vpcId, input.SecurityGroups),
         tags: elbTags.parse(input.Tags),
-        listeners: listenersFor(scene, draft, input.Listeners),
+        listeners: await listenersFor(scene, draft, input.Listeners),
       } as const;
       const other = draft.named('classic', name);
       if (other !== undefined) {

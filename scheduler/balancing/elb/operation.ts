@@ -3,7 +3,7 @@ import type { ApiOperations, Pages, SceneOf } from '@slipway/auth/kit';
 
 import type { Networks } from '../../network/records/index.ts';
 import { type ApiPorts, operationsOf } from '../api/index.ts';
-import { type InstanceDirectory, may, type Traffic } from '../elbv2/index.ts';
+import { type InstanceDirectory, may, type ServerCertificates, type Traffic } from '../elbv2/index.ts';
 import { type AddressPool, type Balancing, classicArn, type ClassicRecord } from '../records/index.ts';
 
 import { notFound, unsupported } from './errors.ts';
@@ -15,6 +15,7 @@ export interface ClassicApi extends ApiPorts {
   readonly pool: AddressPool;
   readonly traffic: Traffic;
   readonly instances: InstanceDirectory;
+  readonly serverCertificates: ServerCertificates;
   readonly pages: Pages;
 }
 

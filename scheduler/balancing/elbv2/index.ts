@@ -4,7 +4,8 @@ export { type BalancerLine, createOverview } from './overview.ts';
 export { arnOfRecord, groupArn, readArn } from './names.ts';
 export type { BalancerState, InstanceDirectory, Traffic } from './ports.ts';
 /** What the classic API does the same way. */
-export { certificateFor, checkAddress } from './listeners.ts';
+export { checkAddress } from './listeners.ts';
+export { certificateFor, type ServerCertificate, type ServerCertificates } from './server-certificates.ts';
 export { groupsFor, inZones, placeFor, subnetsFor } from './load-balancers.ts';
 export { checkName } from './names.ts';
 export { may, mayList, someOf } from './operation.ts';

@@ -1,9 +1,9 @@
 import { placeOf } from './actions.ts';
 import { notPermitted, tooMany, validation } from './errors.ts';
-import { certificateFor } from './listeners.ts';
 import { find, pageOf } from './lists.ts';
 import { type ElbOperations, mayOn, operation, someOf } from './operation.ts';
 import { mostCertificates } from './quotas.ts';
+import { certificateFor } from './server-certificates.ts';
 import { certificates, nothing, paged, required, struct, text } from './shapes.ts';
 
 /** Certificates of a listener beside its default one; which a client gets, it says by the name that it connects to. */
@@ -15,7 +15,7 @@ export const listenerCertificateOperations: ElbOperations = {
     }),
     output: struct('AddListenerCertificatesOutput', { Certificates: certificates }),
     access: mayOn('AddListenerCertificates', ({ ListenerArn }) => [ListenerArn]),
-    change: ({ ListenerArn, Certificates }, scene, draft) => {
+    change: async ({ ListenerArn, Certificates }, scene, draft) => {
       const listener = find(scene, draft, 'listener', ListenerArn);
       const { protocol } = placeOf(draft, listener);
       if (protocol !== 'HTTPS' && protocol !== 'TLS')
@@ -23,7 +23,7 @@ export const listenerCertificateOperations: ElbOperations = {
       const added: string[] = [];
       for (const { CertificateArn, IsDefault } of someOf(Certificates, 'Certificates')) {
         if (IsDefault !== undefined) throw validation('IsDefault cannot be specified when certificates are added');
-        added.push(certificateFor(scene, draft, CertificateArn));
+        added.push(await certificateFor(scene, draft, CertificateArn));
       }
       const all = [...new Set([...listener.certificates, ...added])];
       if (all.length - 1 > mostCertificates)

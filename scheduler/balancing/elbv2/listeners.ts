@@ -1,11 +1,9 @@
 import { AwsError } from '@slipway/auth/contract';
-import { parseArn } from '@slipway/auth/kit';
 
 import {
   alpnPolicies,
   type AlpnPolicy,
   type Balancing,
-  certificateId,
   type Draft,
   type ListenerRecord,
   type LoadBalancerRecord,
@@ -37,6 +35,7 @@ import {
   texts,
 } from './shapes.ts';
 import { policyFor } from './ssl-policies.ts';
+import { certificateFor } from './server-certificates.ts';
 import { elbTags, inOrder } from './tagging.ts';
 
 const mutual = refused(
@@ -71,9 +70,9 @@ export const listenerOperations: ElbOperations = {
     access: mayCreate('CreateListener', ({ LoadBalancerArn }, scene, balancing) => [
       reference(scene, balancing, LoadBalancerArn),
     ]),
-    change: (input, scene, draft) => {
+    change: async (input, scene, draft) => {
       const balancer = find(scene, draft, 'loadbalancer', input.LoadBalancerArn);
-      const settings = settingsFor(scene, draft, balancer, {
+      const settings = await settingsFor(scene, draft, balancer, {
         protocol: input.Protocol,
         port: input.Port,
         policy: input.SslPolicy,
@@ -137,12 +136,12 @@ export const listenerOperations: ElbOperations = {
     }),
     output: struct('ModifyListenerOutput', { Listeners: list(listener) }),
     access: mayOn('ModifyListener', ({ ListenerArn }) => [ListenerArn]),
-    change: (input, scene, draft) => {
+    change: async (input, scene, draft) => {
       const before = find(scene, draft, 'listener', input.ListenerArn);
       const { balancer } = placeOf(draft, before);
       const protocol = input.Protocol ?? before.protocol;
       const isSecure = protocol === 'HTTPS' || protocol === 'TLS';
-      const settings = settingsFor(scene, draft, balancer, {
+      const settings = await settingsFor(scene, draft, balancer, {
         protocol,
         port: input.Port ?? before.port,
         policy: input.SslPolicy ?? (isSecure ? before.sslPolicy : undefined),
@@ -206,8 +205,8 @@ type Settings = Pick<ListenerRecord, 'protocol' | 'port' | 'sslPolicy' | 'certif
 
 const listOf = (one: string | undefined): readonly string[] | undefined => (one === undefined ? undefined : [one]);
 
-/** @throws ValidationError, UnsupportedProtocol, SSLPolicyNotFound, ALPNPolicyNotFound, CertificateNotFound */
-function settingsFor(scene: Scene, balancing: Balancing, balancer: LoadBalancerRecord, asked: Asked): Settings {
+/** @throws ValidationError, UnsupportedProtocol, SSLPolicyNotFound, ALPNPolicyNotFound, CertificateNotFound, InvalidConfigurationRequest */
+async function settingsFor(scene: Scene, draft: Draft, balancer: LoadBalancerRecord, asked: Asked): Promise<Settings> {
   const { protocol, port, policy = '', certificates: given = [], alpn = [] } = asked;
   if (protocol === undefined || protocol === '') throw validation('A listener protocol must be specified');
   if (port === undefined) throw validation('A listener port must be specified');
@@ -237,7 +236,7 @@ function settingsFor(scene: Scene, balancing: Balancing, balancer: LoadBalancerR
     protocol: protocol as Protocol,
     port,
     sslPolicy: policyFor(policy).name,
-    certificates: [certificateFor(scene, balancing, certificate.CertificateArn)],
+    certificates: [await certificateFor(scene, draft, certificate.CertificateArn)],
     ...alpnFor(alpn),
   };
 }
@@ -251,24 +250,6 @@ function alpnFor([policy, ...more]: readonly string[]): Pick<ListenerRecord, 'al
     'ALPNPolicyNotFound',
     `ALPN policy '${policy.slice(0, 200)}' not found. Policies are ${Object.keys(alpnPolicies).join(', ')}.`,
   );
-}
-
-/**
- * A certificate of ACM's that is there, in the same commit.
- * @param missing what an API says of one that is not. @throws CertificateNotFound
- */
-export function certificateFor(
-  place: Place,
-  balancing: Balancing,
-  arn = '',
-  missing: (shown: string) => string = (shown) => `Certificate '${shown}' not found`,
-): string {
-  if (balancing.get('certificate', certificateId(place, arn)) !== undefined) return arn;
-  const instead =
-    parseArn(arn)?.service === 'iam'
-      ? ". Listeners serve certificates of ACM's API, not IAM's: import it with ImportCertificate."
-      : '';
-  throw new AwsError('CertificateNotFound', `${missing(arn.slice(0, 200))}${instead}`);
 }
 
 /** A listener that another load balancer of the same address has. @throws InvalidConfigurationRequest */

@@ -8,6 +8,7 @@ import type { AddressPool, Balancing } from '../records/index.ts';
 import { unsupported, validation } from './errors.ts';
 import { arnOfRecord, readArn } from './names.ts';
 import type { InstanceDirectory, Traffic } from './ports.ts';
+import type { ServerCertificates } from './server-certificates.ts';
 import { operationSchema, type TagList } from './shapes.ts';
 
 /** What the operations of ELB's API work with. */
@@ -16,6 +17,7 @@ export interface ElbApi extends ApiPorts {
   readonly pool: AddressPool;
   readonly traffic: Traffic;
   readonly instances: InstanceDirectory;
+  readonly serverCertificates: ServerCertificates;
   readonly pages: Pages;
 }
 

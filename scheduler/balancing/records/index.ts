@@ -1,6 +1,17 @@
 /** The records of load balancing, how they are read and changed, and what their attributes mean. */
 export { type AddressPool, addressPool } from './addresses.ts';
-export { balancerArn, balancerPath, certificateArn, certificateId, classicArn, type Place } from './arns.ts';
+export {
+  balancerArn,
+  balancerPath,
+  certificateArn,
+  certificateId,
+  classicArn,
+  isServerCertificate,
+  listenerCertificateId,
+  type Place,
+  serverCertificateId,
+} from './arns.ts';
+export { certificateUsers } from './certificate-users.ts';
 export { Balancing, groupsOfAction, listenerByName } from './balancing.ts';
 export {
   type AttributeKind,

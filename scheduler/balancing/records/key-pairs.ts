@@ -1,7 +1,7 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
 
-import { certificateId } from './arns.ts';
+import { listenerCertificateId } from './arns.ts';
 import type { Balancers } from './store.ts';
 
 /** What the key of a certificate is sealed for: it opens as no other one's. */
@@ -35,7 +35,7 @@ export function createKeyPairs({
   return async (account, arn) => {
     const balancing = await balancers.read(account);
     const versionOf = (name: string): number | undefined => {
-      const id = certificateId({ region, account }, name);
+      const id = listenerCertificateId({ region, account }, name);
       return id === undefined ? undefined : balancing.versionOf('certificate', id);
     };
     const opened = known.get(arn);
@@ -43,7 +43,7 @@ export function createKeyPairs({
     if (version !== undefined && opened?.version === version) return opened.pair;
     for (const [name, { account: of }] of known)
       if (of === account && versionOf(name) === undefined) known.delete(name);
-    const id = certificateId({ region, account }, arn);
+    const id = listenerCertificateId({ region, account }, arn);
     const stored = id === undefined || version === undefined ? undefined : await balancers.keyPair(account, id);
     if (id === undefined || version === undefined || stored === undefined) return undefined;
     try {

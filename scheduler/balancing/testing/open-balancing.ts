@@ -7,7 +7,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 
 import { Networks } from '../../network/records/index.ts';
 import { createElb, elbSchemas } from '../elb/index.ts';
-import { createElbv2, elbv2Schemas, type InstanceDirectory, type Traffic } from '../elbv2/index.ts';
+import {
+  createElbv2,
+  elbv2Schemas,
+  type InstanceDirectory,
+  type ServerCertificate,
+  type ServerCertificates,
+  type Traffic,
+} from '../elbv2/index.ts';
 import { addressPool, Balancers, certificateArn } from '../records/index.ts';
 
 import { account, type Answer, callerOf, region } from './caller.ts';
@@ -34,6 +41,8 @@ export interface TestBalancing extends Caller {
   /** Puts a certificate there, without a key. @returns its ARN */
   readonly addCertificate: () => Promise<string>;
   readonly instances: Map<string, { address: string; zone: string; running: boolean }>;
+  /** IAM's, by ARN. */
+  readonly serverCertificates: Map<string, ServerCertificate>;
   /** The classic API, on the same records. */
   readonly classic: Caller;
   /** The default network's VPC and its subnets, one of each of two zones. */
@@ -107,7 +116,10 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
   };
   const pool = addressPool(['127.42.0.1', '127.42.0.2'], 'elb.localhost');
   const directory: InstanceDirectory = { find: (_account, id) => Promise.resolve(instances.get(id)) };
-  const service = createElbv2({ ...context, networks, balancers, traffic, pool, instances: directory });
+  const inIam = new Map<string, ServerCertificate>();
+  const serverCertificates: ServerCertificates = { find: (_place, arn) => Promise.resolve(inIam.get(arn)) };
+  const ports = { ...context, networks, balancers, traffic, pool, instances: directory, serverCertificates };
+  const service = createElbv2(ports);
   const newer = queryCallerOf(service, elbv2Schemas, '2015-12-01');
   const addCertificate = async (): Promise<string> => {
     const id = randomUUID();
@@ -141,12 +153,9 @@ export async function openBalancing(records: RecordStore = memoryRecords(systemC
     engines,
     addCertificate,
     instances,
+    serverCertificates: inIam,
     ...newer,
-    classic: queryCallerOf(
-      createElb({ ...context, networks, balancers, traffic, pool, instances: directory }),
-      elbSchemas,
-      '2012-06-01',
-    ),
+    classic: queryCallerOf(createElb(ports), elbSchemas, '2012-06-01'),
     network: {
       vpcId: network.defaultVpc?.id ?? '',
       subnets: network

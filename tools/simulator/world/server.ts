@@ -166,6 +166,7 @@ export class SimulatedServer {
       },
       takeRole: ({ roleArn }) => Promise.resolve({ type: 'assumed-role', account, arn: roleArn, id: 'AROASIMULATED' }),
       profileRole: () => Promise.resolve(machines === undefined ? undefined : machineRole),
+      serverCertificate: () => Promise.resolve(undefined),
       machines: {
         providers: machines === undefined ? [] : [machines(process)],
         machineCredentials: (_role, id) =>
