@@ -71,28 +71,30 @@ export const blankOf = (shape: HostShape, zone: string): BlankHost => ({
 });
 
 /**
- * Whether all that keeps a host from being empty may move, and has room elsewhere. Asks the placement core, and changes nothing.
+ * Whether all that keeps hosts from being empty may move, and has room on others. Asks the placement core, and changes nothing.
  * Tasks of no service cannot move, nor those that are protected from scale-in.
  */
 export function canEmpty(
   view: ClusterView,
-  instance: string,
+  instances: readonly string[],
   requests: ServiceRequests,
   definitions: KnownDefinitions,
   now: number,
 ): boolean {
   const { index } = view;
-  const tasks = holdersOf(view, instance);
+  const tasks = instances.flatMap((instance) => holdersOf(view, instance));
   return index.tentatively(() => {
-    // Nothing comes back to the host itself.
-    const free = index.free(instance);
-    if (free !== undefined)
+    // Nothing comes back to the hosts themselves.
+    for (const instance of instances) {
+      const free = index.free(instance);
+      if (free === undefined) continue;
       index.addTask({
         id: `full-${instance}`,
         instanceId: instance,
         group: 'full',
         shape: { ...free, tcpPorts: [], udpPorts: [], requires: [] },
       });
+    }
     return tasks.every((task) => {
       const service = view.services.get(task.service?.name ?? '')?.value;
       const deployment = service?.deployments.find(({ id }) => id === task.service?.deploymentId);
@@ -102,7 +104,7 @@ export function canEmpty(
       index.setLeaving(task.id, true);
       const { request } = requests.of(startedAs(service, deployment), definition, task.capacityProvider);
       const found = index.place(request);
-      if ('unplaceable' in found || found.instanceId === instance) return false;
+      if ('unplaceable' in found || instances.includes(found.instanceId)) return false;
       index.addTask(placedTask({ ...task, id: `moved-${task.id}` }, found.instanceId));
       return true;
     });

@@ -98,10 +98,16 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
     hosts,
     needed,
     missing,
-    canEmpty: (id) =>
+    canEmpty: (ids) =>
       provider.managedTerminationProtection !== 'ENABLED' &&
       tries++ < mostTried &&
-      canEmpty(view, byId.get(id)?.instance ?? '', memory.requests, definitions, now),
+      canEmpty(
+        view,
+        ids.map((id) => byId.get(id)?.instance ?? ''),
+        memory.requests,
+        definitions,
+        now,
+      ),
     surplusSince: memory.surplusSince.get(name),
     now,
   });

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { calmFor, type CapacityHost, type CapacityState, decideCapacity } from './index.ts';
+import { calmFor, type CapacityHost, type CapacityState, decideCapacity, restFor } from './index.ts';
 
 const runs = { nightly: 1_000, release: 3_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 200;
 
@@ -86,11 +86,39 @@ test('one host at a time is emptied whose tasks have room elsewhere', () => {
   const hosts = [host('a', 3), host('b', 1), host('c', 2)];
   const calm = { surplusSince: 0 };
   expect(decide({ hosts, ...calm }).empty).toEqual(['b']);
-  expect(decide({ hosts, ...calm, canEmpty: (id) => id === 'c' }).empty).toEqual(['c']);
+  expect(decide({ hosts, ...calm, canEmpty: ([id]) => id === 'c' }).empty).toEqual(['c']);
   expect(decide({ hosts, ...calm, canEmpty: () => false })).toMatchObject({ empty: [], surplusSince: undefined });
   expect(decide({ hosts: [...hosts, host('d', 0, { state: 'coming' })], needed: 1, ...calm }).empty).toEqual([]);
   expect(decide({ hosts: hosts.with(1, host('b', 1, { state: 'emptying' })), ...calm }).empty).toEqual([]);
   expect(decide({ hosts, ...calm, group: { min: 3, max: 5, desired: 3 } }).empty).toEqual([]);
+});
+
+test('a group of some size keeps the last one that is too many for a quarter of an hour, empty or as room', () => {
+  const busy = Array.from({ length: 5 }, (_, i) => host(`busy-${i}`, 3));
+  const since = (ago: number) => ({ surplusSince: 1_000_000 - ago });
+  // Two are empty: one goes after two minutes, the other one when it has been quiet.
+  const two = [...busy, host('x', 0), host('y', 0)];
+  const none = { canEmpty: () => false };
+  expect(decide({ hosts: two, ...none, ...since(2 * calmFor - 1) }).empty).toEqual([]);
+  expect(decide({ hosts: two, ...none, ...since(2 * calmFor) }).empty).toEqual(['x']);
+  const one = [...busy, host('y', 0)];
+  expect(decide({ hosts: one, ...none, ...since(2 * calmFor) })).toMatchObject({
+    empty: [],
+    surplusSince: 1_000_000 - 2 * calmFor,
+  });
+  expect(decide({ hosts: one, ...none, ...since(restFor) }).empty).toEqual(['y']);
+  // One is empty, and another one can be emptied beside it.
+  const beside = (ids: readonly string[]): boolean => ids.join() === 'y,busy-2';
+  expect(decide({ hosts: one, canEmpty: beside, ...since(2 * calmFor) }).empty).toEqual(['busy-2']);
+  // None is empty: two have to be able to go for one of them to go soon.
+  const first = (ids: readonly string[]): boolean => ids.join() === 'busy-0';
+  expect(decide({ hosts: busy, canEmpty: first, ...since(2 * calmFor) }).empty).toEqual([]);
+  expect(decide({ hosts: busy, canEmpty: first, ...since(restFor) }).empty).toEqual(['busy-0']);
+  const both = (ids: readonly string[]): boolean => ids.join() === 'busy-0' || ids.join() === 'busy-0,busy-3';
+  expect(decide({ hosts: busy, canEmpty: both, ...since(2 * calmFor) }).empty).toEqual(['busy-0']);
+  // Where hosts are to be free anyhow none is kept beside.
+  const spare = { rule: { ...rule, targetCapacity: 90 } };
+  expect(decide({ hosts: two, ...none, ...spare, ...since(calmFor) }).empty).toEqual(['x']);
 });
 
 test('no host goes that is protected, and none is emptied', () => {
@@ -150,13 +178,13 @@ function play(
       hosts,
       needed,
       missing: Math.max(0, needed - hosts.filter(({ state }) => state === 'coming').length),
-      canEmpty: (id) => {
-        const one = hosts.find((candidate) => candidate.id === id)!;
+      canEmpty: (ids) => {
+        const leaving = hosts.filter(({ id }) => ids.includes(id));
         const free = hosts.reduce(
-          (sum, { state, tasks, id: at }) => sum + (state === 'ready' && at !== id ? slots - tasks : 0),
+          (sum, one) => sum + (one.state === 'ready' && !leaving.includes(one) ? slots - one.tasks : 0),
           0,
         );
-        return free >= one.tasks;
+        return free >= leaving.reduce((sum, { tasks }) => sum + tasks, 0);
       },
       surplusSince,
       now,

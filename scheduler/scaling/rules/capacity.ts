@@ -1,6 +1,18 @@
 /** Milliseconds for which a host has to be too many before it goes. A load that comes and goes by the minute keeps its hosts. */
 export const calmFor = 60_000;
 
+/**
+ * Milliseconds for which the last one that is too many stays in a group of some size, empty or as room for what one host runs: what comes and goes by
+ * the minute then finds room at once, and only what has been quiet for longer is packed to the last host.
+ */
+export const restFor = 900_000;
+
+/** Hosts in use from which one more is kept so long: a fifth of what is there at most. */
+const some = 5;
+
+/** Hosts that are looked at for one that can go beside another: those that run least. */
+const tried = 5;
+
 /** How the size of a group of hosts follows its tasks: of a capacity provider (ECS: `ManagedScaling`). */
 export interface CapacityRule {
   /** Per cent of the hosts that are to be in use: 1 to 100. */
@@ -33,8 +45,8 @@ export interface CapacityState {
   readonly needed: number;
   /** Those of them that are neither there nor on their way: no empty host that there is could take what they are for. */
   readonly missing: number;
-  /** Whether a host can be emptied now: its tasks may move, and others have room for them. */
-  readonly canEmpty: (id: string) => boolean;
+  /** Whether hosts can be emptied now, all of them together: their tasks may move, and others have room for them. */
+  readonly canEmpty: (ids: readonly string[]) => boolean;
   /** Since when there are too many; undefined: not as of the last look. */
   readonly surplusSince: number | undefined;
   readonly now: number;
@@ -60,7 +72,8 @@ export interface CapacityPlan {
 /**
  * What a group needs. Out: hosts in use and those that waiting tasks need, with what the target leaves free, at once, in steps of the rule.
  * In: what has been too many for {@link calmFor} is first closed to new tasks and ended when it is empty, fewer than half of the hosts at
- * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere; none that is protected. Pure; never beyond the group's bounds.
+ * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere; none that is protected. A group of some size keeps the
+ * last one for {@link restFor}, and waits for the others twice as long. Pure; never beyond the group's bounds.
  */
 export function decideCapacity({
   rule,
@@ -112,22 +125,28 @@ export function decideCapacity({
   const idle = old.filter(({ tasks }) => tasks === 0).toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
   const surplus = Math.min(staying - wanted, spare - emptying.length);
   // One host less, if what it runs can go elsewhere, is as good as one that is empty; not to an empty one, which would be in use then.
-  const packed =
-    needed === 0 &&
-    inUse.length === ready.length &&
-    hosts.every(({ state }) => state !== 'coming') &&
-    emptying.length === 0;
-  const mover =
-    surplus <= 0 && packed && spare > 0 && target(inUse.length - 1) < staying
-      ? old
-          .filter(({ tasks }) => tasks > 0)
-          .toSorted((a, b) => a.tasks - b.tasks || (a.id < b.id ? -1 : 1))
-          .find(({ id }) => canEmpty(id))
-      : undefined;
-  const chosen = surplus > 0 ? idle.slice(0, Math.min(surplus, mostAtOnce(ready.length))) : mover ? [mover] : [];
-  if (chosen.length === 0) return plan;
+  const isQuiet = needed === 0 && hosts.every(({ state }) => state === 'ready');
+  const kept = rule.targetCapacity === 100 && inUse.length >= some ? 1 : 0;
+  const movers =
+    isQuiet && spare > 0 && target(inUse.length - 1) < staying
+      ? old.filter(({ tasks }) => tasks > 0).toSorted((a, b) => a.tasks - b.tasks || (a.id < b.id ? -1 : 1))
+      : [];
+  const isPacked = inUse.length === ready.length;
+  const mover = isPacked ? movers.find(({ id }) => canEmpty([id])) : undefined;
+  const chosen =
+    surplus > 0 ? idle.slice(0, Math.min(surplus, mostAtOnce(ready.length))) : mover === undefined ? [] : [mover];
+  const [first] = chosen;
+  if (first === undefined) return plan;
   plan.surplusSince = surplusSince ?? now;
-  if (now - plan.surplusSince >= calmFor) plan.empty = chosen.map(({ id }) => id);
+  const since = now - plan.surplusSince;
+  if (since < calmFor * (1 + kept)) return plan;
+  if (kept === 0 || since >= restFor) plan.empty = chosen.map(({ id }) => id);
+  else if (surplus > kept) plan.empty = chosen.slice(0, surplus - kept).map(({ id }) => id);
+  else {
+    // One stays: another one goes if what both of them run has room elsewhere.
+    const other = movers.slice(0, tried).find(({ id }) => id !== first.id && canEmpty([first.id, id]));
+    if (other !== undefined) plan.empty = [isPacked ? first.id : other.id];
+  }
   return plan;
 }
 

@@ -5,6 +5,7 @@ export {
   type CapacityRule,
   type CapacityState,
   decideCapacity,
+  restFor,
 } from './capacity.ts';
 export { ScheduleError } from './cron.ts';
 export { type Bounds, lastMissed, longestSchedule, nextRun, parseSchedule, type Schedule } from './schedule.ts';

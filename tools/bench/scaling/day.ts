@@ -123,15 +123,17 @@ export function playOurs(day: Day, targetCapacity = 100): DayFigures {
     });
     const coming = seen.filter(({ state }) => state === 'coming').length;
     const needed = Math.ceil(waiting / day.slots);
-    const free = (id: string): number =>
-      hosts.reduce((sum, host) => sum + (host.id === id || host.emptying ? 0 : day.slots - host.tasks), 0);
+    const free = (ids: readonly string[]): number =>
+      hosts.reduce((sum, host) => sum + (ids.includes(host.id) || host.emptying ? 0 : day.slots - host.tasks), 0);
+    const on = (ids: readonly string[]): number =>
+      hosts.reduce((sum, host) => sum + (ids.includes(host.id) ? host.tasks : 0), 0);
     const plan = decideCapacity({
       rule: { ...rule, targetCapacity },
       group: { min: 0, max: most, desired },
       hosts: seen,
       needed,
       missing: Math.max(0, needed - coming),
-      canEmpty: (id) => free(id) >= (hosts.find((host) => host.id === id)?.tasks ?? 0),
+      canEmpty: (ids) => free(ids) >= on(ids),
       surplusSince,
       now,
     });
