@@ -353,6 +353,17 @@ describe.skipIf(missing !== undefined)(
       await openService('web');
     });
 
+    test('health shows the server, its hosts, engines and settings', async () => {
+      await page.goto(`${address()}#/health`);
+      for (const words of ['Up to date', 'Current', 'There is no certificate', 'containerInsights', 'Record store'])
+        await page.getByText(words, { exact: true }).first().waitFor();
+      expect(await page.locator('.refusal').count()).toBe(0);
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('health-light');
+      expect(offences.found).toEqual([]);
+      await openService('web');
+    });
+
     test('a dashboard shows its metrics, texts and alarms, whatever is written in it', async () => {
       const cloudWatch = new CloudWatchClient(sdkOptions(server));
       const alarms = ['arn:aws:cloudwatch:us-east-1:000000000000:alarm:none'];

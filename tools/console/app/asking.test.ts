@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { ecs } from './aws.ts';
+import { ecs, request } from './aws.ts';
 import { further } from './logs.tsx';
 import { readServices } from './overview-data.ts';
 import { readRepository } from './repositories-data.ts';
@@ -14,8 +14,8 @@ beforeEach(() => {
   vi.stubGlobal('localStorage', { getItem: () => 'proof' });
   vi.stubGlobal(
     'fetch',
-    async (_path: string, { headers, body }: { headers: Record<string, string>; body: string }) => {
-      asked.push({ target: headers['x-amz-target'] ?? '', input: JSON.parse(body) as Record<string, unknown> });
+    async (_path: string, { headers, body }: { headers: Record<string, string>; body?: string }) => {
+      asked.push({ target: headers['x-amz-target'] ?? '', input: JSON.parse(body ?? '{}') as Record<string, unknown> });
       const answer = answers.shift();
       if (answer === undefined) throw new TypeError('nobody is there');
       return answer();
@@ -55,6 +55,18 @@ test('half an answer is none: nothing is shown as if it were not there', async (
   for (let i = 0; i < 3; i++) await expect(ecs('ListServices', {})).rejects.toMatchObject({ code: 'NoAnswer' });
   expect(await ecs('ListServices', {})).toEqual({ serviceArns: [] });
   expect(await ecs('ListServices', {})).toEqual({});
+});
+
+test('that a server is not ready is an answer, and half of one is none', async () => {
+  const ready = () => request('GET /readyz', '/readyz', { method: 'GET', unready: true }, {});
+  answers = [
+    says({ status: 'unavailable', parts: { records: 'no answer' } }, 503),
+    () => new Response('<html>', { status: 503 }),
+    says({}, 502),
+  ];
+  expect(await ready()).toEqual({ status: 'unavailable', parts: { records: 'no answer' } });
+  await expect(ready()).rejects.toMatchObject({ code: '503' });
+  await expect(ready()).rejects.toMatchObject({ code: '502' });
 });
 
 test('a button is refused by a policy alone; without an answer it is not known whether there is one', async () => {

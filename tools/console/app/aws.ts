@@ -55,13 +55,15 @@ export interface Sent {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** What is answered with 503 is an answer, too: a server that says that it is not ready. */
+  readonly unready?: true;
 }
 
 /** One request of this page's session. @param operation what it is called where it fails @throws AwsError */
 export async function request(
   operation: string,
   path: string,
-  { method, headers = {}, body: sent }: Sent,
+  { method, headers = {}, body: sent, unready }: Sent,
   { signal, onlyAsk = false }: CallOptions,
 ): Promise<unknown> {
   const session = sessionHeaders();
@@ -83,7 +85,7 @@ export async function request(
     if (signal?.aborted === true) throw error;
     throw new AwsError(operation, 'NoAnswer', 'The server does not answer.', '');
   }
-  if (answer.ok) return body;
+  if (answer.ok || (unready === true && answer.status === 503 && body !== undefined)) return body;
   const code = body?.__type ?? ownCodes[body?.code ?? ''] ?? body?.code ?? String(answer.status);
   if (code === 'MissingAuthenticationTokenException') sessionIsOver(session[proofHeader]);
   throw new AwsError(

@@ -6,6 +6,7 @@ import { DeploymentsPage } from './deployments-page.tsx';
 import { EventsPage } from './events-page.tsx';
 import { HostsPage } from './hosts-page.tsx';
 import { IdentityPage } from './identity-page.tsx';
+import { InstallationPage } from './installation-page.tsx';
 import { Mark } from './mark.tsx';
 import { OverviewPage } from './overview.tsx';
 import { Button, Empty } from './parts.tsx';
@@ -40,6 +41,7 @@ const places: readonly Place[] = [
   },
   { name: 'Events', at: 'events', page: ([, ...service]) => <EventsPage chosen={service.slice(0, 2).join('/')} /> },
   { name: 'Identity', at: 'identity', page: () => <IdentityPage /> },
+  { name: 'Health', at: 'health', page: () => <InstallationPage /> },
 ];
 
 function pageOf(route: Route): JSX.Element {
