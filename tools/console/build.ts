@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
@@ -59,6 +59,12 @@ export async function buildConsole(): Promise<ConsoleBuild> {
           bundler.onResolve({ filter: /^(?:node:crypto|\.\/exec-client\.js)$/ }, ({ path }) => ({
             path: forBrowsers[path] ?? path,
           }));
+          // Of the protocol's room the page takes the client alone: nothing else of it is loaded, and nothing runs that a page may not do.
+          bundler.onResolve({ filter: /^\.\// }, ({ path, importer }) =>
+            importer.endsWith('/exec/protocol/index.ts')
+              ? { path: join(dirname(importer), path), sideEffects: false }
+              : undefined,
+          );
         },
       },
     ],
