@@ -3,7 +3,8 @@ import type { TargetHealth } from './balancers-data.ts';
 import { plural, visible } from './format.ts';
 import { capital, type Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Answered, Empty, LiveMark, Panel, Plain, Status, Table } from './parts.tsx';
+import { Answered, Empty, LiveMark, Panel, Plain, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { TrafficCharts } from './traffic.tsx';
 import {
   type BalancerData,

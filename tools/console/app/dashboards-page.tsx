@@ -5,7 +5,8 @@ import { mostWidgets, readAlarms, readCurves, readDashboards, type Widget, widge
 import { visible } from './format.ts';
 import type { Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Ago, Answered, Empty, LiveMark, Panel, Plain, Status, Table } from './parts.tsx';
+import { Ago, Answered, Empty, LiveMark, Panel, Plain, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { link } from './route.ts';
 
 /** Every dashboard of the account. */

@@ -5,7 +5,8 @@ import { shortImage } from './format.ts';
 import type { Health } from './health.ts';
 import type { Live } from './live.ts';
 import { own } from './own-routes.ts';
-import { Ago, Button, Empty, Panel, Plain, Status, Table } from './parts.tsx';
+import { Ago, Button, Empty, Panel, Plain, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { deliveriesOf, routes, type Webhook } from './webhooks-data.ts';
 
 type Row = ReturnType<typeof deliveriesOf>[number];

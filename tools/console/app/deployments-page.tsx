@@ -4,7 +4,8 @@ import { lastOf, plural } from './format.ts';
 import { healthOf, primaryOf } from './health.ts';
 import { useLive } from './live.ts';
 import { readServices } from './overview-data.ts';
-import { Ago, Answered, Empty, LiveMark, Panel, Plain, ServiceLink, Status, Table } from './parts.tsx';
+import { Ago, Answered, Empty, LiveMark, Panel, Plain, ServiceLink, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { deploymentsOf, type History } from './service-data.ts';
 import type { ServiceRow } from './types.ts';
 

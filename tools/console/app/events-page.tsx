@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks';
 import { type Events, type Happened, type Kind, matching, readEvents } from './events-data.ts';
 import type { Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
+import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { link } from './route.ts';
 import { Webhooks } from './webhooks.tsx';
 

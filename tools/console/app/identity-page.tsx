@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks';
 import { type AwsError, iam } from './aws.ts';
 import { capital, type Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Ago, Button, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
+import { Ago, Button, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import type { Decision } from './types.ts';
 
 /** Users and roles that are shown. */

@@ -2,7 +2,8 @@ import type { JSX } from 'preact';
 import { bytes, plural, visible } from './format.ts';
 import { type Inside, kindOf, readInside } from './image-data.ts';
 import { useLive } from './live.ts';
-import { Answered, Empty, Panel, Plain, Table } from './parts.tsx';
+import { Answered, Empty, Panel, Plain } from './parts.tsx';
+import { Table } from './table.tsx';
 import type { ImageDetail } from './types.ts';
 
 /** What one image is made of and shares with others, and what was said of it: signatures, SBOMs. */

@@ -11,7 +11,8 @@ import {
   readInstallation,
 } from './installation-data.ts';
 import { useLive } from './live.ts';
-import { Ago, Answered, Empty, LiveMark, Panel, Plain, Refusal, Status, Table } from './parts.tsx';
+import { Ago, Answered, Empty, LiveMark, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { link } from './route.ts';
 
 /** Hosts that are shown; those that need somebody come first. */

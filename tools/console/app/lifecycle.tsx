@@ -4,7 +4,8 @@ import { AwsError, ecr, pages } from './aws.ts';
 import { Dialog } from './dialog.tsx';
 import { plural, visible } from './format.ts';
 import { useLive, useMay } from './live.ts';
-import { Ago, Answered, Button, Empty, Loading, Panel, Plain, Refusal, Table } from './parts.tsx';
+import { Ago, Answered, Button, Empty, Loading, Panel, Plain, Refusal } from './parts.tsx';
+import { Table } from './table.tsx';
 
 /** Images of a preview that are shown. */
 const mostPreviewed = 500;

@@ -14,23 +14,14 @@ import {
 } from './health.ts';
 import { useLive } from './live.ts';
 import { type Overview, readOverview } from './overview-data.ts';
-import {
-  Ago,
-  Answered,
-  Empty,
-  Icon,
-  LiveMark,
-  Meter,
-  Panel,
-  Plain,
-  Refusal,
-  ServiceLink,
-  Status,
-  Table,
-} from './parts.tsx';
+import { Ago, Answered, Empty, Icon, LiveMark, Meter, Panel, Plain, Refusal, ServiceLink, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { Progress } from './progress.tsx';
 import { link } from './route.ts';
 import type { Host, ServiceRow } from './types.ts';
+
+/** Lines of a list beside others. */
+const mostListed = 50;
 
 /** Services with health, deployments under way, hosts, and what needs attention, on one screen. */
 export function OverviewPage(): JSX.Element {
@@ -100,7 +91,7 @@ function Body({ overview }: { readonly overview: Overview }): JSX.Element {
                 </Empty>
               ) : (
                 <ul class="list">
-                  {urgent.slice(0, 50).map((one) => (
+                  {urgent.slice(0, mostListed).map((one) => (
                     <AttentionRow key={one.title} {...one} />
                   ))}
                 </ul>
@@ -111,9 +102,12 @@ function Body({ overview }: { readonly overview: Overview }): JSX.Element {
                 <Empty title="None">A push to a tag that a service follows begins one.</Empty>
               ) : (
                 <ul class="list">
-                  {deploying.map((service) => (
+                  {deploying.slice(0, mostListed).map((service) => (
                     <DeployingRow key={service.serviceArn} service={service} />
                   ))}
+                  {deploying.length > mostListed ? (
+                    <li class="faint">{deploying.length - mostListed} more are under way.</li>
+                  ) : null}
                 </ul>
               )}
             </Panel>
@@ -181,9 +175,6 @@ function DeployingRow({ service }: { readonly service: ServiceRow }): JSX.Elemen
   );
 }
 
-/** Rows that are put on the page at once; the browser lays out only those that are in sight. */
-const atOnce = 1000;
-
 function Services({ services }: { readonly services: readonly ServiceRow[] }): JSX.Element {
   const [wanted, setWanted] = useState('');
   const rows = services
@@ -209,7 +200,7 @@ function Services({ services }: { readonly services: readonly ServiceRow[] }): J
       ) : (
         <Table
           caption="Services"
-          rows={rows.slice(0, atOnce)}
+          rows={rows}
           keyOf={({ serviceArn = '' }) => serviceArn}
           columns={[
             { name: 'Service', cell: (service) => <ServiceLink service={service} /> },

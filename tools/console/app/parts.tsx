@@ -129,45 +129,6 @@ export function Button(
   );
 }
 
-/** Rows of a table whose columns have names; on a narrow screen each row is a card, and each cell says its column's name. */
-export function Table<Row>(props: {
-  readonly caption: string;
-  readonly columns: readonly {
-    readonly name: string;
-    readonly cell: (row: Row) => ComponentChildren;
-    readonly number?: true;
-    readonly wide?: true;
-  }[];
-  readonly rows: readonly Row[];
-  readonly keyOf: (row: Row) => string;
-}): JSX.Element {
-  return (
-    <table>
-      <caption class="unseen">{props.caption}</caption>
-      <thead>
-        <tr>
-          {props.columns.map(({ name, number }) => (
-            <th key={name} scope="col" class={number ? 'number' : ''}>
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {props.rows.map((row) => (
-          <tr key={props.keyOf(row)}>
-            {props.columns.map(({ name, cell, number, wide }) => (
-              <td key={name} data-name={name} class={`${number ? 'number' : ''} ${wide ? 'wide' : ''}`}>
-                {cell(row)}
-              </td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
 /** A service by its name, which leads to its page. */
 export const ServiceLink = ({ service }: { readonly service: ServiceRow }): JSX.Element => (
   <a class="strong" href={link('services', lastOf(service.clusterArn), service.serviceName ?? '')}>

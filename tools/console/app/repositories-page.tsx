@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLive } from './live.ts';
-import { Ago, Answered, Empty, LiveMark, Panel, Plain, Table } from './parts.tsx';
+import { Ago, Answered, Empty, LiveMark, Panel, Plain } from './parts.tsx';
+import { Table } from './table.tsx';
 import { readRepositories } from './repositories-data.ts';
 import { link } from './route.ts';
 import type { Repository } from './types.ts';

@@ -2,7 +2,8 @@ import type { JSX } from 'preact';
 import { ecr, pages } from './aws.ts';
 import type { Health } from './health.ts';
 import { useLive } from './live.ts';
-import { Answered, Empty, Panel, Plain, Status, Table } from './parts.tsx';
+import { Answered, Empty, Panel, Plain, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import type { ImageDetail } from './types.ts';
 
 /** Findings that are shown; the worst come first. */

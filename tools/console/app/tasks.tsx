@@ -6,7 +6,8 @@ import { Dialog } from './dialog.tsx';
 import { lastOf } from './format.ts';
 import { healthOfTask, whyStopped } from './health.ts';
 import { useMay } from './live.ts';
-import { Ago, Button, Empty, Panel, Plain, Status, Table } from './parts.tsx';
+import { Ago, Button, Empty, Panel, Plain, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { mostTasks, type ServiceData } from './service-data.ts';
 import type { Task } from './types.ts';
 

@@ -5,7 +5,8 @@ import { Dialog } from './dialog.tsx';
 import type { Health } from './health.ts';
 import { type Live, useLive, useMay } from './live.ts';
 import { mayOwn, own } from './own-routes.ts';
-import { Ago, Answered, Button, Empty, Panel, Plain, Status, Table } from './parts.tsx';
+import { Ago, Answered, Button, Empty, Panel, Plain, Status } from './parts.tsx';
+import { Table } from './table.tsx';
 import { type MadeWebhook, readWebhooks, routes, type Webhook } from './webhooks-data.ts';
 
 /** Who may be asked about: any id will do, since rights are about the service. */
