@@ -36,6 +36,18 @@ const usual: Answers = {
   ListServiceDeployments: () => ({ serviceDeployments: [] }),
   DescribeTaskDefinition: () => ({ taskDefinition: { containerDefinitions: [] } }),
   GetMetricData: () => ({ MetricDataResults: [] }),
+  DescribeScalableTargets: () => ({ ScalableTargets: [{ MinCapacity: 1, MaxCapacity: 7 }] }),
+  DescribeScalingActivities: () => ({
+    ScalingActivities: [
+      {
+        ActivityId: 'one',
+        StartTime: at,
+        StatusCode: 'Successful',
+        Description: 'Setting desired count to 2.',
+        Cause: `monitor alarm ${hostile} in state ALARM`,
+      },
+    ],
+  }),
   'ExecuteCommand?': () => ({ allowed: true }),
   ExecuteCommand: () => ({
     session: {
@@ -138,6 +150,10 @@ describe.skipIf(missing !== undefined)('a terminal in a browser', () => {
     standIn.answers = readOnly;
     await page.reload();
     await page.getByText('aaaaaaaaaaaa').waitFor();
+    // The page of a service says how it was scaled, too.
+    await page.getByText('by itself, from 1 to 7 tasks').waitFor();
+    await page.getByRole('table', { name: 'Scaling activities' }).getByText('Setting desired count to 2.').waitFor();
+    expect(await page.locator('main :is(img, script, iframe)').count()).toBe(0);
     await expect.poll(() => standIn.asked.filter((one) => one === 'ExecuteCommand?').length).toBeGreaterThan(1);
     expect(await page.getByRole('button', { name: /^Terminal in/ }).count()).toBe(0);
     expect(offences.found).toEqual([]);

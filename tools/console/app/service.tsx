@@ -9,6 +9,7 @@ import { LogsPanel } from './logs.tsx';
 import { hourStep } from './metrics-data.ts';
 import { Ago, Answered, Empty, LiveMark, Panel, Plain, Status } from './parts.tsx';
 import { link } from './route.ts';
+import { ScalingPanel } from './scaling.tsx';
 import { ServiceActions } from './service-actions.tsx';
 import { readService, readUsage, type ServiceData } from './service-data.ts';
 import { TasksPanel } from './tasks.tsx';
@@ -94,6 +95,7 @@ function Body({ data, again }: { readonly data: ServiceData; readonly again: () 
       {[...new Set(service.loadBalancers?.flatMap(({ targetGroupArn }) => targetGroupArn ?? []))].map((groupArn) => (
         <ServiceTraffic key={groupArn} groupArn={groupArn} marks={marks} />
       ))}
+      <ScalingPanel cluster={cluster} service={service.serviceName ?? ''} />
       <TasksPanel data={data} again={again} />
       <LogsPanel definition={definition} />
       <EventsPanel data={data} />
