@@ -1,6 +1,7 @@
 import { tellWebhook, webhookOf, type WebhookPorts } from '@slipway/auth/outbound';
 
 import { parsePattern } from '../patterns/index.ts';
+import type { LogsDamaged } from '../store/contract.ts';
 import type { EventBlobs } from '../store/event-blobs.ts';
 
 import { batchesOf } from './batches.ts';
@@ -21,6 +22,7 @@ export class Attempt {
   readonly #blobs: EventBlobs;
   readonly #standing: Standing;
   readonly #taken = new Set<number>();
+  #damage: { readonly error: LogsDamaged; readonly events: number }[] = [];
   #events = 0;
   #news = { events: 0, bytes: 0 };
 
@@ -35,6 +37,11 @@ export class Attempt {
   /** Events that were taken. */
   get total(): number {
     return this.#events;
+  }
+
+  /** What could not be read, the last time that it was tried. */
+  get damage(): readonly { readonly error: LogsDamaged; readonly events: number }[] {
+    return this.#damage;
   }
 
   /** What was taken since this was asked last. */
@@ -52,7 +59,7 @@ export class Attempt {
 
   /**
    * @returns why something was not taken; undefined: all is told
-   * @throws LogsDamaged, BlobMissing, StoreUnavailable; what `over` was aborted with
+   * @throws BlobMissing, StoreUnavailable; what `over` was aborted with
    */
   async run(over: AbortSignal): Promise<string | undefined> {
     const { group: id, name, filter } = this.#standing;
@@ -60,8 +67,10 @@ export class Attempt {
     const calls = new Calls();
     let number = 0;
     const wanted = { id, group: filter.group, filter: name, pattern: parsePattern(filter.pattern) };
+    this.#damage = [];
+    const damaged = (error: LogsDamaged, events: number): void => void this.#damage.push({ error, events });
     try {
-      for await (const batch of batchesOf(this.#blobs, this.work.files, wanted)) {
+      for await (const batch of batchesOf(this.#blobs, this.work.files, wanted, damaged)) {
         const at = number++;
         if (this.#taken.has(at)) continue;
         await calls.room(filter.distribution === 'Random' ? undefined : batch.stream);

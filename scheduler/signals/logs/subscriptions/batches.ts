@@ -1,4 +1,5 @@
 import type { FilterPattern } from '../patterns/index.ts';
+import { LogsDamaged } from '../store/contract.ts';
 import type { EventBlobs } from '../store/event-blobs.ts';
 import { eventId } from '../store/ids.ts';
 import type { EventsRecord } from '../store/records.ts';
@@ -22,35 +23,47 @@ export interface Wanted {
 
 /**
  * Events of a group that a pattern lets through, as calls: those of a stream in their order. The same files give the same batches.
- * @throws BlobMissing, LogsDamaged, BlobStoreError
+ * @param damaged is told what cannot be read and is left out, with how many events of all groups lie there
+ * @throws BlobMissing, BlobStoreError
  */
 export async function* batchesOf(
   blobs: EventBlobs,
   files: readonly EventsRecord[],
   wanted: Wanted,
+  damaged: (error: LogsDamaged, events: number) => void,
 ): AsyncGenerator<Batch, void> {
+  const orDamaged = (events: number) => (error: unknown) => {
+    if (!(error instanceof LogsDamaged)) throw error;
+    damaged(error, events);
+    return undefined;
+  };
   const needs = wanted.pattern.needs.map((text) => Buffer.from(text));
   let held = new Map<string, DeliveredEvent[]>();
   let bytes = 0;
   for (const file of files) {
-    const { streams, blocks } = await blobs.table(file);
+    const { streams, blocks } = (await blobs.table(file).catch(orDamaged(file.events))) ?? { streams: [], blocks: [] };
     for (const block of blocks) {
       if (!streams.some(({ group }, at) => group === wanted.id && at >= block.firstStream && at <= block.lastStream))
         continue;
-      const rows = await blobs.rowsOnce(file, block);
-      while (rows.next()) {
-        const stream = streams[rows.stream];
-        if (stream?.group !== wanted.id || !needs.every((text) => rows.message.includes(text))) continue;
-        const { timestamp, ingestionTime, writer, sequence, text: message } = rows;
-        if (!wanted.pattern.matches(message)) continue;
-        const events = held.get(stream.name) ?? [];
-        held.set(stream.name, events);
-        events.push({ id: eventId(timestamp, ingestionTime, writer, sequence), timestamp, message });
-        bytes += rows.message.length;
-        if (bytes < heldBytes) continue;
-        yield* cut(held, wanted);
-        held = new Map();
-        bytes = 0;
+      const rows = await blobs.rowsOnce(file, block).catch(orDamaged(block.events));
+      if (rows === undefined) continue;
+      try {
+        while (rows.next()) {
+          const stream = streams[rows.stream];
+          if (stream?.group !== wanted.id || !needs.every((text) => rows.message.includes(text))) continue;
+          const { timestamp, ingestionTime, writer, sequence, text: message } = rows;
+          if (!wanted.pattern.matches(message)) continue;
+          const events = held.get(stream.name) ?? [];
+          held.set(stream.name, events);
+          events.push({ id: eventId(timestamp, ingestionTime, writer, sequence), timestamp, message });
+          bytes += rows.message.length;
+          if (bytes < heldBytes) continue;
+          yield* cut(held, wanted);
+          held = new Map();
+          bytes = 0;
+        }
+      } catch (error) {
+        orDamaged(block.events)(error);
       }
     }
   }

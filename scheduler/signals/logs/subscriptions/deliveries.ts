@@ -4,7 +4,6 @@ import { ConditionFailed, type Fence, project, type RecordStore, StaleEpoch } fr
 
 import type { MetricStore, Sample } from '../../metrics/index.ts';
 import { garbageRow } from '../store/changes.ts';
-import { LogsDamaged } from '../store/contract.ts';
 import { type EventBlobs, isGone } from '../store/event-blobs.ts';
 import { logsPartition } from '../store/keys.ts';
 
@@ -142,6 +141,11 @@ export class Deliveries {
       const failure = await attempt.run(signal);
       if (failure === undefined) this.#attempts.delete(filter.id);
       const recorded = await this.#record(standing, attempt, failure);
+      if (failure === undefined) {
+        for (const { error: err, events } of attempt.damage)
+          log.error({ ...fields, err, events }, 'log events cannot be read; a subscription filter is told the others');
+        this.#numbers.dropped += lostOf(attempt);
+      }
       await this.#measure(standing, attempt, failure);
       if (recorded.failure === undefined) {
         if (standing.delivery.failure !== undefined) log.info(fields, 'a subscription filter is told again');
@@ -154,7 +158,6 @@ export class Deliveries {
       this.#attempts.delete(filter.id);
       if (signal.aborted || err instanceof StaleEpoch || err instanceof ConditionFailed || isGone(err)) return;
       log.warn({ ...fields, err }, 'cannot tell the receiver of a subscription filter now');
-      if (err instanceof LogsDamaged) await this.#leaveOut(standing, work).catch(() => undefined);
     }
   }
 
@@ -167,9 +170,13 @@ export class Deliveries {
     return attempt;
   }
 
-  async #record(standing: Standing, { work, total }: Attempt, reason: string | undefined): Promise<DeliveryRecord> {
+  async #record(standing: Standing, attempt: Attempt, reason: string | undefined): Promise<DeliveryRecord> {
     if (reason === undefined)
-      return this.#done(standing, work, (delivery) => ({ ...delivery, delivered: delivery.delivered + total }));
+      return this.#done(standing, attempt.work, ({ delivered, dropped, ...delivery }) => ({
+        ...delivery,
+        delivered: delivered + attempt.total,
+        dropped: dropped + lostOf(attempt),
+      }));
     const now = this.#ports.clock.now();
     return this.#change(standing, ({ failure: before, ...delivery }) => {
       const attempts = (before?.attempts ?? 0) + 1;
@@ -203,13 +210,6 @@ export class Deliveries {
       ...(failure === undefined ? [] : [series('DeliveryErrors', 'Count', 1)]),
     ];
     if (samples.length > 0) await this.#ports.metrics.put(this.#account, samples).catch(() => undefined);
-  }
-
-  /** What cannot be read and never will be. */
-  async #leaveOut(standing: Standing, work: Work): Promise<void> {
-    const events = work.files.reduce((sum, file) => sum + file.events, 0);
-    this.#numbers.dropped += events;
-    await this.#done(standing, work, (delivery) => ({ ...delivery, dropped: delivery.dropped + events }));
   }
 
   #done(
@@ -246,3 +246,6 @@ export class Deliveries {
     });
   }
 }
+
+/** Events that could not be read and never will be: those of the whole block or file, of which the filter may let none through. */
+const lostOf = ({ damage }: Attempt): number => damage.reduce((sum, { events }) => sum + events, 0);

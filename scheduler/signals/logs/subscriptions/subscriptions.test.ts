@@ -9,7 +9,8 @@ import { describe, expect, test } from 'vitest';
 import type { Sample } from '../../metrics/index.ts';
 import { FilterMissing, TooManyFilters } from '../filters/index.ts';
 import { logKeys, logsPartition } from '../store/keys.ts';
-import { account, openedLogs, sealer } from '../store/testing/index.ts';
+import type { EventsRecord } from '../store/records.ts';
+import { account, type MemoryBlobs, openedLogs, sealer } from '../store/testing/index.ts';
 
 import { subscriptionSecret } from './secrets.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -339,4 +340,22 @@ describe('a subscription filter', () => {
     await deliver(async () => (await progress('search')).delivered === 2);
     expect(lines('search', 'one')).toEqual(['a 1', 'b 2']);
   });
+});
+
+test('what cannot be read of a delivery is left out, counted and said, and all the rest is told', async () => {
+  const { add, write, deliver, progress, lines, records, blobs, store, said } = await opened();
+  await add('search');
+  for (const [stream, line] of [
+    ['one', 'a'],
+    ['two', 'b'],
+    ['one', 'c'],
+  ] as const)
+    await write(stream, line);
+  const chunks = await scanAll<EventsRecord>(records, logsPartition(account), { prefix: logKeys.chunks });
+  (blobs as MemoryBlobs).sealed.get(chunks[1]!.value.blob.generation)!.bytes.fill(0);
+  await deliver(async () => (await progress('search')).delivered === 2 && store.deliveries.dropped > 0);
+  expect(await progress('search')).toMatchObject({ delivered: 2, dropped: 1 });
+  expect([lines('search', 'one'), lines('search', 'two')]).toEqual([['a', 'c'], []]);
+  expect(store.deliveries).toMatchObject({ delivered: 2, dropped: 1 });
+  expect(said).toContain('log events cannot be read; a subscription filter is told the others');
 });
