@@ -1,5 +1,7 @@
 import type { PartGauge } from '@slipway/auth/contract';
 
+import { roomGauges } from '../room-gauges.ts';
+
 import type { StoredMetrics } from './stored-metrics.ts';
 
 /** What the metric store does, for `/metrics`. A scrape reads no store. */
@@ -12,16 +14,6 @@ export function metricGauges(store: Pick<StoredMetrics, 'counts' | 'waiting' | '
     across: 'sum',
     read: async () => [{ labels: {}, value: read() }],
   });
-  const room = (name: string, help: string, of: 'stored' | 'limit'): PartGauge => ({
-    name,
-    help,
-    labels: [],
-    across: 'max',
-    read: async () => {
-      const value = store.room()?.[of];
-      return value === undefined || !Number.isFinite(value) ? [] : [{ labels: {}, value }];
-    },
-  });
   const { counts } = store;
   return [
     line('slipway_metrics_samples_total', 'Samples that were taken in', 'counter', () => counts.samples),
@@ -33,11 +25,6 @@ export function metricGauges(store: Pick<StoredMetrics, 'counts' | 'waiting' | '
     ),
     line('slipway_metrics_commits_total', 'Commits that wrote metrics', 'counter', () => counts.commits),
     line('slipway_metrics_buckets_waiting', 'Buckets that wait to be written', 'gauge', () => store.waiting),
-    room(
-      'slipway_metrics_stored_bytes',
-      'Bytes that metrics take, where a process of this server looks after them',
-      'stored',
-    ),
-    room('slipway_metrics_limit_bytes', 'Bytes that metrics may take (SLIPWAY_METRICS_MAX)', 'limit'),
+    ...roomGauges(store, 'metrics'),
   ];
 }
