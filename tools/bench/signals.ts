@@ -17,6 +17,7 @@ import { constants, zstdCompress } from 'node:zlib';
 import { blobsOfLogs, StoredLogs } from '@slipway/scheduler/signals/logs/store';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
+import { programOf, victoriaLogs } from './log-peers.ts';
 import { median, quantile, type Row, short, writeSection } from './results.ts';
 import { kinds, sequence, serviceLines } from './service-lines.ts';
 import { measureUsage } from './usage.ts';
@@ -105,18 +106,21 @@ const noReceivers = {
   outbound: { fetch: () => Promise.reject(new Error('nobody is called')) },
   sealer: { seal: (text: string) => text, open: (text: string) => text },
 };
-const logs = new StoredLogs(
-  {
-    ...storage,
-    clock: systemClock,
-    random: randomBytes,
-    log,
-    metrics: { put: () => Promise.resolve() },
-    ...noReceivers,
-  },
-  // Compaction is measured by itself, and the rate of a group is no part of it.
-  { maxBytes: () => Infinity, groupRate: Number.MAX_SAFE_INTEGER, compaction: { settle: 0, age: 0, chunks: 0 } },
-);
+/** A server that has read nothing yet. */
+const server = (): StoredLogs =>
+  new StoredLogs(
+    {
+      ...storage,
+      clock: systemClock,
+      random: randomBytes,
+      log,
+      metrics: { put: () => Promise.resolve() },
+      ...noReceivers,
+    },
+    // Compaction is measured by itself, and the rate of a group is no part of it.
+    { maxBytes: () => Infinity, groupRate: Number.MAX_SAFE_INTEGER, compaction: { settle: 0, age: 0, chunks: 0 } },
+  );
+const logs = server();
 
 try {
   if (!options.usage) {
@@ -125,6 +129,7 @@ try {
     await measureCompaction();
     await measureFiles();
     await measureSearch();
+    await measurePeer();
     await measureTail();
   }
 } finally {
@@ -144,7 +149,7 @@ if (!options.quick && !options.usage)
     command: `npm run bench:signals -- --lines ${lines}`,
     notes: [
       `${lines.toLocaleString('en-US')} made-up lines of one day (\`service-lines.ts\`): of ${streams} streams of one group each has one kind, JSON with ids of 128 and 64 bits, access lines, logfmt, or Java's with stack traces; batches of ${perBatch}. SQLite and files on one disk; a batch is answered after its fsync and its commit.`,
-      'Peers: bare loops that write the same lines as zstd frames of 4 MiB and sync each; the same lines as one zstd -3 file; `zstdcat | grep`, which uses two cores. Processor time is that of all threads of the process.',
+      'Peers: bare loops that write the same lines as zstd frames of 4 MiB and sync each; the same lines as one zstd -3 file; `zstdcat | grep`, which uses two cores; VictoriaLogs, where it is installed (`go install`; Loki cannot be had so: its module replaces others by folders and forks that it does not bring). Processor time is that of all threads of the process.',
       `A search ends a page after 128 MiB or 300 ms and begins the next one with the blocks that reach into it. Work waiting for a core when it ended (load average of a minute): ${short(loadavg()[0] ?? 0)}.`,
       'What the API adds (decoding of requests, authorization) is not in it.',
     ],
@@ -315,8 +320,10 @@ async function found(
   range: { readonly start?: number; readonly end?: number } = {},
 ): Promise<number> {
   let count = 0;
+  // What another search remembers of blocks is no part of this one.
+  const fresh = server();
   for (let after: string | undefined; ;) {
-    const page = await logs.scan(account, 'web', { terms, ...range, limit: 10_000, after });
+    const page = await fresh.scan(account, 'web', { terms, ...range, limit: 10_000, after });
     count += page.events.length;
     if (page.next === undefined) return count;
     after = page.next;
@@ -364,6 +371,52 @@ async function measureSearch(): Promise<void> {
     row('the same in an hour of the day', 'hour', 'at least 10x'),
     row('"payment declined by issuer" with its quotes, by the word filters', 'words', ''),
   );
+}
+
+/** VictoriaLogs with the same lines, where it is installed. */
+async function measurePeer(): Promise<void> {
+  const program = programOf('victoria-logs');
+  if (program === undefined) return;
+  function* batches() {
+    for (let first = 0; first < lines; first += perBatch)
+      yield Array.from({ length: Math.min(perBatch, lines - first) }, (_, at) => ({
+        stream: `web/app/${streamOf(first)}`,
+        timestamp: timestamp(first + at),
+        message: lineAt(first + at),
+      }));
+  }
+  const peer = await victoriaLogs(program, folder, batches());
+  try {
+    const all = await peer.search(needle, begin, begin + day);
+    const hour = await peer.search(needle, begin + 10 * 3_600_000, begin + 11 * 3_600_000);
+    if (all.found !== Math.ceil((lines - 100_001) / 200_003)) throw new Error(`${peer.name} found ${all.found} lines`);
+    const times = (of: { readonly seconds: number; readonly cpu: number }): string =>
+      `${short(of.seconds)} s (${short(of.cpu)} s of a core)`;
+    const bytes = measured['bytes'] ?? NaN;
+    const row = (what: string, ours: string, theirs: string, ratio: number): Row => ({
+      what: `beside ${peer.name}: ${what}`,
+      ours,
+      peer: theirs,
+      ratio: `${short(ratio)}x`,
+      goal: '',
+    });
+    const [rate, stored, search, hours] = ['ingestPerCpuSecond', 'storedPerByte', 'searchSeconds', 'hourSeconds'].map(
+      (name) => measured[name] ?? NaN,
+    ) as [number, number, number, number];
+    rows.push(
+      row(
+        'lines for each second of processor time (ours is durable when it is answered)',
+        `${short(rate)} lines/s`,
+        `${short(peer.linesPerCpuSecond)} lines/s`,
+        rate / peer.linesPerCpuSecond,
+      ),
+      row('bytes stored per byte', short(stored), short(peer.stored / bytes), stored / (peer.stored / bytes)),
+      row(`${needle}, anywhere in a line`, `${short(search)} s`, times(all), all.seconds / search),
+      row('the same in an hour', `${short(hours)} s`, times(hour), hour.seconds / hours),
+    );
+  } finally {
+    await peer.stop();
+  }
 }
 
 /** From the call that puts a line to the follower that has it. */
