@@ -178,7 +178,7 @@ if (!quick)
     command: 'npm run bench:signals',
     notes: [
       'SQLite and files on one disk; a call of 1,000 data is answered after its commit and its fsync. Chunks are compacted ten minutes of data at a time. The machine was busy with other work: its load was above 5 on 2 cores.',
-      'What the API adds (decoding of requests, authorization) is not in it. There is no peer: neither Prometheus nor VictoriaMetrics is on this machine.',
+      'What the API adds (decoding of requests, authorization) is not in it. No peer was measured.',
     ],
     rows,
   });
