@@ -27,8 +27,8 @@ const noticedWithin = 2_000;
 /** Processes that play at one time, and seeds that one of them plays: a process of its own forgets what the seeds before left in memory. */
 const [atOnce, piece] = [2, 250];
 
-/** Planted mistakes that one process plays after each other: to load the control plane for one takes longer than to play the seed that notices it. */
-const mistakesAtOnce = 8;
+/** Planted mistakes that one process plays after each other: to load the control plane takes longer than to play the seed that notices one. */
+const mistakesAtOnce = 13;
 
 const hours = { nightly: 8, release: 40 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 1;
 
