@@ -31,6 +31,8 @@ export const deployedService = 'beta';
 /** The team whose service CodeDeploy deploys: with own deployment groups, AppSpecs, hooks, and people who stop what they began. */
 export class Deployers {
   readonly #ports: DeployerPorts;
+  /** Where its service is registered. */
+  #registered: Registered | undefined;
 
   constructor(ports: DeployerPorts) {
     this.#ports = ports;
@@ -46,14 +48,18 @@ export class Deployers {
   }
 
   /** Makes a service with its application and its group; what is there already is not made again. */
-  async make(input: CreateServiceCommandInput, { group, alternate, listener }: Registered): Promise<void> {
-    const serviceName = input.serviceName ?? '';
+  async make(input: CreateServiceCommandInput, registered: Registered): Promise<void> {
+    this.#registered = registered;
     await this.#call('CreateService', {
       ...input,
       deploymentController: { type: 'CODE_DEPLOY' },
-      loadBalancers: [{ targetGroupArn: group, containerName: 'app', containerPort }],
+      loadBalancers: [{ targetGroupArn: registered.group, containerName: 'app', containerPort }],
       healthCheckGracePeriodSeconds: 15,
     });
+    await this.#group(input.serviceName ?? '', registered);
+  }
+
+  async #group(serviceName: string, { group, alternate, listener }: Registered): Promise<void> {
     await this.#call('CreateApplication', { applicationName: serviceName, computePlatform: 'ECS' });
     for (const [type, share] of [
       ['TimeBasedCanary', { timeBasedCanary: { canaryPercentage: 10, canaryInterval: 1 } }],
@@ -105,7 +111,9 @@ export class Deployers {
 
   /** What an operator does when everything is repaired: the revision is deployed, whatever has to end first. */
   async insist(service: string, taskDefinition: string, chance: Chance): Promise<void> {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    let isMade = false;
+    // What is gone back to and never is healthy has its verdict after ten minutes.
+    for (let attempt = 0; attempt < 300; attempt++) {
       const answer = await this.#ports.api('CreateDeployment', {
         ...named(service),
         ...revisionOf(taskDefinition, []),
@@ -113,10 +121,13 @@ export class Deployers {
         overrideAlarmConfiguration: { enabled: false },
       });
       if (answer.kind === 'done') return;
-      // Its team may not have come to make its group.
       if (answer.kind === 'refused' && answer.code !== 'DeploymentLimitExceededException') {
         this.#ports.note(`cannot deploy ${service}: ${answer.message}`);
-        return;
+        // Its team may not have come to make its group, or never have heard that it had not, or the store may have lost it.
+        if (isMade || this.#registered === undefined) return;
+        isMade = true;
+        await this.#group(service, this.#registered);
+        continue;
       }
       await this.#meddle(service, chance);
       await this.#ports.wait();

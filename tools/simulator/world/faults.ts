@@ -158,7 +158,9 @@ export class FaultPlayer {
       case 'engine-forgets': {
         const ids = [...host.engine.containers.keys()];
         if (ids.length === 0) return undefined;
-        host.engine.forget(chance.pick(ids));
+        const id = chance.pick(ids);
+        this.#world.checks.reach.broken(host.engine.containers.get(id)!);
+        host.engine.forget(id);
         return () => {};
       }
       case 'agent-data-lost': {

@@ -171,6 +171,20 @@ const userKinds: readonly (readonly [UserActionKind, number])[] = [
   ['describe', 5],
 ];
 
+/** What users do on days of services that shift traffic: what deployments begin with, and what meets them. */
+const shiftingKinds: typeof userKinds = [
+  ['create-service', 4],
+  ['update-service', 6],
+  ['scale-service', 3],
+  ['delete-service', 0.5],
+  ['push', 6],
+  ['stop-task', 1],
+  ['drain', 1],
+  ['activate', 1.5],
+  ['protect', 0.5],
+  ['describe', 1],
+];
+
 const faultKinds: readonly (readonly [FaultKind, number])[] = [
   ['server-crash', 3],
   ['server-restart', 1],
@@ -199,10 +213,13 @@ const faultKinds: readonly (readonly [FaultKind, number])[] = [
 
 /** How long days last, milliseconds: mostly short and dense, and some long enough for what waits for minutes. */
 const durations = [60_000, 90_000, 90_000, 120_000, 120_000, 240_000];
+/** The same of days of services that shift traffic, where all that happens is deployments: those are under way at the end, too. */
+const shiftingDurations = [30_000, 45_000, 45_000, 60_000, 60_000, 120_000];
 /** Actions of users a minute. */
 const paces = [10, 15, 20];
 /** Faults a minute. */
 const troubledPaces = [2, 4, 6];
+const shiftingTroubledPaces = [3, 6, 10];
 
 /**
  * Draws a plan. Each seed knows only some kinds of faults and of actions, as swarm testing has it: a run in which everything may
@@ -210,18 +227,25 @@ const troubledPaces = [2, 4, 6];
  */
 export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
   const chance = new Chance(seed);
-  const duration = options.duration ?? chance.pick(durations);
+  const shifts = options.shifts === true;
+  const duration = options.duration ?? chance.pick(shifts ? shiftingDurations : durations);
   const minutes = duration / 60_000;
   const servers = options.servers ?? chance.whole(1, 3);
-  const hosts = options.hosts ?? chance.whole(2, 6);
+  const hosts = options.hosts ?? chance.whole(2, shifts ? 4 : 6);
   const quiet = chance.happens(0.15);
   const faults = quiet
     ? []
-    : drawFaults(chance, duration, Math.round(minutes * (options.faults ?? chance.pick(troubledPaces))), options.kinds);
+    : drawFaults(
+        chance,
+        duration,
+        Math.round(minutes * (options.faults ?? chance.pick(shifts ? shiftingTroubledPaces : troubledPaces))),
+        options.kinds,
+      );
   if (!quiet && options.faults !== 0 && options.kinds === undefined) faults.push(...drawLaterFaults(seed, duration));
   const groups = options.groups === true;
-  const users = drawUsers(chance, duration, Math.round(minutes * (options.actions ?? chance.pick(paces))));
-  if (options.shifts === true || options.alarms === true) users.push(...drawBroken(seed, duration));
+  const actions = Math.round(minutes * (options.actions ?? chance.pick(paces)));
+  const users = drawUsers(chance, duration, actions, shifts ? shiftingKinds : userKinds);
+  if (shifts || options.alarms === true) users.push(...drawBroken(seed, duration));
   const sometimes = (probability: number, low: number, high: number): number =>
     !quiet && chance.happens(probability) ? chance.between(low, high) : 0;
   return {
@@ -246,9 +270,8 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced:
-      options.judged === true || (!groups && new Chance(seed ^ 0x1075).happens(options.shifts === true ? 0.4 : 0.14)),
-    shifts: options.shifts === true || options.judged === true,
+    balanced: options.judged === true || (!groups && new Chance(seed ^ 0x1075).happens(shifts ? 0.4 : 0.14)),
+    shifts: shifts || options.judged === true,
     judged: options.judged === true,
     sets: options.sets === true,
     zones: options.zones === true,
@@ -268,8 +291,8 @@ function drawBroken(seed: number, duration: number): UserAction[] {
   }));
 }
 
-function drawUsers(chance: Chance, duration: number, count: number): UserAction[] {
-  const kinds = subset(chance, userKinds, 0.75);
+function drawUsers(chance: Chance, duration: number, count: number, all: typeof userKinds): UserAction[] {
+  const kinds = subset(chance, all, 0.75);
   const first: UserAction[] = Array.from({ length: chance.whole(1, 3) }, (_, index) => ({
     at: 500 + index * 200,
     kind: 'create-service',

@@ -92,8 +92,9 @@ export class Quiet {
       return `${name} has ${running.length} of ${desiredCount} tasks of what traffic is left with`;
     if (primary.rolloutState === 'FAILED') return undefined;
     if (service.deployments.some(({ unplaceable }) => unplaceable !== undefined)) return undefined;
-    // An image that keeps failing without a circuit breaker is tried for ever; the record says why. What is gone back to gets a verdict.
-    if (primary.cause.kind !== 'rollback' && isFailing) return undefined;
+    // An image that keeps failing without a circuit breaker is tried for ever; the record says why. What is gone back to gets a verdict,
+    // and may fail after that like any other.
+    if ((primary.cause.kind !== 'rollback' || primary.rolloutState === 'COMPLETED') && isFailing) return undefined;
     // A daemon is the last to leave an instance that is drained, in whatever revision it runs there.
     const lingers = live.some(
       ({ instanceId = '' }) => this.#ports.mirror.instances.get(instanceId)?.status === 'DRAINING',

@@ -28,6 +28,8 @@ export class ReachChecks {
   readonly #owners = new Map<string, string>();
   /** When tasks were noted to be out of rotation (true time), and the engines that were taken for gone by then. */
   readonly #outAt = new Map<string, { readonly at: number; readonly gone: ReadonlySet<SimulatedTraffic> }>();
+  /** Ids of tasks of which somebody has removed a container by hand: what is left of them ends at once, whatever was planned. */
+  readonly #broken = new Set<string>();
   #lost = false;
   /** Requests that arrived at a task. */
   arrived = 0;
@@ -52,6 +54,11 @@ export class ReachChecks {
 
   #isGone(engine: SimulatedTraffic): boolean {
     return this.#ports.now() - engine.seenAt > silence;
+  }
+
+  /** Somebody removes a container by hand. */
+  broken(container: EngineContainer): void {
+    this.#broken.add(taskOf(container));
   }
 
   /** The store lost commits: who was told what is not known any more. */
@@ -96,7 +103,7 @@ export class ReachChecks {
 
   /** Whether nobody has planned the end of the task, or the time is over for which requests are waited for. */
   #isExcused(task: TaskRecord | undefined, engine: SimulatedTraffic): boolean {
-    if (task === undefined || task.desiredStatus !== 'STOPPED') return true;
+    if (task === undefined || task.desiredStatus !== 'STOPPED' || this.#broken.has(task.id)) return true;
     const { mirror, now } = this.#ports;
     const instance = mirror.instances.get(task.instanceId ?? '');
     if (instance === undefined || instance.status === 'INACTIVE') return true;

@@ -111,8 +111,8 @@ export class Users {
 
   async act({ kind, seed }: UserAction): Promise<void> {
     const chance = new Chance(seed);
-    // Those behind load balancers, where that is what the day is about.
-    const name = chance.pick(this.#ports.judged ? serviceNames.slice(0, 2) : serviceNames);
+    // Those behind load balancers, where that is what the day is about; few where one deployment is to meet the next.
+    const name = chance.pick(this.#ports.shifts ? serviceNames.slice(0, 2) : serviceNames);
     switch (kind) {
       case 'create-service':
         return this.#createService(name, chance);

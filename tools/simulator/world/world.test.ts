@@ -6,7 +6,7 @@ import { mutations } from './mutations/index.ts';
 const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 2_000;
 
 /** The same of days on which services have the strategies that shift traffic. */
-const shiftSeeds = seeds / 20;
+const shiftSeeds = seeds > 2_000 ? seeds : 500;
 
 /** The same of those whose steps are judged. */
 const judgedSeeds = seeds / 80;
@@ -24,8 +24,8 @@ const groupSeeds = seeds > 2_000 ? seeds / 200 : 0;
 /** Seeds within which every planted mistake must be noticed. */
 const noticedWithin = 2_000;
 
-/** Processes that play at one time, and seeds that one of them plays: a process of its own forgets what the seeds before left in memory. */
-const [atOnce, piece] = [2, 250];
+/** Processes that play at one time, and seeds that one of them plays: each loads the control plane anew, and learns how to run it fast. */
+const [atOnce, piece] = [2, 500];
 
 /** Planted mistakes that one process plays after each other: to load the control plane takes longer than to play the seed that notices one. */
 const mistakesAtOnce = 13;

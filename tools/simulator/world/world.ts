@@ -23,6 +23,7 @@ import { Quiet } from './quiet.ts';
 import { Receiver } from './receiver.ts';
 import { account, type ServerTraffic, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
+import { endingSignals } from './signals.ts';
 import { SimulatedStore, type StoreWeather } from './store.ts';
 import { SimulatedTraffic } from './traffic.ts';
 import { type Answer, repositories, Users } from './users.ts';
@@ -218,12 +219,15 @@ export class World {
       this.violated(new Violation('no-accident', `a promise was rejected and nobody handled it: ${describe(reason)}`));
     };
     process.on('unhandledRejection', onRejection);
+    const endSignals = endingSignals();
     try {
       await this.#days();
     } finally {
       this.#over = true;
       const all = [...this.servers, ...new Set([...this.hosts, ...this.#machines.all])];
       for (const one of all) one.end();
+      await settle();
+      endSignals();
       await settle();
       for (const { machine } of all) machine.end();
       process.off('unhandledRejection', onRejection);

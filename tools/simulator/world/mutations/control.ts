@@ -16,7 +16,7 @@ export const control: readonly Mutation[] = [
     find: 'Math.max(since, ledSince) + deregisterLostAfter > clock.monotonic()',
     replace: 'instance.connectivityChangedAt + deregisterLostAfter > now',
     caughtBy: ['patient'],
-    from: 1372,
+    from: 1799,
   },
   {
     name: 'room is free when the order to stop is given',
@@ -47,7 +47,7 @@ export const control: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 300,
+    from: 305,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -55,7 +55,7 @@ export const control: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 1329,
+    from: 1379,
   },
   {
     name: "a revision is made without its family's row",

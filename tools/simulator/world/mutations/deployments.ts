@@ -65,7 +65,7 @@ export const deployments: readonly Mutation[] = [
     replace:
       'hostOf: (task) => { const id = task.instanceId ?? ""; const at = view.instances.get(id)?.value.connectivityChangedAt ?? now; return hostCondition(view, task, (view.disconnected.get(id) ?? 0) + now - at, { ...this.#patience, ledSince: 0 }); },',
     caughtBy: ['patient'],
-    from: 105,
+    from: 116,
   },
   {
     name: 'the end of a task counts each time it is looked at',
@@ -146,6 +146,6 @@ export const deployments: readonly Mutation[] = [
     find: "    completedAt: undefined,\n    cause: { kind: 'rollback'",
     replace: "    completedAt: undefined,\n    images: {},\n    cause: { kind: 'rollback'",
     caughtBy: ['pinned'],
-    from: 91,
+    from: 102,
   },
 ];

@@ -91,7 +91,7 @@ export const hosts: readonly Mutation[] = [
     find: 'await leave();',
     replace: '',
     caughtBy: ['rejoined'],
-    from: 98,
+    from: 145,
   },
   {
     name: 'what an agent runs beyond its orders is not noticed',
@@ -114,7 +114,7 @@ export const hosts: readonly Mutation[] = [
     find: 'this.#ports.engine.reportOver(wanted);',
     replace: '',
     caughtBy: ['settled', 'repaired'],
-    from: 6,
+    from: 10,
     days: { faults: 8, kinds: ['store-rewind', 'feed-lag'] },
   },
   {

@@ -8,7 +8,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: '!runs.filter(isFor(occasion)).some(isOpenRun);',
     replace: 'runs.some(isFor(occasion)) || occasion.step >= 0;',
     caughtBy: ['stages'],
-    from: 1,
+    from: 2,
     days: { shifts: true },
   },
   {
@@ -26,7 +26,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: 'return this.#pass.shift === undefined && this.#pass.state.shiftLive?.sequence === sequence;',
     replace: 'return true;',
     caughtBy: ['stages'],
-    from: 15,
+    from: 16,
     days: { shifts: true },
   },
   {
@@ -35,7 +35,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: 'return this.#own().length >= this.#pass.service.desiredCount;',
     replace: 'return true;',
     caughtBy: ['stages'],
-    from: 15,
+    from: 16,
     days: { shifts: true },
   },
   {
@@ -44,7 +44,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: "return 'failure' in called ? { status: 'FAILED', reason: called.failure } :",
     replace: "return 'failure' in called ? { status: 'SUCCEEDED' } :",
     caughtBy: ['stages'],
-    from: 91,
+    from: 195,
     days: { shifts: true },
   },
   {
@@ -172,7 +172,7 @@ export const kindsOfDays: readonly Mutation[] = [
   },
   {
     name: 'a step is judged by what was counted at other weights',
-    from: 6,
+    from: 7,
     file: 'scheduler/deployments/judged-steps.ts',
     find: 'measured?.sequence === sequence ? measured : undefined',
     replace: 'measured',
@@ -189,7 +189,7 @@ export const kindsOfDays: readonly Mutation[] = [
   },
   {
     name: 'a verdict is given twice',
-    from: 3,
+    from: 11,
     file: 'scheduler/deployments/judged-steps.ts',
     find: "if (before !== undefined && before.verdict !== 'open') return before;",
     replace: '',
@@ -207,7 +207,7 @@ export const kindsOfDays: readonly Mutation[] = [
   },
   {
     name: 'the old revision is taken for the new one',
-    from: 3,
+    from: 6,
     file: 'scheduler/deployments/judgement.ts',
     find: 'const [own, other] = [sumOf(measured.sums, sides.own), sumOf(measured.sums, sides.other)];',
     replace: 'const [other, own] = [sumOf(measured.sums, sides.own), sumOf(measured.sums, sides.other)];',
