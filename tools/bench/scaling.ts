@@ -1,6 +1,6 @@
 /**
- * `npm run bench:scaling [-- --short]`: what a look at services and hosts costs that are scaled, and how many hours of hosts a day takes beside ECS's own
- * managed scaling. Times are processor time of one thread, so that neighbours on the machine do not count; the day is played in virtual time.
+ * `npm run bench:scaling [-- --short] [--steps 7]`: what a look at services and hosts costs that are scaled, how long a service takes to follow its
+ * load, and how many hours of hosts a day takes beside ECS's own managed scaling. Times are processor time of one thread, so that neighbours on the machine do not count; the day is played in virtual time.
  */
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -20,12 +20,16 @@ export interface ScalingSize {
   readonly passes: number;
   /** Seeds of days. */
   readonly days: number;
+  /** Steps of the load of a real service; they take a Docker engine. */
+  readonly steps: number;
 }
-export const full: ScalingSize = { services: 1_000, hosts: 10_000, passes: 51, days: 20 };
-export const shortened: ScalingSize = { services: 20, hosts: 100, passes: 3, days: 1 };
+export const full: ScalingSize = { services: 1_000, hosts: 10_000, passes: 51, days: 20, steps: 7 };
+export const shortened: ScalingSize = { services: 20, hosts: 100, passes: 3, days: 1, steps: 0 };
 
 export interface ScalingFigures {
   readonly size: ScalingSize;
+  /** Milliseconds from each step of the load to a task more that runs. */
+  readonly steps: readonly number[];
   /** Milliseconds of a core for one pass, of each pass. */
   readonly passes: readonly number[];
   /** Of each day: ours, ours with a host or so to spare, and ECS's on the same. */
@@ -53,7 +57,7 @@ function target(index: number): { readonly standing: TargetStanding; readonly wi
   };
 }
 
-export function measureScaling(size: ScalingSize): ScalingFigures {
+export function measureScaling(size: ScalingSize, steps: readonly number[] = []): ScalingFigures {
   const targets = Array.from({ length: size.services }, (_, index) => target(index));
   const hosts = Array.from({ length: size.hosts }, (_, index): CapacityHost => {
     const state = index % 50 === 0 ? 'emptying' : index % 40 === 0 ? 'coming' : 'ready';
@@ -92,11 +96,11 @@ export function measureScaling(size: ScalingSize): ScalingFigures {
     const day = { seed: index + 1, length: 86_400_000, slots: 4, startsIn: 60_000 };
     return { ours: playOurs(day), spare: playOurs(day, spareTarget), ecs: playEcs(day) };
   });
-  return { size, passes, days };
+  return { size, steps, passes, days };
 }
 
 /** The table of the figures. */
-export function toRows({ size, passes, days }: ScalingFigures): readonly Row[] {
+export function toRows({ size, steps, passes, days }: ScalingFigures): readonly Row[] {
   const total = (of: keyof (typeof days)[number], what: keyof DayFigures): number =>
     days.reduce((sum, day) => sum + day[of][what], 0);
   const count = (value: number): string => value.toLocaleString('en-US');
@@ -112,6 +116,17 @@ export function toRows({ size, passes, days }: ScalingFigures): readonly Row[] {
       ratio: '',
       goal: 'under 50 ms',
     },
+    ...(steps.length === 0
+      ? []
+      : [
+          {
+            what: `a task becomes busy, to another one that runs, by target tracking of CPU, p50 of ${steps.length}`,
+            ours: `${short(median(steps) / 1000)} s (${short(Math.min(...steps) / 1000)} to ${short(Math.max(...steps) / 1000)})`,
+            peer: '',
+            ratio: '',
+            goal: 'under 20 s',
+          },
+        ]),
     beside(`hours of hosts in ${days.length} days`, 'ours', 'hostHours', 'at most 0.85x at equal waiting'),
     beside('hours that tasks waited for hosts in those', 'ours', 'waitingHours', 'at most 1x'),
     beside(`hours of hosts with targetCapacity ${spareTarget}`, 'spare', 'hostHours', ''),
@@ -120,8 +135,11 @@ export function toRows({ size, passes, days }: ScalingFigures): readonly Row[] {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { short: { type: 'boolean', default: false } } });
-  const rows = toRows(measureScaling(values.short ? shortened : full));
+  const { values } = parseArgs({ options: { short: { type: 'boolean', default: false }, steps: { type: 'string' } } });
+  const steps = Number(values.steps ?? (values.short ? 1 : full.steps));
+  const size = { ...(values.short ? shortened : full), steps };
+  const { measureSteps } = await import('./scaling/step.ts');
+  const rows = toRows(measureScaling(size, await measureSteps(size.steps)));
   for (const { what, ours, peer, ratio } of rows) process.stdout.write(`${what}: ${ours} ${peer} ${ratio}\n`);
   if (!values.short)
     writeSection({
@@ -131,9 +149,10 @@ if (import.meta.main) {
       notes: [
         'The peer are the published rules of ECS managed scaling, on the same load: reservation once a minute, 300 s of warm-up, in after fifteen minutes by empty hosts.',
         'A day has a tide of 20 to 140 tasks, what comes and goes every two minutes, and six bursts of 20 to 80 tasks; 4 tasks have room on a host, which takes 60 s to start. Which task goes is drawn.',
-        'What is too many goes after a minute here, so tasks of the next burst wait more often; with hosts to spare nothing is packed.',
+        'A group of five hosts in use or more keeps room for what one host runs for a quarter of an hour; what else is too many goes after two minutes. With hosts to spare by the target nothing is packed.',
         `The machine was busy with other work: its load was ${loadavg()[0]?.toFixed(0)} on ${cpus().length} cores.`,
-        'A pass is timed by the processor; what it reads and writes is not in it. From a step of the load to a decision it takes what the alarms of target tracking take, three minutes: nothing is measured there.',
+        'A pass is timed by the processor; what it reads and writes is not in it.',
+        'A step: a task that reserves 16 CPU units on this machine’s own Docker engine begins to use what it can get, at any time between two looks at it; ECS takes three minutes of its alarm and what it takes to start a task.',
       ],
       rows,
     });
