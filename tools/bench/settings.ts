@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
   },
 });
+const given = process.argv.slice(2);
 const rounds = Number(options.rounds);
 
 const secrets = await secretRows({ requests: Number(options.requests), starts: Number(options.starts), rounds });
@@ -25,7 +26,7 @@ const commands = await execRows({
 writeSection({
   name: 'settings',
   title: 'Secrets, parameters, and commands in tasks',
-  command: ['npm run bench:settings', ...process.argv.slice(2)].join(' '),
+  command: ['npm run bench:settings', ...(given.length === 0 ? [] : ['--', ...given])].join(' '),
   notes: [
     'GetSecretValue: on SQLite in one process, behind the whole front door (signature, decision, audit line), 8 connections from another process. The secret is encrypted with a key of KMS that its caller must be allowed to use.',
     'A task is given 20 values, half of them secrets and half secure strings, all encrypted with a key of its own account: what reading them adds to its start on the server.',
