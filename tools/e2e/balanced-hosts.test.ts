@@ -1,215 +1,189 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Balanced,
-  makeBalancer,
-  makeService,
-  makeTargetImage,
-  underLoad,
-  untilSteady,
-} from '../testbed/balanced-service.ts';
-import { check, run, until } from '../testbed/command.ts';
-import { DockerCli, missingDocker } from '../testbed/docker.ts';
-import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
-import { describeReport } from '../testbed/load/index.ts';
-import { joinHosts, pushFrom, type ServerForHosts, startServerFor, userOf } from '../testbed/machines.ts';
-import { shellBlocks } from '../testbed/readme.ts';
+import { BalancedHosts, missingForBalancedHosts, virtual } from '../testbed/balanced-hosts.ts';
+import { makeService, underLoad, untilSteady } from '../testbed/balanced-service.ts';
+import { unacknowledged } from '../testbed/balanced-stage.ts';
+import { until } from '../testbed/command.ts';
+import { deployInEveryWay, type Deploying, DeployingPlace } from '../testbed/deploying/index.ts';
+import { describeReport, type LoadOptions, type Report, startLoadsOn } from '../testbed/load/index.ts';
 
 /**
  * Load balancers on several hosts: engines on two of three Docker hosts carry one address, which the router leads to either. No request is
- * lost while the service is rolled out, the server is killed, and what drives an engine or an engine itself dies.
+ * lost while services are deployed in every way there is and called back, the server is killed, and what drives an engine or an engine
+ * itself dies.
  */
-const noHaproxy = existsSync('/usr/sbin/haproxy') ? undefined : 'no HAProxy';
-const missing = missingHosts() ?? (await missingDocker()) ?? noHaproxy;
+const missing = await missingForBalancedHosts();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
-const root = join(import.meta.dirname, '..', '..');
-const [makeUser = '', start = '', leave = ''] = shellBlocks('tools/machines.md', 'Load balancers on several hosts');
-/** The address of the load balancer: documentation has it (RFC 5737), no network does. */
-const virtual = '198.51.100.7';
 const longest = 240_000;
-
-interface Shown {
-  readonly generation: number;
-  readonly engines: readonly { readonly id: string; readonly kind: string; readonly state: string }[];
-}
+/** Each is a deployment of every service that goes to its end, and one that is called back: 60 deployments, or 1,008. */
+const rounds = { nightly: 84, release: 84 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 5;
 
 describe.skipIf(missing !== undefined)(
   `load balancers on several hosts${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 900_000 },
+  { timeout: 1_200_000 + rounds * 120_000 },
   () => {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-lb-hosts-'));
-    const docker = new DockerCli();
-    const local = `slipway-lb-hosts-${randomUUID()}:1`;
-    const keys = new Map<string, Readonly<Record<string, string>>>();
-    let made: TestHosts;
-    let joined: ServerForHosts;
-    let one: TestHost;
-    let two: TestHost;
-    let balanced: Balanced;
+    let stage: BalancedHosts;
+    let place: DeployingPlace;
+    let services: readonly Deploying[];
 
-    const aws = <T>(...args: readonly (string | readonly string[])[]): Promise<T> => joined.aws.json<T>(args.flat());
-    const logOf = (host: TestHost): string => join(folder, `${host.name}-balancer.log`);
-    const logs = (): string =>
-      [
-        joined.server.log.slice(-4_000),
-        ...[one, two].map((host) => readFileSync(logOf(host), 'utf8').slice(-3_000)),
-      ].join('\n---\n');
-
-    /** The command of the page for a host, as it is typed there. */
-    function typed(host: TestHost, command: string): { script: string; env: Record<string, string> } {
-      const own = host === one ? 'edge-1' : 'edge-2';
-      return {
-        script: `cd ${root}\n${command.trim().replaceAll('edge-1', own)} "$@"`,
-        env: {
-          PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
-          AWS_ENDPOINT_URL: `http://${joined.address}`,
-          ...keys.get(own),
-        },
-      };
-    }
-    /** What a host runs beside the page's words: its engine, and a folder of its own. */
-    const options = (host: TestHost): string[] => [
-      `--engine=${host === one ? 'haproxy' : 'embedded'}`,
-      `--data=${join(folder, `${host.name}-balancer`)}`,
-    ];
-    function carry(host: TestHost): void {
-      const { script, env } = typed(host, start);
-      host.start('sh', ['-euc', script, 'sh', ...options(host)], env, logOf(host));
-    }
-    /** Processes of a host whose words hold all of these. */
-    async function pids(host: TestHost, ...words: readonly string[]): Promise<number[]> {
-      const all = await check('ip', ['netns', 'pids', host.name]);
-      return all
-        .split('\n')
-        .map(Number)
-        .filter((pid) => pid > 1 && words.every((word) => commandOf(pid).includes(word)));
-    }
-    async function kill(host: TestHost, ...words: readonly string[]): Promise<void> {
-      const found = await pids(host, ...words);
-      expect(found, `processes with ${words.join(' ')}`).not.toEqual([]);
-      for (const pid of found) process.kill(pid, 'SIGKILL');
-    }
-
-    async function shown(): Promise<Shown> {
-      const { stdout } = await run(
-        process.execPath,
-        [join(root, 'tools', 'cli', 'main.ts'), 'lb', 'show', 'web', '--output', 'json'],
-        {
-          env: joined.server.aws(),
-        },
-      );
-      return JSON.parse(stdout) as Shown;
-    }
-    const engines = async (): Promise<string[]> =>
-      (await shown()).engines.map(({ id, kind, state }) => `${id} ${kind} ${state}`).toSorted();
     const steady = (): Promise<void> =>
-      untilSteady(joined.server, balanced.group).catch((cause: unknown) => {
-        throw new Error(logs(), { cause });
+      untilSteady(stage.server, stage.balanced.group).catch((cause: unknown) => {
+        throw new Error(stage.logs(), { cause });
       });
-    const update = (...args: string[]): Promise<unknown> => aws('ecs', 'update-service', '--service', 'web', args);
+    const update = (...args: string[]): Promise<unknown> =>
+      stage.aws('ecs', 'update-service', '--service', 'web', args);
+    const allCurrent = (): Promise<true> =>
+      until('both engines', longest, async () => {
+        const engines = await stage.engines();
+        return engines.length === 2 && engines.every((text) => text.endsWith(' current'));
+      });
 
-    /** Leads the address to a host, as a router does. */
-    const lead = (host: TestHost): Promise<string> =>
-      check('ip', ['route', 'replace', `${virtual}/32`, 'via', host.address]);
+    /** Every kind of client on each service, through each engine: on the host itself that carries the address. */
+    async function deployUnderLoad(name: string, work: () => Promise<void>): Promise<readonly Report[]> {
+      const loads = services.map(({ name, way }): LoadOptions => ({
+        address: virtual,
+        port: way.port,
+        host: way.host,
+        services: [name],
+        isSecure: true,
+        mix: { busy: 1, posting: 1, thinking: 1, fresh: 1, slow: 1, events: 1, chunked: 1, webSocket: 1, http2: 1 },
+        ease: 20,
+      }));
+      const running = [stage.one, stage.two].map((host) =>
+        startLoadsOn(host, loads, join(stage.folder, `${name}-${host.name}.log`)),
+      );
+      const more = (): Promise<unknown> => Promise.all(running.map((load) => load.more()));
+      const stop = async (): Promise<readonly Report[]> =>
+        (await Promise.all(running.map((load) => load.stop()))).flat();
+      try {
+        await more();
+        await work();
+        await more();
+      } catch (cause) {
+        const reports = await stop();
+        throw new Error(`${reports.map(describeReport).join('\n')}\n${stage.logs()}`, { cause });
+      }
+      return stop();
+    }
 
     beforeAll(async () => {
-      made = await startHosts(3);
-      [one, two] = made.hosts as [TestHost, TestHost, TestHost];
-      joined = await startServerFor(made, join(folder, 'data'), {
-        SLIPWAY_LB_ENGINE: 'off',
-        SLIPWAY_LB_ADDRESSES: virtual,
-      });
-      for (const host of [one, two]) await host.run('ip', ['addr', 'add', `${virtual}/32`, 'dev', 'lo']);
-      await lead(one);
-      await joinHosts(made, joined, folder, () => ({ ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: '1s' }));
-      for (const own of ['edge-1', 'edge-2'])
-        keys.set(own, await userOf(joined.server, makeUser.replaceAll('edge-1', own)));
-      for (const host of [one, two]) carry(host);
-
-      await makeTargetImage(docker, local);
-      await aws('ecr', 'create-repository', '--repository-name', 'target');
-      await pushFrom(one, joined, docker, { image: local, archive: join(folder, 'target.tar'), as: 'target:1' });
-      balanced = await makeBalancer(joined.aws, { port: 8_080, from: '198.18.0.0/16' });
+      stage = await BalancedHosts.open();
+      place = await DeployingPlace.on(stage);
+      const { group } = stage.balanced;
       // An engine that nobody drives is waited for that long.
-      await aws(
-        ['elbv2', 'modify-target-group-attributes', '--target-group-arn', balanced.group],
+      await stage.aws(
+        ['elbv2', 'modify-target-group-attributes', '--target-group-arn', group],
         ['--attributes', 'Key=deregistration_delay.timeout_seconds,Value=15'],
       );
-      await makeService(joined.aws, { image: `${joined.address}/target:1`, group: balanced.group, count: 3 }, [
-        '--placement-strategy',
-        'type=spread,field=instanceId',
+      const web = { image: stage.image, group, count: 3 };
+      await Promise.all([
+        makeService(stage.cli, web, ['--placement-strategy', 'type=spread,field=instanceId']),
+        deployInEveryWay(place).then((made) => (services = made)),
       ]);
       await steady();
     }, 600_000);
 
     afterAll(async () => {
-      await joined?.server.stop();
-      await made?.[Symbol.asyncDispose]();
-      await run('ip', ['route', 'del', `${virtual}/32`]);
-      await docker.run(['rmi', '--force', local]);
-      docker.dispose();
-      rmSync(folder, { recursive: true, force: true });
+      place?.[Symbol.dispose]();
+      await stage?.[Symbol.asyncDispose]();
     }, 120_000);
 
     test('each host carries all of it, and no request is lost whatever of the others dies', async () => {
-      expect(await engines()).toEqual(['balancer:edge-1 haproxy current', 'balancer:edge-2 embedded current']);
-      const report = await underLoad(virtual, balanced, async () => {
+      await allCurrent();
+      const kinds = (await stage.engines()).map((text) => text.split(' ').slice(0, 2).join(' '));
+      expect(kinds).toEqual(['balancer:edge-1 haproxy', 'balancer:edge-2 embedded']);
+      const report = await underLoad(virtual, stage.balanced, async () => {
         await update('--force-new-deployment');
         await sleep(2_000);
-        await joined.server.stop('SIGKILL');
-        await joined.server.start();
+        await stage.restart('SIGKILL');
         await steady();
         // What drives the other engine dies during a rollout; the engine itself carries on, and is driven again.
         await update('--force-new-deployment');
-        await kill(two, 'cli/main.ts', 'balancer');
+        await stage.kill(stage.two, 'cli/main.ts', 'balancer');
         await steady();
-        carry(two);
-        await until('both engines', longest, async () => (await engines()).every((text) => text.endsWith(' current')));
+        stage.carry(stage.two);
+        await allCurrent();
         // An engine that dies is started anew with all that it is to carry.
         await update('--force-new-deployment');
-        await kill(two, 'embedded/main.ts');
+        await stage.kill(stage.two, 'embedded/main.ts');
         await steady();
-        await until('both engines', longest, async () => (await engines()).every((text) => text.endsWith(' current')));
+        await allCurrent();
       });
-      expect(report.failures, `${describeReport(report)}\n${logs()}`).toEqual([]);
+      expect(report.failures, `${describeReport(report)}\n${stage.logs()}`).toEqual([]);
+    });
+
+    test('no request is lost while services are deployed in every way, and called back', async () => {
+      /** What dies while deployments of all services have begun; engines carry on, and are driven again. */
+      const deaths = [
+        () => stage.restart('SIGKILL'),
+        async () => {
+          await stage.kill(stage.one, 'cli/main.ts', 'balancer');
+          stage.carry(stage.one);
+        },
+        async () => {
+          await stage.kill(stage.two, 'cli/main.ts', 'balancer');
+          stage.carry(stage.two);
+        },
+      ];
+      let deployed = 0;
+      const reports = await deployUnderLoad('every-way', async () => {
+        for (let round = 0; round < rounds; round++) {
+          const ends = await Promise.all(services.map((service) => service.forward()));
+          await deaths[round]?.();
+          await Promise.all(
+            services.map(async (service, i) => {
+              await ends[i]?.();
+              await service.back();
+            }),
+          );
+          deployed += 2 * services.length;
+        }
+      });
+      expect(deployed).toBe(12 * rounds);
+      expect(
+        reports.flatMap(({ failures }) => failures),
+        `${reports.map(describeReport).join('\n')}\n${stage.logs()}`,
+      ).toEqual([]);
+    });
+
+    test('requests fail when tasks are stopped before engines have acknowledged', async () => {
+      await stage.restart('SIGTERM', unacknowledged);
+      try {
+        let failed = 0;
+        for (let attempt = 0; attempt < 10 && failed === 0; attempt++) {
+          const reports = await deployUnderLoad(`unacknowledged-${attempt}`, async () => {
+            const ends = await Promise.all(services.map((service) => service.forward()));
+            await Promise.all(ends.map((end) => end()));
+          });
+          failed = reports.flatMap(({ failures }) => failures).length;
+        }
+        expect(failed).toBeGreaterThan(0);
+      } finally {
+        await stage.restart('SIGTERM', { NODE_OPTIONS: '' });
+      }
     });
 
     test('the address may move to the other one, and a host that leaves is not waited for', async () => {
-      await lead(two);
-      const report = await underLoad(virtual, balanced, async () => {
+      await stage.lead(stage.two);
+      const report = await underLoad(virtual, stage.balanced, async () => {
         await update('--force-new-deployment');
         await steady();
-        await kill(one, 'cli/main.ts', 'balancer');
-        const { script, env } = typed(one, leave);
-        const left = await one.run('sh', ['-euc', script, 'sh', ...options(one)], { env });
-        expect(left, logs()).toMatchObject({ code: 0 });
-        expect(await pids(one, 'haproxy')).toEqual([]);
-        expect(await engines()).toEqual(['balancer:edge-2 embedded current']);
+        await stage.kill(stage.one, 'cli/main.ts', 'balancer');
+        expect(await stage.leave(stage.one), stage.logs()).toMatchObject({ code: 0 });
+        expect(await stage.pids(stage.one, 'haproxy')).toEqual([]);
+        expect(await stage.engines()).toEqual(['balancer:edge-2 embedded current']);
         await update('--force-new-deployment');
         await steady();
       });
-      expect(report.failures, `${describeReport(report)}\n${logs()}`).toEqual([]);
+      expect(report.failures, `${describeReport(report)}\n${stage.logs()}`).toEqual([]);
     });
 
     test('a name is nobody else’s: the key of one host carries nothing under another', async () => {
-      const { env } = typed(one, start);
-      const { script } = typed(two, start);
-      const refused = await one.run('sh', ['-euc', script, 'sh', ...options(one)], { env });
+      const refused = await stage.carryBy(stage.two, stage.one);
       expect(refused.code).toBe(1);
       expect(refused.stderr).toMatch(/slipway: the server answers 403: .*slipway:CarryTraffic/);
     });
   },
 );
-
-const commandOf = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
-};

@@ -10,7 +10,7 @@ export interface Aim {
   readonly port: number;
   /** The `Host` header. */
   readonly host: string;
-  /** HTTPS listeners only take HTTP/2 clients of the load. */
+  /** Whether the listener speaks TLS. */
   readonly isSecure: boolean;
   /** Services whose targets may answer. */
   readonly services: readonly string[];
@@ -24,6 +24,8 @@ export interface Run {
   readonly stopped: () => boolean;
   /** Milliseconds; ends early when the load stops. */
   readonly pause: (milliseconds: number) => Promise<void>;
+  /** The same between requests, where loads that share a machine take more time. */
+  readonly rest: (milliseconds: number) => Promise<void>;
   /** A number from `least` to below `most`. */
   readonly between: (least: number, most: number) => number;
   /** Runs one request under an id of its own and counts how it ended. `asked`: milliseconds that it takes anyway. Answers whether it went well. */
@@ -108,7 +110,8 @@ function failureOf(error: unknown, isFresh: boolean): Failure {
 
 async function open(run: Run): Promise<RawClient> {
   try {
-    return await openRaw(run.aim.address, run.aim.port);
+    const { address, port, host, isSecure } = run.aim;
+    return await openRaw(address, port, { secure: isSecure ? host : undefined });
   } catch (error) {
     throw failureOf(error, true);
   }
@@ -186,7 +189,7 @@ function keeping(
         client?.[Symbol.dispose]();
         client = undefined;
       }
-      await run.pause(think(run));
+      await run.rest(think(run));
     }
     client?.[Symbol.dispose]();
   };
@@ -213,7 +216,7 @@ function fresh(
         },
         { safe: given.method !== 'POST', asked: given.asked ?? 0 },
       );
-      await run.pause(think(run));
+      await run.rest(think(run));
     }
   };
 }
@@ -249,7 +252,7 @@ const webSocket: Client = async (run) => {
       },
       { asked: rounds * 100 },
     );
-    await run.pause(20);
+    await run.rest(20);
   }
 };
 
@@ -264,39 +267,46 @@ const leaving: Client = async (run) => {
       );
       await run.pause(run.between(0, 50));
     });
-    await run.pause(50);
+    await run.rest(50);
   }
 };
 
-/** Several streams over one session of HTTP/2; a session that said goodbye gets no new ones. */
+/**
+ * Several streams over one session of HTTP/2; a session that said goodbye gets no new ones. A stream that met the goodbye on its way was
+ * refused, and nobody has seen it: as every client of HTTP/2 does, this one sends it again, once, on another session (RFC 9113, 8.7).
+ */
 const http2: Client = async (run) => {
   let session: ClientHttp2Session | undefined;
-  let isGoing = false;
-  while (!run.stopped()) {
-    if (session === undefined || session.destroyed || session.closed || isGoing) {
-      session?.close();
-      isGoing = false;
-      const opened: ClientHttp2Session = (session = connectHttp2(`https://${run.aim.host}`, {
-        host: run.aim.address,
-        port: run.aim.port,
-        rejectUnauthorized: false,
-      }));
-      opened.on('error', () => undefined);
-      opened.on('goaway', () => (isGoing ||= opened === session));
+  const going = new WeakSet<ClientHttp2Session>();
+  const current = (): ClientHttp2Session => {
+    if (session !== undefined && !session.destroyed && !session.closed && !going.has(session)) return session;
+    session?.close();
+    const opened = connectHttp2(`https://${run.aim.host}`, {
+      host: run.aim.address,
+      port: run.aim.port,
+      rejectUnauthorized: false,
+    });
+    opened.on('error', () => undefined);
+    opened.on('goaway', () => going.add(opened));
+    return (session = opened);
+  };
+  const ask = async (id: string, body: Buffer, isAgain = false): Promise<void> => {
+    const used = current();
+    try {
+      judge(run.aim, id, await stream(used, run.aim, id, body, 1000), body, Buffer.alloc(1000, id));
+    } catch (error) {
+      if (isAgain || !(error instanceof Failure) || error.kind !== 'unprocessed') throw error;
+      going.add(used);
+      await ask(id, body, true);
     }
-    const one = session;
+  };
+  while (!run.stopped()) {
     await Promise.all(
       Array.from({ length: 4 }, async (_, i) =>
-        run.attempt(
-          async (id) => {
-            const body = i === 0 ? Buffer.alloc(4096, id) : nothing;
-            judge(run.aim, id, await stream(one, run.aim, id, body, 1000), body, Buffer.alloc(1000, id));
-          },
-          { safe: i !== 0 },
-        ),
+        run.attempt((id) => ask(id, i === 0 ? Buffer.alloc(4096, id) : nothing), { safe: i !== 0 }),
       ),
     );
-    await run.pause(run.between(0, 60));
+    await run.rest(run.between(0, 60));
   }
   session?.close();
 };
@@ -401,6 +411,6 @@ export const clients = {
   ),
   webSocket,
   leaving,
-  /** Only over HTTPS listeners, and no other kind over those. */
+  /** Only over HTTPS listeners. */
   http2,
 } as const satisfies Record<string, Client>;

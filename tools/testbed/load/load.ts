@@ -17,6 +17,8 @@ export interface LoadOptions extends Partial<Omit<Aim, 'address' | 'port' | 'ser
   readonly witness?: Witness;
   /** Milliseconds that targets have, after the load has stopped, to tell the witness of everything they answered. Default 30,000. */
   readonly witnessPatience?: number;
+  /** How many times as long as usual clients rest between requests: for loads that share a machine. Default 1. */
+  readonly ease?: number;
   /** Of pauses and choices; printed with the report. */
   readonly seed?: number;
 }
@@ -45,7 +47,7 @@ const plainMix: Partial<Record<ClientKind, number>> = {
 
 /** Begins to ask at once. */
 export function startLoad(options: LoadOptions): Load {
-  const { seed = randomInt(2 ** 31), witness, isSecure = false } = options;
+  const { seed = randomInt(2 ** 31), witness, isSecure = false, ease = 1 } = options;
   const aim: Aim = {
     address: options.address,
     port: options.port,
@@ -77,10 +79,13 @@ export function startLoad(options: LoadOptions): Load {
 
   async function runClient(kind: ClientKind, name: string): Promise<void> {
     let number = 0;
+    const pause: Run['pause'] = (milliseconds) =>
+      sleep(milliseconds, undefined, { signal: stopping.signal }).catch(() => undefined);
     const run: Run = {
       aim,
       stopped: () => stopping.signal.aborted,
-      pause: (milliseconds) => sleep(milliseconds, undefined, { signal: stopping.signal }).catch(() => undefined),
+      pause,
+      rest: (milliseconds) => pause(milliseconds * ease),
       between: (least, most) => least + random() * (most - least),
       async attempt(work, { safe = true, asked = 0 } = {}) {
         const id = `${prefix}-${name}-${number++}`;

@@ -15,7 +15,7 @@ export const failureClasses = {
   'wrong-service': "answered, or executed, by another service's target",
   'executed-twice': 'a request that must not be repeated reached targets twice',
   unseen: 'answered, though no target has seen it',
-  unprocessed: 'HTTP/2: refused by GOAWAY or REFUSED_STREAM; a client may send it again',
+  unprocessed: 'HTTP/2: refused by GOAWAY or REFUSED_STREAM, and again on another session',
 } as const;
 
 export type FailureClass = keyof typeof failureClasses;

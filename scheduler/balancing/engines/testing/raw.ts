@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** What came back over a connection, taken apart without any leniency. */
 export interface RawAnswer {
@@ -36,17 +37,23 @@ export function freshAddress(): string {
   return `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
 }
 
+/** Connects. @param options `secure`: the name that is asked for over TLS, whose certificate is not looked at */
 export async function openRaw(
   address: string,
   port: number,
-  options: { readonly from?: string; readonly patience?: number } = {},
+  options: { readonly from?: string; readonly patience?: number; readonly secure?: string | undefined } = {},
 ): Promise<RawClient> {
-  const socket = connect({
+  const to = {
     host: address,
     port,
     noDelay: true,
     ...(options.from === undefined ? {} : { localAddress: options.from }),
-  });
+  };
+  const { secure } = options;
+  const socket =
+    secure === undefined
+      ? connect(to)
+      : connectTls({ ...to, servername: secure, ALPNProtocols: ['http/1.1'], rejectUnauthorized: false });
   // Joined only when somebody looks: a body of many megabytes comes in many pieces.
   let pieces: Buffer[] = [];
   let length = 0;
@@ -76,7 +83,7 @@ export async function openRaw(
     onClosed();
   });
   await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
+    socket.once(secure === undefined ? 'connect' : 'secureConnect', resolve);
     socket.once('error', (error) => reject(new RawError('refused', error.message)));
     socket.setTimeout(options.patience ?? 60_000, () => {
       socket.destroy(new Error('no connection in time'));
