@@ -18,8 +18,8 @@ import { LocalStage } from '../testbed/local-stage.ts';
 
 /**
  * What containers write comes to their task's log router, through Docker's own driver. No package of Fluent Bit or Fluentd is to be had
- * here (Debian has none; PyPI, npm, crates.io, Maven and the Go proxy have clients of theirs alone; rubygems is not reachable), and
- * building it takes longer than all tests: the router is a program on the forward receiver of the OpenTelemetry collector.
+ * here (Debian has none; PyPI, npm, crates.io, Maven and the Go proxy have clients of theirs alone; rubygems is not reachable), nor
+ * are their sources to be had from any of these: the router is a program on the forward receiver of the OpenTelemetry collector.
  */
 const program = await builtClient('forward-router');
 const missing =
