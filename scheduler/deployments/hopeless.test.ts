@@ -222,3 +222,31 @@ test.each(['is gone', 'fails to start', 'crashes'] as const)(
     expect(new Set(world.wanted().map(({ service }) => service?.deploymentId))).toEqual(new Set([next.id]));
   },
 );
+
+test('a shift that is given up before its weights were live does not wait for an old revision that is gone, and its own tasks run', () => {
+  const { world, old, id: superseded } = turned('crashes', true);
+  play(world, 30);
+  const { id } = world.deploy(good);
+  world.pass();
+  expect(world.shifting()).toMatchObject({ stage: 'RECONCILE_SERVICE', wanted: { production: 0, test: 0 } });
+  // Neither can be asked any more, so that no engine takes the weights over.
+  lose(world, old);
+  lose(world, superseded);
+  for (let second = 0; second < 700; second++) {
+    world.pass();
+    for (const task of world.live()) world.step(task.id);
+    world.acknowledge('no target can answer yet');
+    world.now += 1000;
+  }
+  expect(world.primary()).toMatchObject({ id, rolloutState: 'FAILED', triesOn: true });
+  expect(verdictOf(world.service)).toMatchObject({
+    verdict: 'inconclusive',
+    evidence: expect.stringMatching(
+      / can answer yet\. It cannot go back to deployment .*: \d+ tasks in a row started and never were healthy/,
+    ) as string,
+  });
+  const running = world
+    .live()
+    .filter(({ lastStatus, service }) => lastStatus === 'RUNNING' && service?.deploymentId === id);
+  expect(running).toHaveLength(2);
+});

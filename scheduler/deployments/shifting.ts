@@ -302,7 +302,11 @@ class Shift {
       this.#want({ production: 0, test: 0 });
     }
     const isForced = stop?.type === 'ABORT';
-    if (!this.#isLive() && !(isForced && this.#problem() !== undefined)) return;
+    if (!this.#isLive() && !(isForced && this.#problem() !== undefined)) {
+      // It was given up before any weights of its own were live: those were asked for long ago, and the old revision has died since.
+      this.#stayIfHopeless(source);
+      return;
+    }
     if (!isForced)
       for (const stage of ['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT'] as const)
         if (hasReached(this.#shifting, stage) && !this.#areAsked(stage, step, true)) return;
@@ -322,7 +326,7 @@ class Shift {
     this.#set({ rollback: { ...rollback, impossible } });
     this.#pass.change(this.#id, {
       rolloutState: 'FAILED',
-      rolloutStateReason: `ECS deployment ${this.#id} failed: ${rollback.reason} It ${why}`,
+      rolloutStateReason: `ECS deployment ${this.#id} failed: ${rollback.reason.replace(/\.?$/, '.')} It ${why}`,
       // What traffic is left with: its tasks that end have successors, at the pace of those that fail.
       triesOn: true,
     });
@@ -470,7 +474,7 @@ class Shift {
       return;
     }
     const isGivenUp = rollback !== undefined || deployment.rolloutState === 'FAILED';
-    const isStalled = !isUp || (isGivenUp && rollback?.impossible === undefined);
+    const isStalled = rollback?.impossible === undefined && (!isUp || isGivenUp);
     const own = { deployment, stalled: isStalled };
     if (stage !== 'CLEAN_UP') {
       keepWhole(this.#pass, [{ deployment: source, stalled: false }, own]);
