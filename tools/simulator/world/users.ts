@@ -1,19 +1,20 @@
-import type {
-  ContainerDefinition,
-  CreateServiceCommandInput,
-  DeploymentLifecycleHook,
-  LoadBalancer,
-  UpdateServiceCommandInput,
-} from '@aws-sdk/client-ecs';
+import type { ContainerDefinition, CreateServiceCommandInput, UpdateServiceCommandInput } from '@aws-sdk/client-ecs';
 import { alarmOf } from './alarm-checks.ts';
 import type { Registered } from './balancer.ts';
 import { Chance } from './chance.ts';
 import { Controller } from './controller.ts';
 import { containerPort, deployedService, Deployers } from './deployers.ts';
+import {
+  drawBehaviour,
+  drawBounds,
+  drawConstraints,
+  drawJudgement,
+  drawPlacementStrategy,
+  drawShift,
+  loadBalancer,
+} from './drawn.ts';
 import { type Behaviour, good } from './images.ts';
 import { serviceNames, type UserAction } from './plan.ts';
-import { receiverUrl } from './receiver.ts';
-import { account } from './server.ts';
 
 /** How a call of the API ended, as its caller sees it. */
 export type Answer<T> =
@@ -59,28 +60,6 @@ export interface UserPorts {
 
 /** Repositories that users push to; every one has a good image from the start. */
 export const repositories = ['web', 'api', 'job'] as const;
-
-/** An image as a team might push it: mostly good, sometimes broken in one of the ways in which images break. */
-export function drawBehaviour(chance: Chance): Behaviour {
-  const base: Behaviour = {
-    pull: chance.between(50, 4_000),
-    start: chance.between(20, 800),
-    healthy: chance.between(500, 12_000),
-    stop: chance.happens(0.1) ? 60_000 : chance.between(20, 3_000),
-  };
-  if (chance.happens(0.6)) return base;
-  return chance.pick<Behaviour>([
-    { ...base, fails: 'pull' },
-    { ...base, fails: 'create' },
-    { ...base, fails: 'start' },
-    { ...base, ends: { after: chance.between(10, 2_000), code: 1 } },
-    { ...base, ends: { after: chance.between(20_000, 90_000), code: 137, outOfMemory: true } },
-    { ...base, ends: { after: chance.between(30_000, 200_000), code: 0 } },
-    { ...base, healthy: 'never' },
-    { ...base, healthy: chance.between(20_000, 60_000) },
-    { ...base, pull: chance.between(20_000, 60_000) },
-  ]);
-}
 
 /** The people and programs that use the installation: what each action of a plan means. */
 export class Users {
@@ -214,12 +193,12 @@ export class Users {
     const network = await this.#network(serviceName, chance);
     if (network === undefined) return;
     const registered = await this.#ports.targetGroup(serviceName);
-    const shift = this.#ports.shifts && !daemon ? strategy(chance, this.#ports.judged) : {};
+    const shift = this.#ports.shifts && !daemon ? drawShift(chance, this.#ports.judged) : {};
     const byCodeDeploy = this.#ports.shifts && !this.#ports.judged && serviceName === deployedService;
     if (byCodeDeploy && !daemon && registered !== undefined) {
-      const made = { serviceName, taskDefinition, ...network, ...this.#constraints(chance, daemon) };
+      const made = { serviceName, taskDefinition, ...network, ...drawConstraints(chance, daemon) };
       return this.#deployers.make(
-        { ...made, desiredCount: chance.whole(1, 6), deploymentConfiguration: bounds(chance, daemon) },
+        { ...made, desiredCount: chance.whole(1, 6), deploymentConfiguration: drawBounds(chance, daemon) },
         registered,
       );
     }
@@ -229,7 +208,7 @@ export class Users {
       ...network,
       ...(daemon ? { schedulingStrategy: 'DAEMON' as const } : { desiredCount: chance.whole(1, 6) }),
       deploymentConfiguration: {
-        ...bounds(chance, daemon),
+        ...drawBounds(chance, daemon),
         ...shift,
         ...(this.#ports.alarms
           ? { alarms: { alarmNames: [alarmOf(serviceName)], enable: true, rollback: chance.happens(0.8) } }
@@ -242,8 +221,10 @@ export class Users {
           { enable: false, rollback: false },
         ] as const),
       },
-      ...(chance.happens(0.3) && !daemon ? { placementStrategy: this.#strategies(chance) } : {}),
-      ...this.#constraints(chance, daemon),
+      ...(chance.happens(0.3) && !daemon
+        ? { placementStrategy: drawPlacementStrategy(chance, this.#ports.zones) }
+        : {}),
+      ...drawConstraints(chance, daemon),
       ...(daemon ? {} : await this.#capacity(chance)),
       // Where it is possible it is what ECS does by itself.
       ...(this.#ports.zones ? {} : { availabilityZoneRebalancing: 'DISABLED' as const }),
@@ -257,15 +238,6 @@ export class Users {
     await this.#call('CreateService', { ...input, ...this.#tags(chance, input, registered !== undefined) });
   }
 
-  /** By zone; on days on which tasks are moved also by other ones, alone and after each other. */
-  #strategies(chance: Chance): CreateServiceCommandInput['placementStrategy'] {
-    const zone = { type: 'spread', field: 'attribute:ecs.availability-zone' } as const;
-    if (!this.#ports.zones) return [zone];
-    const host = { type: 'spread', field: 'instanceId' } as const;
-    const pack = { type: 'binpack', field: 'memory' } as const;
-    return chance.pick([[zone], [host], [pack], [zone, pack], [zone, host]]);
-  }
-
   /** On days on which zones are evened out, tasks of most services are moved by their strategies as well. */
   #tags(
     chance: Chance,
@@ -274,7 +246,7 @@ export class Users {
   ): Pick<CreateServiceCommandInput, 'tags'> {
     const { judged, zones } = this.#ports;
     const follows = chance.happens(0.5) && !judged ? [{ key: 'slipway:follow', value: 'true' }] : [];
-    const judge = judged && isBalanced ? [{ key: 'slipway:judge', value: rule(chance) }] : [];
+    const judge = judged && isBalanced ? [{ key: 'slipway:judge', value: drawJudgement(chance) }] : [];
     const mayMove = zones && schedulingStrategy !== 'DAEMON' && maximumPercent > 100;
     const moves = mayMove && chance.happens(0.7) ? [{ key: 'slipway:rebalance', value: 'true' }] : [];
     const tags = [...follows, ...judge, ...moves];
@@ -286,13 +258,6 @@ export class Users {
     const { provider } = this.#ports;
     if (provider === undefined || chance.happens(0.3)) return {};
     return { capacityProviderStrategy: [{ capacityProvider: await provider(), weight: 1 }] };
-  }
-
-  #constraints(chance: Chance, daemon: boolean): Pick<CreateServiceCommandInput, 'placementConstraints'> {
-    const drawn = chance.number();
-    if (drawn < 0.15 && !daemon) return { placementConstraints: [{ type: 'distinctInstance' }] };
-    if (drawn > 0.15) return {};
-    return { placementConstraints: [{ type: 'memberOf', expression: 'attribute:tier == a' }] };
   }
 
   async #updateService(service: string, chance: Chance): Promise<void> {
@@ -310,7 +275,7 @@ export class Users {
       ...network,
       ...(taskDefinition === undefined ? { forceNewDeployment: chance.happens(0.5) } : { taskDefinition }),
       ...(chance.happens(0.3) ? { desiredCount: chance.whole(0, 6) } : {}),
-      ...(chance.happens(0.2) ? { deploymentConfiguration: bounds(chance, false) } : {}),
+      ...(chance.happens(0.2) ? { deploymentConfiguration: drawBounds(chance, false) } : {}),
     };
     await this.#call('UpdateService', input);
   }
@@ -448,79 +413,3 @@ export class Users {
     for (const repository of repositories) await this.#ports.push(repository, 'prod', good, chance.happens(0.5));
   }
 }
-
-function bounds(chance: Chance, daemon: boolean): { maximumPercent: number; minimumHealthyPercent: number } {
-  if (daemon) return { maximumPercent: 100, minimumHealthyPercent: chance.pick([0, 50]) };
-  const [minimumHealthyPercent, maximumPercent] = chance.pick([
-    [100, 200],
-    [50, 200],
-    [50, 100],
-    [0, 100],
-    [100, 150],
-    [66, 133],
-    [100, 100],
-    [99, 101],
-    [1, 199],
-    [0, 200],
-    [100, 110],
-  ] as const);
-  return { maximumPercent, minimumHealthyPercent };
-}
-
-/** A way of shifting traffic, with pauses and webhooks in some of its stages; `judged`: in steps that both revisions share. */
-function strategy(chance: Chance, judged: boolean): NonNullable<CreateServiceCommandInput['deploymentConfiguration']> {
-  if (chance.happens(0.2) && !judged) return {};
-  const minutes = (): number => chance.pick([0, 0, 1]);
-  const hook = (): DeploymentLifecycleHook => ({
-    ...(chance.happens(0.5) ? { targetType: 'PAUSE' as const } : { hookTargetArn: receiverUrl }),
-    lifecycleStages: [
-      chance.pick([
-        'RECONCILE_SERVICE',
-        'PRE_SCALE_UP',
-        'POST_SCALE_UP',
-        'POST_TEST_TRAFFIC_SHIFT',
-        'PRE_PRODUCTION_TRAFFIC_SHIFT',
-        'POST_PRODUCTION_TRAFFIC_SHIFT',
-      ] as const),
-    ],
-    timeoutConfiguration: {
-      timeoutInMinutes: chance.whole(1, 3),
-      action: chance.pick(['ROLLBACK', 'CONTINUE'] as const),
-    },
-  });
-  return {
-    bakeTimeInMinutes: minutes(),
-    lifecycleHooks: Array.from({ length: chance.whole(0, 2) }, hook),
-    ...chance.pick([
-      ...(judged ? [] : [{ strategy: 'BLUE_GREEN' as const }]),
-      {
-        strategy: 'LINEAR' as const,
-        linearConfiguration: { stepPercent: chance.pick([34, 50]), stepBakeTimeInMinutes: minutes() },
-      },
-      {
-        strategy: 'CANARY' as const,
-        canaryConfiguration: { canaryPercent: 10, canaryBakeTimeInMinutes: minutes() },
-      },
-    ]),
-  };
-}
-
-/** How steps are judged: with differences as they are here, hardly ever wrong. */
-const rule = (chance: Chance): string =>
-  `failed:5 slow:${chance.pick(['off', '10'])} alpha:0.01 beta:0.01 within:${chance.whole(1, 2)} else:${chance.pick(['rollback', 'continue', 'wait'])}`;
-
-/** Where tasks of a service are registered; `shifts`: in two groups by turns. */
-const loadBalancer = ({ group, alternate, rule }: Registered, shifts: boolean): LoadBalancer => ({
-  targetGroupArn: group,
-  containerName: 'app',
-  containerPort,
-  ...(shifts
-    ? {
-        advancedConfiguration: {
-          alternateTargetGroupArn: alternate,
-          productionListenerRule: rule,
-          roleArn: `arn:aws:iam::${account}:role/ecs`,
-        },
-      }
-    : {}),
-});
