@@ -204,6 +204,17 @@ export class FaultPlayer {
           spot.on();
         };
       }
+      case 'traffic-ends':
+      case 'traffic-silent': {
+        const engine = world.traffic[fault.target % world.servers.length];
+        if (engine === undefined) return undefined;
+        if (fault.kind === 'traffic-ends') {
+          engine.end();
+          return () => {};
+        }
+        engine.silence(true);
+        return () => engine.silence(false);
+      }
       case 'disk-full':
         host.disk.full = true;
         host.engine.weather.diskFull = true;

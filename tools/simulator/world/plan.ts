@@ -67,6 +67,9 @@ export const faultSentences = {
     'An operator deregisters a host that is there or that no server reaches; it comes back by itself.',
   'host-reclaimed':
     'A host that may be taken back is: its tasks have two minutes, then its power goes. It comes back, and takes no tasks before an operator says so.',
+  'traffic-ends':
+    'The processes of a traffic engine end: what they carried is lost, and they are told everything anew.',
+  'traffic-silent': 'A traffic engine goes on by what it knows, and answers nobody who drives it.',
 } as const;
 
 export type FaultKind = keyof typeof faultSentences;
@@ -330,6 +333,8 @@ const laterFaults: readonly {
   { kind: 'agent-data-lost', source: 0xda7a, probability: 0.12, most: 2, lasts: [5_000, 120_000] },
   { kind: 'host-deregistered', source: 0xde7e6, probability: 0.15, most: 3, lasts: [5_000, 90_000] },
   { kind: 'host-reclaimed', source: 0x5907, probability: 0.15, most: 2, lasts: [60_000, 180_000] },
+  { kind: 'traffic-ends', source: 0x7af1c, probability: 0.4, most: 3, lasts: [1_000, 2_000] },
+  { kind: 'traffic-silent', source: 0x51e47, probability: 0.4, most: 2, lasts: [2_000, 90_000] },
 ];
 
 const drawLaterFaults = (seed: number, duration: number): Fault[] =>

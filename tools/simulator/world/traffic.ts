@@ -57,6 +57,8 @@ export class SimulatedTraffic {
   readonly #counts = new Map<string, Counts>();
   #workers: Worker[] = [];
   #asking = false;
+  /** Whether it carries on and answers nobody who drives it. */
+  #silent = false;
 
   constructor(ports: TrafficPorts) {
     this.machine = ports.machine;
@@ -68,11 +70,26 @@ export class SimulatedTraffic {
     return this.#workers.reduce((sum, { inFlight }) => sum + (inFlight.get(registrationId) ?? 0), 0);
   }
 
+  /** Its processes end: what they carried is lost, and they know nothing before they are told anew. */
+  end(): void {
+    this.#workers = [];
+    this.#counts.clear();
+  }
+
+  /** It goes on by what it knows and answers nobody who drives it, or does so again. */
+  silence(silent: boolean): void {
+    this.#silent = silent;
+  }
+
   /** The engine as a server's process reaches it. */
   open(process: Process): TrafficEngine {
     const { chance } = this.#ports;
+    const answer = async <T>(work: () => T): Promise<T> => {
+      if (this.#silent) throw new Error('no answer');
+      return work();
+    };
     const call = <T>(work: () => T): Promise<T> =>
-      new Promise((resolve) => process.after(chance.between(1, 60), () => resolve(work())));
+      new Promise((resolve) => process.after(chance.between(1, 60), () => resolve(answer(work))));
     return {
       kind: 'embedded',
       apply: (desired) => call(() => this.#apply(desired)),

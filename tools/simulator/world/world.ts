@@ -44,6 +44,8 @@ export class World {
   readonly network: SimulatedNetwork;
   readonly images = new SimulatedImages(account);
   readonly servers: readonly SimulatedServer[];
+  /** Traffic engines, one of each server's machine, on days with load balancers. */
+  readonly traffic: SimulatedTraffic[] = [];
   readonly hosts: SimulatedHost[];
   readonly checks: Checks;
   readonly storeWeather: StoreWeather;
@@ -97,7 +99,7 @@ export class World {
     const log = (who: string): Log => this.#log(who);
     // Of its own, so that days without load balancers stay as they are.
     const clients = new Chance(plan.seed ^ 0x7aff1c);
-    const engines: SimulatedTraffic[] = [];
+    const engines = this.traffic;
     this.servers = Array.from({ length: plan.servers }, (_, index) => {
       const machine = this.#machine(`server-${index + 1}`);
       const { store, images } = this;

@@ -31,4 +31,13 @@ export const network: readonly Mutation[] = [
     caughtBy: ['reached'],
     from: 15,
   },
+  {
+    name: 'a traffic engine that is silent for some seconds is not waited for',
+    file: 'scheduler/balancing/traffic/keeper.ts',
+    find: 'all.filter((one) => silentFor(one) < defaultTiming.gone + delay);',
+    replace: 'all.filter((one) => silentFor(one) < 4_000);',
+    caughtBy: ['reached'],
+    from: 4,
+    days: { shifts: true },
+  },
 ];
