@@ -227,11 +227,15 @@ test('what open pages read puts no line aside of what people do, by a browser or
   for (const [id, change] of [
     ['describe', { ...browser, operation: 'DescribeServices' }],
     ['metrics', { ...browser, operation: 'GetMetricData' }],
+    ['policy', { ...browser, operation: 'GetLifecyclePolicy' }],
+    ['manifests', { ...browser, operation: 'BatchGetImage' }],
+    ['webhooks', { ...browser, operation: 'GET webhooks of a service' }],
     ['asked', { ...browser, operation: 'DeleteService', detail: onlyAsked, error: 'AccessDeniedException' }],
     ['change', { ...browser, operation: 'DeleteService' }],
     ['secret', { ...browser, operation: 'GetSecretValue' }],
     ['session', { ...browser, operation: 'POST session' }],
     ['signed', { operation: 'DescribeServices' }],
+    ['pull', { operation: 'BatchGetImage' }],
     ['stranger', { ...browser, principal: { type: 'anonymous', arn: '*', account: '' } }],
   ] as const)
     files.write(...written(id, change));
@@ -241,7 +245,7 @@ test('what open pages read puts no line aside of what people do, by a browser or
       .trim()
       .split('\n')
       .map((one) => (JSON.parse(one) as AuditLine).requestId);
-  expect(await idsOf('pages.jsonl')).toEqual(['describe', 'metrics', 'asked']);
-  expect(await idsOf('audit.jsonl')).toEqual(['change', 'secret', 'session', 'signed']);
+  expect(await idsOf('pages.jsonl')).toEqual(['describe', 'metrics', 'policy', 'manifests', 'webhooks', 'asked']);
+  expect(await idsOf('audit.jsonl')).toEqual(['change', 'secret', 'session', 'signed', 'pull']);
   expect(await idsOf('anonymous.jsonl')).toEqual(['stranger']);
 });

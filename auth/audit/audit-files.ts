@@ -24,7 +24,8 @@ const PAGES_BYTES = 32 * 1024 * 1024;
 const PAGES_KEEP = 3;
 
 /** What pages ask for every few seconds as long as they are open. Secrets, and the decisions of policies, are not among it. */
-const readsOfPages = /^(?:Describe|List|Filter|GET )|^GetMetricData$/;
+const readsOfPages =
+  /^(?:Describe|List|Filter|GET )|^(?:GetMetricData|GetDashboard|GetLifecyclePolicy(?:Preview)?|GetRegistryScanningConfiguration|BatchGetImage)$/;
 
 /**
  * Audit lines in three files, each rotated by its own size: what strangers do, however often they do it, puts no line aside of

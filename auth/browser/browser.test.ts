@@ -53,8 +53,8 @@ const ownRoutes: WebService = {
       ? {
           name: `${method} thing`,
           access: () => [{ action: 'ecs:UpdateService', resources: [{ arn: '*' }] }],
-          handle: async (ctx, { principal }) => {
-            touched.push(`${method} ${principal.arn}`);
+          handle: async (ctx, { principal, isBrowser }) => {
+            touched.push(`${method} ${principal.arn} ${isBrowser}`);
             ctx.body = { touched: touched.length };
           },
         }
@@ -185,7 +185,7 @@ test('a session reaches the server’s own routes as its owner, and may only ask
   for (const method of ['GET', 'POST', 'DELETE'])
     expect([method, (await send(method, path, sessionOf(signed))).status]).toEqual([method, 200]);
   const admin = `arn:aws:iam::${ACCOUNT}:user/admin`;
-  expect(touched).toEqual(['GET', 'POST', 'DELETE'].map((method) => `${method} ${admin}`));
+  expect(touched).toEqual(['GET', 'POST', 'DELETE'].map((method) => `${method} ${admin} true`));
   const line = { via: 'browser', service: 'things', operation: 'POST thing', status: 200 };
   await expect.poll(() => audited).toContainEqual(expect.objectContaining(line));
 

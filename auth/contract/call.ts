@@ -18,6 +18,8 @@ export interface Call {
   readonly userAgent: string;
   /** What the caller adds to its keys to show which of a principal's hosts it is ({@link hostSecretHeader}); never logged. */
   readonly hostSecret?: string | undefined;
+  /** A page of the console asks: it shows what it is told, and uses nothing of it. */
+  readonly isBrowser?: boolean;
   readonly time: Date;
   /**
    * Keeps for the audit line what a handler itself has asked of the authorizer. Decisions that differ in nothing but their resources are

@@ -70,6 +70,7 @@ export class GatewayCall implements Call {
   readonly sourceIp: string;
   readonly userAgent: string;
   readonly hostSecret: string | undefined;
+  readonly isBrowser: boolean;
   readonly time: Date;
   readonly #exchange: Exchange;
   readonly #milliseconds: number | undefined;
@@ -95,6 +96,7 @@ export class GatewayCall implements Call {
     this.userAgent = (exchange.request.headers['user-agent'] ?? '').slice(0, 512);
     const hostSecret = exchange.request.headers[hostSecretHeader];
     this.hostSecret = typeof hostSecret === 'string' && hostSecret !== '' ? hostSecret : undefined;
+    this.isBrowser = exchange.via === 'browser';
     this.time = new Date(facts.now);
     this.#exchange = exchange;
     this.#milliseconds = facts.milliseconds;

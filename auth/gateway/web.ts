@@ -16,9 +16,8 @@ import {
   type WebRoute,
   type WebService,
 } from '../contract/index.ts';
-import { onlyAsked } from '../audit/index.ts';
 import { SignatureError, type SignatureVerifier } from '../sigv4/index.ts';
-import { browserCaller } from './browser-caller.ts';
+import { asksOnly, browserCaller } from './browser-caller.ts';
 import { formatScopes, type TokenService } from '../tokens/index.ts';
 import { deniedMessage, firstDenied } from './authorize.ts';
 import type { Bodies } from './body.ts';
@@ -111,7 +110,7 @@ export class WebFront {
       if (prove !== undefined) return await koa((ctx) => this.#serveProven(ctx, exchange, service, route, prove));
       call = this.#call(exchange);
       await this.#admit(exchange, route, call, seen);
-      if (browser !== undefined && exchange.detail === onlyAsked)
+      if (browser !== undefined && asksOnly(exchange))
         return await koa(async (ctx) => {
           ctx.body = { allowed: true };
         });

@@ -52,7 +52,8 @@ export function imageOperations(ports: EcrPorts) {
             continue;
           }
           const content = await images.manifests.content(account, name, image.digest);
-          images.pulls.note(account, name, image.digest, caller);
+          // What a page of the console shows of images, again and again, is no pull: policies remove what is not pulled.
+          if (call.isBrowser !== true) images.pulls.note(account, name, image.digest, caller);
           found.push({
             registryId: account,
             repositoryName: name,

@@ -1,4 +1,5 @@
 import * as sdk from '@aws-sdk/client-ecr';
+import type { Call } from '@slipway/auth/contract';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mediaTypes } from '../images/index.ts';
@@ -26,13 +27,10 @@ afterAll(async () => {
     throw new Error('the registry failed on its own account', { cause: registry.failures });
 });
 
-const modelled = Object.keys(sdk)
-  .filter((name) => name.endsWith('Command') && name !== '$Command')
-  .map((name) => name.replace(/Command$/, ''));
-
-test('every operation of the API model is in the table of operations, and in the README with its test', async () => {
+/** The operations beside the server's own, without a gateway in front. */
+const servedHere = () => {
   const { images } = registry;
-  const served = createEcr({
+  return createEcr({
     images,
     region,
     policy: createPolicyCheck(images, () => false),
@@ -40,6 +38,14 @@ test('every operation of the API model is in the table of operations, and in the
     issueToken: () => Promise.reject(new Error('nobody asks')),
     principals: { bind: async (text) => text, show: async (text) => text },
   });
+};
+
+const modelled = Object.keys(sdk)
+  .filter((name) => name.endsWith('Command') && name !== '$Command')
+  .map((name) => name.replace(/Command$/, ''));
+
+test('every operation of the API model is in the table of operations, and in the README with its test', async () => {
+  const served = servedHere();
   const missing = modelled.filter((name) => !Object.hasOwn(served.operations, name));
   expect(modelled.length).toBe(62);
   expect(missing).toEqual([]);
@@ -225,6 +231,26 @@ test('RegisterPullTimeUpdateExclusion: pulls of an excluded user leave the time 
   await expect(ecr.send(new sdk.DeregisterPullTimeUpdateExclusionCommand({ principalArn }))).rejects.toMatchObject({
     name: 'ExclusionNotFoundException',
   });
+});
+
+test('BatchGetImage: what a page of the console shows is no pull', async () => {
+  const repositoryName = 'pull/shown';
+  const imageDigest = await pushImage(registry, ecr, repositoryName, 'shown', 'v1');
+  const { BatchGetImage } = servedHere().operations;
+  const principal = { type: 'user', account, arn: `arn:aws:iam::${account}:user/admin`, id: 'AIDAADMIN' };
+  const shown = async (isBrowser: boolean) => {
+    const input = { repositoryName, imageIds: [{ imageDigest }] };
+    expect(await BatchGetImage?.handle(input as never, { principal, account, isBrowser } as unknown as Call)).toMatchObject(
+      { images: [{ imageId: { imageDigest } }], failures: [] },
+    );
+    await registry.images.pulls.flush();
+    const { imageDetails } = await ecr.send(new sdk.DescribeImagesCommand({ repositoryName }));
+    return imageDetails?.[0]?.lastRecordedPullTime;
+  };
+  registry.images.pulls.counted();
+  expect(await shown(true)).toBeUndefined();
+  expect(registry.images.pulls.counted()).toEqual([]);
+  expect(await shown(false)).toBeInstanceOf(Date);
 });
 
 test('PutSigningConfiguration is refused with the reason, so there is never one to read or delete', async () => {
