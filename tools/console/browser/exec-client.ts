@@ -10,6 +10,7 @@ if (typeof Buffer === 'undefined') Object.assign(globalThis, { Buffer: BrowsersB
 interface Ports {
   readonly send: (frame: Uint8Array | string) => void;
   readonly output: (bytes: Uint8Array) => void;
+  readonly hasRoom: () => boolean;
   readonly ready: () => void;
   readonly exited: (code: number) => void;
   readonly closed: (said: string) => void;
@@ -25,6 +26,7 @@ export function openExec(ports: Ports) {
     random: (size) => crypto.getRandomValues(new Uint8Array(size)),
     socket: { send: ports.send },
     output: ports.output,
+    hasRoom: ports.hasRoom,
     ready: ports.ready,
     exited: ports.exited,
     closed: ports.closed,
@@ -33,6 +35,7 @@ export function openExec(ports: Ports) {
     run: (token: string, signal: AbortSignal) => client.run(token, signal),
     reopen: (token: string) => client.reopen(token),
     receive: (frame: ArrayBuffer) => client.receive(Buffer.from(frame)),
+    resume: () => client.resume(),
     write: (bytes: Uint8Array) => client.write(Buffer.from(bytes)),
     resize: (columns: number, rows: number) => client.resize(columns, rows),
     terminate: () => client.terminate(),

@@ -48,6 +48,10 @@ export class Shell implements AsyncDisposable {
     });
   }
 
+  get connections(): number {
+    return this.#server.clients.size;
+  }
+
   says(text: string): void {
     this.#stream.send(payloadType.output, Buffer.from(text));
   }

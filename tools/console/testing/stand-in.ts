@@ -96,7 +96,7 @@ export class StandIn implements AsyncDisposable {
         ? refusalOf(new Refused(name))
         : { status: 404, body: { __type: 'UnknownOperationException', message: `${name} is not made up here` } };
     const given: unknown = body.length === 0 ? undefined : JSON.parse(body.toString('utf8'));
-    const said = find(given as never, request);
+    const said = await find(given as never, request);
     return said instanceof Refused ? refusalOf(said) : { status: 200, body: said };
   }
 

@@ -12,11 +12,15 @@ export interface Target {
 
 export interface ConnectionPorts {
   readonly output: (bytes: Uint8Array) => void;
+  /** Whether more of that can be taken; see {@link Connection.resume}. */
+  readonly hasRoom: () => boolean;
   readonly ready: () => void;
   /** It is over. @param said why, where that is not usual @param code what the command ended with, where that is known */
   readonly ended: (said: string, code: number | undefined) => void;
 }
 
+/** How a connection ends with its session, as for `slipway exec`; after all else the session goes on over another one. */
+const goodbyes: readonly number[] = [1000, 1005, 1008];
 /** For how long another connection is tried for; the server waits as long. Milliseconds. */
 const away = 30_000;
 
@@ -40,6 +44,7 @@ export class Connection {
         if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(frame);
       },
       output: ports.output,
+      hasRoom: ports.hasRoom,
       ready: () => {
         this.#began = true;
         ports.ready();
@@ -72,6 +77,11 @@ export class Connection {
     this.#client.resize(columns, rows);
   }
 
+  /** More output can be taken again. */
+  resume(): void {
+    if (!this.#over.signal.aborted) this.#heed(() => this.#client.resume());
+  }
+
   /** Ends the command; nothing is told any more. */
   close(): void {
     if (this.#over.signal.aborted) return;
@@ -85,12 +95,7 @@ export class Connection {
     const socket = new WebSocket(this.#session?.url ?? '');
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => {
-      if (!(data instanceof ArrayBuffer) || socket !== this.#socket) return;
-      try {
-        this.#client.receive(data);
-      } catch (error) {
-        this.#end((error as Error).message);
-      }
+      if (data instanceof ArrayBuffer && socket === this.#socket) this.#heed(() => this.#client.receive(data));
     });
     const opened = new Promise<void>((resolve, reject) => {
       socket.addEventListener('open', () => {
@@ -102,9 +107,9 @@ export class Connection {
         reject(new AwsError('ExecuteCommand', 'DataChannel', why, ''));
       });
     });
-    socket.addEventListener('close', ({ reason }) => {
+    socket.addEventListener('close', ({ code, reason }) => {
       if (socket !== this.#socket || this.#over.signal.aborted) return;
-      if (reason !== '' || !this.#began) this.#end(reason);
+      if (goodbyes.includes(code) || !this.#began) this.#end(reason);
       else this.#goOn().catch((error: unknown) => this.#end((error as Error).message));
     });
     return opened;
@@ -117,13 +122,25 @@ export class Connection {
       const input = { SessionId: this.#session?.id ?? '' };
       try {
         const { TokenValue = '' } = (await send('AmazonSSM.ResumeSession', input, {})) as { TokenValue?: string };
+        if (TokenValue === '') return this.#end('');
         await this.#connect();
         this.#client.reopen(TokenValue);
+        // Who has ended it meanwhile is heard only now.
+        if (this.#over.signal.aborted) this.#socket?.close();
         return;
       } catch (error) {
         if ((error as { isRefusal?: boolean }).isRefusal === true || performance.now() > until) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  /** What is no message ends the session whenever it is read: what waited for room is read when there is some. */
+  #heed(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      this.#end((error as Error).message);
     }
   }
 

@@ -5,6 +5,8 @@ export interface ExecPorts {
   /** Sends one frame; nothing when there is no connection now. */
   readonly send: (frame: Bytes | string) => void;
   readonly output: (bytes: Uint8Array) => void;
+  /** Whether more of that can be taken; see {@link ExecClient.resume}. */
+  readonly hasRoom: () => boolean;
   /** Input is taken from now on. */
   readonly ready: () => void;
   readonly exited: (code: number) => void;
@@ -19,6 +21,8 @@ export interface ExecClient {
   reopen(token: string): void;
   /** Takes one binary frame in. @throws Error for what is no message of the protocol */
   receive(frame: ArrayBuffer): void;
+  /** There may be room for output again. @throws Error as {@link receive} */
+  resume(): void;
   write(bytes: Bytes): void;
   resize(columns: number, rows: number): void;
   /** Ends the session, and the command with it. */

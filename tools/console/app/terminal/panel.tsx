@@ -5,7 +5,7 @@ import { lastOf, visible } from '../format.ts';
 import { Button, Panel, Refusal } from '../parts.tsx';
 import { Connection, type Target } from './connection.ts';
 import { pasted, sequenceOf } from './keys.ts';
-import { openScreen } from './screen.ts';
+import { openScreen, Writer } from './screen.ts';
 import { Lines } from './lines.tsx';
 
 /** Columns and rows of a terminal that has no size yet. */
@@ -34,7 +34,12 @@ export default function TerminalPanel(props: { readonly target: Target; readonly
       cancelAnimationFrame(frame);
       frame = requestAnimationFrame(() => setDrawn((count) => count + 1));
     };
-    const write = (bytes: Uint8Array): void => terminal.write(bytes, draw);
+    const writer = new Writer(terminal);
+    const write = (bytes: Uint8Array): void =>
+      writer.write(bytes, () => {
+        draw();
+        connection.current?.resume();
+      });
     const ready = (): void => {
       setState('open');
       connection.current?.resize(terminal.cols, terminal.rows);
@@ -46,7 +51,7 @@ export default function TerminalPanel(props: { readonly target: Target; readonly
     };
     const start = async (): Promise<void> => {
       try {
-        const opened = await Connection.open(target, { output: write, ready, ended });
+        const opened = await Connection.open(target, { output: write, hasRoom: () => writer.hasRoom, ready, ended });
         connection.current = opened;
         if (gone) opened.close();
       } catch (thrown) {

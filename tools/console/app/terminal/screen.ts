@@ -12,6 +12,8 @@ export interface Run {
 
 /** Lines above the screen that are kept. */
 const scrollback = 1000;
+/** Bytes that wait to be parsed from which on no more are taken. */
+const mostWaiting = 512 * 1024;
 
 type Buffer = Terminal['buffer']['active'];
 type Line = NonNullable<ReturnType<Buffer['getLine']>>;
@@ -23,6 +25,32 @@ type Cell = NonNullable<ReturnType<Line['getCell']>>;
  */
 export function openScreen(columns: number, rows: number): Terminal {
   return new Terminal({ cols: columns, rows, scrollback, allowProposedApi: true });
+}
+
+/**
+ * Writes to a terminal, which parses as its browser has time: in a tab that is not in sight that is little. A program that writes more has to
+ * wait, and holds up neither the page nor its memory.
+ */
+export class Writer {
+  readonly #terminal: Pick<Terminal, 'write'>;
+  #waiting = 0;
+
+  constructor(terminal: Pick<Terminal, 'write'>) {
+    this.#terminal = terminal;
+  }
+
+  get hasRoom(): boolean {
+    return this.#waiting < mostWaiting;
+  }
+
+  /** @param parsed called once all of it was */
+  write(bytes: Uint8Array, parsed: () => void): void {
+    this.#waiting += bytes.length;
+    this.#terminal.write(bytes, () => {
+      this.#waiting -= bytes.length;
+      parsed();
+    });
+  }
 }
 
 /** One line of the buffer, the cursor's cell by itself. @param cursor its column where it stands in this line */

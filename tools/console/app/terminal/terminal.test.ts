@@ -1,7 +1,7 @@
 import type { Terminal } from '@xterm/headless';
 import { expect, test } from 'vitest';
 import { type Key, pasted, sequenceOf } from './keys.ts';
-import { openScreen, runsOf } from './screen.ts';
+import { openScreen, runsOf, Writer } from './screen.ts';
 
 const key = (name: string, ...held: readonly ('ctrlKey' | 'altKey' | 'shiftKey' | 'metaKey')[]): Key => ({
   key: name,
@@ -79,5 +79,17 @@ test('sequences that would do something to a terminal do nothing here', async ()
     '\u001b]0;title\u0007\u001b]52;c;aGk=\u0007\u001b]8;;javascript:alert(1)\u0007link\u001b]8;;\u0007',
   );
   expect(runsOf(screen.buffer.active, 0, undefined).map(({ text }) => text)).toEqual(['link']);
+  screen.dispose();
+});
+
+test('what is not parsed yet leaves no room for more, until it is', async () => {
+  const screen = openScreen(80, 24);
+  const writer = new Writer(screen);
+  expect(writer.hasRoom).toBe(true);
+  await new Promise<void>((resolve) => {
+    writer.write(new Uint8Array(1024 * 1024).fill(65), resolve);
+    expect(writer.hasRoom).toBe(false);
+  });
+  expect(writer.hasRoom).toBe(true);
   screen.dispose();
 });
