@@ -152,8 +152,8 @@ describe.skipIf(pebbleMissing !== undefined)(
           '--validation-method',
           'HTTP',
         );
-        // Its waiter looks once a minute.
-        await until('the certificate', 60_000, async () => {
+        // Its waiter looks once a minute; an order that the authority refuses is repeated after one.
+        await until('the certificate', 240_000, async () => {
           const { Certificate } = await acm<{ Certificate: { Status: string } }>(
             'describe-certificate',
             '--certificate-arn',
@@ -180,6 +180,7 @@ describe.skipIf(pebbleMissing !== undefined)(
         ]);
         expect(own.stderr).toContain('is a name of the installation itself');
       },
+      360_000,
     );
 
     test('metrics say how orders went and when the certificate ends', async () => {

@@ -209,7 +209,7 @@ describe.skipIf(missing !== undefined)(
       const input = page.getByRole('textbox', { name: 'Input of the terminal in web' });
       await page.getByText('Ctrl+] leaves the terminal.').waitFor();
       const screen = page.getByRole('log', { name: 'Screen of the terminal' });
-      await screen.getByText('#').waitFor();
+      await screen.getByText('#').first().waitFor();
       await input.pressSequentially('echo is $((6 * 7))');
       await input.press('Enter');
       await screen.getByText('is 42', { exact: true }).waitFor();

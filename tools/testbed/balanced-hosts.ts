@@ -169,7 +169,12 @@ export class BalancedHosts implements AsyncDisposable {
   async kill(host: TestHost, ...words: readonly string[]): Promise<void> {
     const found = await this.pids(host, ...words);
     if (found.length === 0) throw new Error(`no process of ${host.name} has ${words.join(' ')}`);
-    for (const pid of found) process.kill(pid, 'SIGKILL');
+    for (const pid of found)
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended with another one of them.
+      }
   }
 
   #logOf(host: TestHost): string {

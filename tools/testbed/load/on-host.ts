@@ -35,7 +35,7 @@ export function startLoadsOn(host: TestHost, loads: readonly LoadOptions[], log:
   };
   return {
     async more() {
-      const before = last().totals ?? [];
+      const before = await until(`the loads on ${host.name} to begin`, patience, async () => last().totals);
       await until(`another hundred requests of each load on ${host.name}`, patience, async () =>
         loads.every((_, i) => (last().totals?.[i] ?? 0) > (before[i] ?? 0) + 100),
       );
