@@ -76,8 +76,9 @@ export function runsOf(buffer: Buffer, y: number, cursor: number | undefined): r
 /** Up to where a line has something to show. */
 function lastOf(line: Line, cursor: number | undefined): number {
   let end = line.length - 1;
+  let reused: Cell | undefined;
   for (; end >= 0; end--) {
-    const cell = line.getCell(end);
+    const cell = (reused = line.getCell(end, reused));
     if (cell === undefined) continue;
     if (cell.getChars() !== '' || !cell.isBgDefault() || cell.isInverse() !== 0) break;
   }
