@@ -240,9 +240,9 @@ test('BatchGetImage: what a page of the console shows is no pull', async () => {
   const principal = { type: 'user', account, arn: `arn:aws:iam::${account}:user/admin`, id: 'AIDAADMIN' };
   const shown = async (isBrowser: boolean) => {
     const input = { repositoryName, imageIds: [{ imageDigest }] };
-    expect(await BatchGetImage?.handle(input as never, { principal, account, isBrowser } as unknown as Call)).toMatchObject(
-      { images: [{ imageId: { imageDigest } }], failures: [] },
-    );
+    expect(
+      await BatchGetImage?.handle(input as never, { principal, account, isBrowser } as unknown as Call),
+    ).toMatchObject({ images: [{ imageId: { imageDigest } }], failures: [] });
     await registry.images.pulls.flush();
     const { imageDetails } = await ecr.send(new sdk.DescribeImagesCommand({ repositoryName }));
     return imageDetails?.[0]?.lastRecordedPullTime;
