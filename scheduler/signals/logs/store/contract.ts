@@ -278,7 +278,12 @@ export class LogsThrottled extends Error {
 
 /** Stored bytes are not what was stored. `slipway storage audit` names everything that is damaged. */
 export class LogsDamaged extends Error {
-  override readonly name = 'LogsDamaged';
+  override readonly name: string = 'LogsDamaged';
+}
+
+/** What was stored has a format of a newer Slipway, of which a server writes into the same store: it is not damaged, but cannot be read here. */
+export class LogsTooNew extends LogsDamaged {
+  override readonly name = 'LogsTooNew';
 }
 
 /** The position before every event of a time. */

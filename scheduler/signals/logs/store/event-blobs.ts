@@ -1,7 +1,7 @@
 import { BlobMissing, type BlobSource, type BlobStore } from '@slipway/storage/blobs';
 import { LRUCache } from 'lru-cache';
 
-import { LogsDamaged } from './contract.ts';
+import { LogsDamaged, LogsTooNew } from './contract.ts';
 import { type Block, EventFile, type FileStream, type FileTable, parseTable, unpacked } from './event-file.ts';
 import type { EventsRecord, FooterPlace, StoredBlob } from './records.ts';
 import type { Row, Rows } from './rows.ts';
@@ -164,12 +164,10 @@ const nameOf = ({ blob }: EventsRecord, { offset }: Block, text: string): string
 function rethrowIn({ blob }: EventsRecord): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof LogsDamaged)) throw error;
-    throw new LogsDamaged(
-      `log events in the blob ${blob.digest} (${blob.generation}) cannot be read: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    const Refusal = error instanceof LogsTooNew ? LogsTooNew : LogsDamaged;
+    throw new Refusal(`log events in the blob ${blob.digest} (${blob.generation}) cannot be read: ${error.message}`, {
+      cause: error,
+    });
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { ColumnReader, ColumnWriter } from './columns.ts';
-import { LogsDamaged } from './contract.ts';
+import { LogsDamaged, LogsTooNew } from './contract.ts';
 import type { FooterPlace } from './records.ts';
 import { type Row, RowReader, type Rows } from './rows.ts';
 import { eachWord, WordFilter } from './words.ts';
@@ -212,13 +212,15 @@ class BlockEntry {
   }
 }
 
-/** @throws LogsDamaged */
+/** @throws LogsDamaged, LogsTooNew */
 export async function parseTable(packed: Uint8Array): Promise<FileTable> {
   const text = (await unpacked(packed, 4 * packed.length)).toString();
   const table = parsed(text);
   const layout = layouts[table.version];
-  if (layout === undefined)
-    throw new LogsDamaged(`log events have the format ${table.version}; this Slipway reads 1 to ${version}`);
+  if (layout === undefined) {
+    const Refusal = table.version > version ? LogsTooNew : LogsDamaged;
+    throw new Refusal(`log events have the format ${table.version}; this Slipway reads 1 to ${version}`);
+  }
   const blocks = table.blocks.map(
     ([offset, length, raw, events, firstStream, lastStream, minTimestamp, maxTimestamp, words]): Block => ({
       offset,

@@ -1,5 +1,10 @@
+import { zstdCompressSync } from 'node:zlib';
 import { type Json, scanAll } from '@slipway/storage/records';
 import { expect, test } from 'vitest';
+import { parsePattern } from '../patterns/index.ts';
+import { batchesOf } from '../subscriptions/batches.ts';
+import { LogsTooNew } from './contract.ts';
+import { EventBlobs } from './event-blobs.ts';
 import { logKeys, logsPartition } from './keys.ts';
 import type { EventsRecord } from './records.ts';
 import { MemoryBlobs } from './testing/memory-blobs.ts';
@@ -53,4 +58,24 @@ test('what an older Slipway wrote is read, and becomes part of new segments', as
   expect(files.map(({ value }) => value.blob.generation)).toEqual([expect.not.stringMatching('old')]);
   expect(files.map(({ value }) => value.events)).toEqual([6]);
   expect(await all()).toEqual(found.toSpliced(4, 0, 'new'));
+});
+
+test('what a newer Slipway wrote is no damage: a subscription filter is not told that it is lost', async () => {
+  const blobs = new MemoryBlobs();
+  const bytes = zstdCompressSync(JSON.stringify({ version: 99, streams: [], blocks: [] }));
+  const digest = `sha256:${'0'.repeat(64)}` as const;
+  blobs.sealed.set('new', { digest, bytes });
+  const file: EventsRecord = {
+    blob: { digest, generation: 'new', size: bytes.length },
+    footer: { offset: 0, length: bytes.length },
+    events: 5,
+    raw: 44,
+    minTimestamp: day,
+    maxTimestamp: day,
+  };
+  const lost: unknown[] = [];
+  const wanted = { id: group, group: 'g', filter: 'f', pattern: parsePattern('') };
+  const first = batchesOf(new EventBlobs(blobs), [file], wanted, (error) => void lost.push(error)).next();
+  await expect(first).rejects.toThrow(LogsTooNew);
+  expect(lost).toEqual([]);
 });

@@ -59,7 +59,7 @@ export class Attempt {
 
   /**
    * @returns why something was not taken; undefined: all is told
-   * @throws BlobMissing, StoreUnavailable; what `over` was aborted with
+   * @throws BlobMissing, StoreUnavailable, LogsTooNew; what `over` was aborted with
    */
   async run(over: AbortSignal): Promise<string | undefined> {
     const { group: id, name, filter } = this.#standing;

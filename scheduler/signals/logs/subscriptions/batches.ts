@@ -1,5 +1,5 @@
 import type { FilterPattern } from '../patterns/index.ts';
-import { LogsDamaged } from '../store/contract.ts';
+import { LogsDamaged, LogsTooNew } from '../store/contract.ts';
 import type { EventBlobs } from '../store/event-blobs.ts';
 import { eventId } from '../store/ids.ts';
 import type { EventsRecord } from '../store/records.ts';
@@ -24,7 +24,7 @@ export interface Wanted {
 /**
  * Events of a group that a pattern lets through, as calls: those of a stream in their order. The same files give the same batches.
  * @param damaged is told what cannot be read and is left out, with how many events of all groups lie there
- * @throws BlobMissing, BlobStoreError
+ * @throws BlobMissing, BlobStoreError, LogsTooNew
  */
 export async function* batchesOf(
   blobs: EventBlobs,
@@ -33,7 +33,8 @@ export async function* batchesOf(
   damaged: (error: LogsDamaged, events: number) => void,
 ): AsyncGenerator<Batch, void> {
   const orDamaged = (events: number) => (error: unknown) => {
-    if (!(error instanceof LogsDamaged)) throw error;
+    // A server that can read it will tell of it.
+    if (!(error instanceof LogsDamaged) || error instanceof LogsTooNew) throw error;
     damaged(error, events);
     return undefined;
   };
