@@ -1,6 +1,6 @@
 /**
  * What was measured of a service last, seconds apart: for each look what its tasks used altogether, in the unit of the target of a policy.
- * A task counts once it has been looked at as often, so that what it takes to begin does not.
+ * A task counts once it has been looked at as often and has run for a while, so that what it takes to begin does not.
  */
 export interface Readings {
   /** The newest first. */

@@ -33,6 +33,9 @@ const freshFor = 60_000;
 /** What is said of a task counts as what was just measured for as long, milliseconds: amazon-ecs-agent tells every 20 s. */
 const newFor = 25_000;
 
+/** Milliseconds that a task takes to begin, in which it uses what it will not use later: compilers, caches, migrations. */
+const beginsFor = 60_000;
+
 interface Entry {
   readonly instance: InstanceName;
   readonly tasks: Map<string, TaskMinute>;
@@ -71,7 +74,7 @@ export class UsageLedger {
           if (task === undefined || task.lastStatus !== 'RUNNING') continue;
           const name = nameOf(task);
           entry.tasks
-            .getOrInsertComputed(taskArn, () => new TaskMinute(name))
+            .getOrInsertComputed(taskArn, () => new TaskMinute(name, task.startedAt ?? 0))
             .take(name, boundedUsage(task, host, containerMetrics), saidAt, this.#now());
         }
         for (const arn of entry.tasks.keys()) if (!mine.has(arn)) entry.tasks.get(arn)!.gone = true;
@@ -101,14 +104,19 @@ export class UsageLedger {
     return all;
   }
 
-  /** The last looks at each task of a service whose agent is connected here and has said something just now. */
+  /** The last looks at each task of a service that has run for a while, and whose agent is connected here and has said something just now. */
   recent(): readonly { readonly instance: InstanceName; readonly task: TaskName; readonly last: TaskMinute['last'] }[] {
     const now = this.#now();
     return [...this.#entries.values()].flatMap(({ instance, tasks, session }) =>
       session === undefined
         ? []
-        : [...tasks.values()].flatMap(({ newest: { task }, last, seenAt, gone }) =>
-            gone || task.service === undefined || now - seenAt > newFor ? [] : [{ instance, task, last }],
+        : [...tasks.values()].flatMap(({ newest: { task }, last, seenAt, startedAt, gone }) =>
+            gone ||
+            task.service === undefined ||
+            Math.abs(now - seenAt) > newFor ||
+            Math.abs(now - startedAt) < beginsFor
+              ? []
+              : [{ instance, task, last }],
           ),
     );
   }

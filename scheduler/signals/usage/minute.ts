@@ -33,6 +33,8 @@ interface Mean {
 export class TaskMinute {
   /** The newest look, all containers together. */
   newest: TaskUsage;
+  /** When the task came to run: milliseconds since the epoch. */
+  readonly startedAt: number;
   /** Milliseconds since the epoch. */
   seenAt = 0;
   /** The task is no longer among those of its instance. */
@@ -46,8 +48,9 @@ export class TaskMinute {
   #stands = new Map<string, number>();
   #saidAt: number | undefined;
 
-  constructor(task: TaskName) {
+  constructor(task: TaskName, startedAt: number) {
     this.newest = { task };
+    this.startedAt = startedAt;
   }
 
   /**
@@ -70,7 +73,8 @@ export class TaskMinute {
       mean.sum += sum * weight;
       mean.weight += weight;
     }
-    if (now - this.#keptAt >= apart) {
+    // A clock that was set back must not keep what was said last.
+    if (Math.abs(now - this.#keptAt) >= apart) {
       this.#keptAt = now;
       for (const rate of ['cpu', 'memory'] as const) {
         const sum = sums[rate];

@@ -53,6 +53,7 @@ export class ReadingsTeller {
       if (wanted === undefined && before === undefined) continue;
       const of = (clusters.get(key) ?? []).filter(({ task }) => wanted?.has(task.service ?? '') === true);
       const known = readingsOf(of);
+      if (known.size === 0 && before === undefined) continue;
       const text = JSON.stringify([...known]);
       if (before !== undefined && text === before.text && now - before.at < again) continue;
       const rows = await readings.put(account, cluster, collector.self, known, before?.rows ?? 0);

@@ -11,9 +11,10 @@ import { ReadingsTeller } from './readings-teller.ts';
 const account = '000000000000';
 const host: Pick<InstanceRecord, 'cpu' | 'memory'> = { cpu: 1024, memory: 4096 };
 
-const task = (id: string, service = 'web'): TaskRecord =>
+const task = (id: string, service = 'web', startedAt = 0): TaskRecord =>
   ({
     id,
+    startedAt,
     arn: `arn:task/${id}`,
     taskDefinition: 'arn:aws:ecs:us-east-1:000000000000:task-definition/web:3',
     service: { name: service, deploymentId: 'ecs-svc/1' },
@@ -117,6 +118,25 @@ test('a task counts once it was looked at three times, seconds apart, and as lon
   expect(await tasks()).toBe(1);
   clock.at += 2_000;
   expect(await tasks()).toBeUndefined();
+});
+
+test('a task does not count while it begins, nor is anything written while none does, and a clock that is set back keeps nothing', async () => {
+  const { clock, readings, process, commits } = open();
+  await readings.want(account, 'shop', new Set(['web']));
+  const one = await process();
+  const agent = await one.agent('a', [task('1', 'web', clock.at)]);
+  const cpu = async (value: number): Promise<unknown> => {
+    clock.at += 10_000;
+    agent.say(value, 1);
+    await one.teller.tell();
+    return (await readings.read(account, 'shop')).get('web')?.cpu;
+  };
+  for (let look = 0; look < 5; look++) expect(await cpu(90)).toBeUndefined();
+  expect(commits()).toBe(0);
+  expect(await cpu(10)).toEqual({ sums: [40, 360, 360], tasks: 1 });
+  clock.at -= 600_000;
+  for (let look = 0; look < 2; look++) await cpu(10);
+  expect(await cpu(10)).toEqual({ sums: [40, 40, 40], tasks: 1 });
 });
 
 test('the same is not written again at once, nor what nobody asks about, and who has ended is forgotten', async () => {

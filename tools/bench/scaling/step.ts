@@ -9,8 +9,8 @@ import {
 } from '@aws-sdk/client-ecs';
 import { AwsCli, ecsClient, LocalStage, until, webImage } from '../../testbed/index.ts';
 
-/** Milliseconds after which what tasks used before counts no more: three looks, and one that was under way. */
-const calm = 40_000;
+/** Milliseconds after which what tasks used before counts no more, three looks and one that was under way, and a new task counts. */
+const calm = 60_000;
 const patience = 300_000;
 
 const target = [
