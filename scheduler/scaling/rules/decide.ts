@@ -105,14 +105,17 @@ function wantOf(standing: TargetStanding, wish: Wish, now: number): Want | undef
  */
 function trackedCapacity(
   { desired, running, lastOut, lastIn }: TargetStanding,
-  { side, target, scalesIn, tasks }: Extract<Wish, { kind: 'tracking' }>,
+  { alarm, side, target, scalesIn, tasks }: Extract<Wish, { kind: 'tracking' }>,
   { at, value }: NonNullable<Wish['point']>,
 ): number | undefined {
   if (side === 'high') {
-    const then = lastOut !== undefined && at < lastOut.at ? Math.min(running, lastOut.from) : running;
-    const base = tasks === undefined ? then : Math.min(tasks, running);
-    // Nothing runs and yet there is load: begin with one more.
-    return base === 0 ? desired + 1 : Math.max(desired, up((base * value) / target));
+    // Readings are of now. A point of an alarm may be of before the last change, however many tasks are measured now.
+    const isAlarm = alarm !== undefined && 'name' in alarm;
+    const then = isAlarm && lastOut !== undefined && at < lastOut.at ? lastOut.from : running;
+    const base = Math.min(running, then, tasks ?? running);
+    // Nothing runs and yet there is load: begin with one more. What was just measured says only that tasks were there a moment ago.
+    if (base === 0) return isAlarm ? desired + 1 : undefined;
+    return Math.max(desired, up((base * value) / target));
   }
   if (side !== 'low' || !scalesIn) return undefined;
   if ([lastIn, lastOut].some((last) => last !== undefined && at < last.at)) return undefined;

@@ -50,8 +50,18 @@ describe('target tracking', () => {
     expect(count([again], { desired: 8, running: 8, lastOut })).toBeUndefined();
     const later = track('high', 100, { point: { at: 101 * minute, value: 100 } });
     expect(count([later], { desired: 8, running: 8, lastOut })).toBe(16);
+    // However many tasks are measured by now.
+    const measured = track('high', 100, { point: again.point, tasks: 8 });
+    expect(count([measured], { desired: 8, running: 8, lastOut })).toBeUndefined();
     const lastIn = { at: 100 * minute + 30_000, from: 8, until: 0 };
     expect(count([track('low', 10)], { lastIn })).toBeUndefined();
+  });
+
+  test('what was just measured of tasks that are gone adds none', () => {
+    const readings = track('high', 100, { alarm: { readings: 'above' }, tasks: 4, scalesIn: false });
+    expect(count([readings])).toBe(8);
+    expect(count([readings], { running: 0 })).toBeUndefined();
+    expect(count([track(undefined, 100), readings], { running: 0 })).toBeUndefined();
   });
 
   test('in needs all that scale in, and waits for deployments, cooldowns and suspensions; out does not', () => {

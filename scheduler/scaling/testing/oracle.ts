@@ -19,11 +19,11 @@ export function slowlyDecided(standing: TargetStanding, wishes: readonly Trackin
   const outs = wishes.flatMap(({ alarm, point, side, target, tasks }) => {
     if (alarm === undefined || point === undefined || side !== 'high') return [];
     let of = running;
-    if (tasks !== undefined && tasks < running) of = tasks;
+    if (tasks !== undefined && tasks < of) of = tasks;
     // What was measured before tasks were added is of those that there were.
-    if (tasks === undefined && lastOut !== undefined && point.at < lastOut.at && lastOut.from < running)
-      of = lastOut.from;
-    if (of === 0) return [desired + 1];
+    if ('name' in alarm && lastOut !== undefined && point.at < lastOut.at && lastOut.from < of) of = lastOut.from;
+    // Load and no task: one more, if it is minutes that say so.
+    if (of === 0) return 'name' in alarm ? [desired + 1] : [];
     const found = first((count) => enough(count, of, point.value, target));
     if (found === undefined) return [max > desired ? max : desired + 1];
     return found > desired ? [found] : [];
