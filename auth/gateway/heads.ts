@@ -8,11 +8,12 @@ export interface BadHead {
 }
 
 /**
- * What is wrong with the framing of a request, so that a proxy before us and we cannot take it for two different ones
- * (RFC 9112, sections 3.2 and 6.1). Node refuses the rest: two lengths, a length beside `chunked`, no Host, bare line feeds.
+ * What is wrong with the framing of a request, so that a proxy before us and we, or two places here, cannot take it for two different ones
+ * (RFC 9112, sections 3.2 and 6.1). Node refuses the rest: two lengths, a length beside `chunked`, no Host, bare line feeds. What comes behind a
+ * `#` belongs to a query for whoever cuts it off at the `?`, and to nothing for `URL`: one would authorize what the other one does not do.
  */
 export function badHead(request: IncomingMessage): BadHead | undefined {
-  const { rawHeaders, httpVersionMinor, headers } = request;
+  const { rawHeaders, httpVersionMinor, headers, url = '' } = request;
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
@@ -21,6 +22,7 @@ export function badHead(request: IncomingMessage): BadHead | undefined {
   if (hosts > 1) return { status: 400, message: 'There must be one Host header.' };
   if (httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined)
     return { status: 400, message: 'HTTP/1.0 knows no Transfer-Encoding.' };
+  if (url.includes('#')) return { status: 400, message: 'A request target has no #: write it as %23.' };
   return undefined;
 }
 

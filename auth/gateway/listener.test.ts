@@ -253,6 +253,12 @@ describe('slow and hostile clients', () => {
       'POST /token HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       /^HTTP\/1.1 400/,
     ],
+    ['H3: a target with a fragment', 'GET /healthz?a=b#c HTTP/1.1\r\nHost: x\r\n\r\n', /^HTTP\/1.1 400/],
+    [
+      'H3: an upgrade with a fragment',
+      'GET /ws?a=b#c HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      /^HTTP\/1.1 400/,
+    ],
     ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', /^HTTP\/1.1 400/],
     ['a head of 20 KiB', `GET /healthz HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1.1 431/],
   ])('%s', async (_name, text, expected) => {

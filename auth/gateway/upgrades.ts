@@ -102,7 +102,7 @@ export class UpgradeFront {
       endpoint: origins.endpoint(request, true),
       now: clock.now(),
     });
-    const query = new URLSearchParams(at === -1 ? '' : target.slice(at + 1));
+    const query = queryOf(request);
     if (service.access === 'proof') {
       service.check?.(query, call);
       return [service, call, undefined];
@@ -117,7 +117,7 @@ export class UpgradeFront {
   #auditEnd({ audit }: UpgradeService, { socket, exchange, call }: Omit<Channel, 'list'>): void {
     if (audit === undefined) return;
     const { request, principal, service, operation, via, sourceIp } = exchange;
-    const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
+    const query = queryOf(request);
     socket.once('close', () => {
       const end = new Exchange(request, undefined, exchange.startedAt, sourceIp);
       const detail = audit.closed(query, call);
@@ -160,6 +160,12 @@ export class UpgradeFront {
     socket.destroy();
     this.#ports.cutOff(now);
   }
+}
+
+/** All that is behind the first `?`. */
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const at = url.indexOf('?');
+  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
 }
 
 function statusOf(error: unknown): number {

@@ -20,8 +20,8 @@ import { execTarget } from './target.ts';
 
 /** Copies that one process carries: of everybody, and of one principal. */
 export const mostCopies = { all: 64, each: 16 } as const;
-/** Milliseconds that a client has to take what it is told last. */
-const lastWords = 5_000;
+/** Milliseconds that a client has to take what it is told last, and before that what is on its way to it of an archive; and of a refusal alone. */
+const lastWords = { longest: 30_000, refused: 5_000 } as const;
 
 /** What a client asks for: an archive of what is at a path, or to have one unpacked there. */
 interface AskedCopy {
@@ -48,6 +48,8 @@ export class CopyFront {
     maxBufferedChunks: 1_024,
   });
   readonly #serving = new Set<Promise<void>>();
+  /** How many there are; whoever is told that there are too many counts as none. */
+  #count = 0;
   /** How many there are, by the principal's id. */
   readonly #counts = new Map<string, number>();
   readonly #copied = new WeakMap<Call, Copied>();
@@ -94,21 +96,25 @@ export class CopyFront {
   #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void {
     const { log } = this.#ports;
     const { id } = call.principal;
-    const asked = askedOf(new URL(request.url ?? '/', 'http://client').searchParams);
+    const asked = askedOf(queryOf(request));
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       ws.pause();
       ws.on('error', () => ws.terminate());
       const own = this.#counts.get(id) ?? 0;
-      const isFull = own >= mostCopies.each || this.#serving.size >= mostCopies.all || this.#stopped.signal.aborted;
-      if (!isFull) this.#counts.set(id, own + 1);
+      const isFull = own >= mostCopies.each || this.#count >= mostCopies.all || this.#stopped.signal.aborted;
+      if (!isFull) {
+        this.#count += 1;
+        this.#counts.set(id, own + 1);
+      }
       const why = isFull ? 'There are too many copies; try again later.' : undefined;
       const served = this.#begin(ws, asked, call, why)
         .catch((err: unknown) => log.warn({ err }, 'a copy ended with an error'))
-        .then(() => this.#leaveOpen(ws))
+        .then(() => this.#leaveOpen(ws, isFull ? 0 : lastWords.longest))
         .finally(() => {
           ws.terminate();
           this.#serving.delete(served);
           if (isFull) return;
+          this.#count -= 1;
           const others = (this.#counts.get(id) ?? 1) - 1;
           if (others === 0) this.#counts.delete(id);
           else this.#counts.set(id, others);
@@ -117,13 +123,18 @@ export class CopyFront {
     });
   }
 
-  /** Lets what was said last get to a client that takes it. */
-  async #leaveOpen(ws: WebSocket): Promise<void> {
+  /**
+   * Lets what was said last get to a client that takes it.
+   * @param longest milliseconds that it has for that while the server does not stop
+   */
+  async #leaveOpen(ws: WebSocket, longest: number): Promise<void> {
     if (ws.readyState === ws.CLOSED) return;
+    const { clock } = this.#ports;
     const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
     if (ws.readyState === ws.OPEN) ws.close(1000);
     ws.resume();
-    await waitAtMost(lastWords, settling(closed), this.#ports.clock);
+    await waitAtMost(longest, settling(closed), clock, this.#stopped.signal);
+    await waitAtMost(lastWords.refused, settling(closed), clock);
   }
 
   async #begin(ws: WebSocket, asked: AskedCopy | string, call: Call, why: string | undefined): Promise<void> {
@@ -197,6 +208,12 @@ export class CopyFront {
       log.info({ ...about, principal: principal.arn, ...relay.copied }, 'a copy of files of ECS Exec ended');
     }
   }
+}
+
+/** What is asked for, read as the gateway reads it before it asks who may: a second way to read it would be a way around that. */
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const at = url.indexOf('?');
+  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
 }
 
 /** What a client asks for; in words what is wrong with it. */
