@@ -26,7 +26,9 @@ export class CopyConnection {
   readonly #taken: CopyTaken;
   readonly #ready = Promise.withResolvers<Ready>();
   readonly #over = new AbortController();
+  /** What came and was not taken yet. */
   readonly #came: Buffer[] = [];
+  #waiting = 0;
   #more: () => void = () => undefined;
   #whole = false;
   #why: CliError | undefined;
@@ -83,6 +85,7 @@ export class CopyConnection {
         // Whoever takes it may give its memory back.
         const { length } = next;
         yield next;
+        this.#waiting -= length;
         this.#taken.add(length);
       } else if (this.#whole) {
         this.close();
@@ -122,6 +125,12 @@ export class CopyConnection {
   }
 
   #hear(bytes: Buffer): void {
+    this.#waiting += bytes.length;
+    // The server counts what it holds itself, and it is the host that sends.
+    if (this.#waiting > copyLimits.windowBytes || this.#came.length >= copyLimits.frames) {
+      this.#end('the host sends more than there is room for');
+      return;
+    }
     this.#came.push(bytes);
     this.#more();
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -6,12 +7,13 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { unpack } from './cp.ts';
+import { packing, unpack } from './cp.ts';
 
 let folder: string;
 let target: string;
@@ -152,4 +154,14 @@ test('what the archive fails with is what unpacking it fails with', async () => 
   };
   await expect(unpack(broken(), 'name', join(target, 'name'), () => undefined)).rejects.toThrow('the connection broke');
   expect(existsSync(join(target, 'name'))).toBe(false);
+});
+
+test('a file or a folder is packed by whatever name a container has for it', () => {
+  const names = (of: string, name: string): string => {
+    symlinkSync(join(folder, of), join(target, name));
+    const archive = execFileSync('tar', packing(lstatSync(join(folder, of)), target, name));
+    return execFileSync('tar', ['-tf', '-'], { input: archive }).toString();
+  };
+  expect(names('outside', '--files-from=outside')).toBe('./--files-from=outside\n');
+  expect(names('target', '-x')).toMatch(/^\.\/-x\/(?:\.\/)?\n/);
 });

@@ -8,6 +8,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   symlinkSync,
 } from 'node:fs';
@@ -132,8 +133,7 @@ async function upload(target: ExecTarget, path: string, to: string): Promise<voi
     if (source.isDirectory() && ready.is === 'other') throw new CliError(`${to} is a file, and ${path} is a folder`, 2);
     const name = ready.name ?? basename(from);
     symlinkSync(source.isSymbolicLink() ? readlinkSync(from) : from, join(named, name));
-    const what = source.isDirectory() ? [`${name}/.`] : source.isSymbolicLink() ? [name] : ['-h', name];
-    const tar = spawn('tar', ['-cf', '-', '-C', named, ...what], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const tar = spawn('tar', packing(source, named, name), { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = endOf(tar);
     let bytes = 0;
     try {
@@ -153,6 +153,15 @@ async function upload(target: ExecTarget, path: string, to: string): Promise<voi
     progress.end();
     rmSync(named, { recursive: true, force: true });
   }
+}
+
+/**
+ * What tar is told to pack something by. A container has a say in the name, by what a link there leads to: it is no option.
+ * @param folder with a link of the name that leads to it
+ */
+export function packing(source: Pick<Stats, 'isDirectory' | 'isSymbolicLink'>, folder: string, name: string): string[] {
+  const what = source.isDirectory() ? [`./${name}/.`] : source.isSymbolicLink() ? [`./${name}`] : ['-h', `./${name}`];
+  return ['-cf', '-', '-C', folder, ...what];
 }
 
 /** What a program says of its trouble, the beginning of it. */

@@ -14,6 +14,8 @@ export const copyLimits = {
   windowBytes: 2 * 1024 * 1024,
   /** Bytes of one frame. */
   frameBytes: 64 * 1024,
+  /** Frames on their way: each takes more memory than its bytes. A tar has none that is shorter than 512 bytes but by chance. */
+  frames: 16_384,
   /** Bytes that were taken until it is worth a frame to say so. */
   creditBytes: 256 * 1024,
   /** Of what is said beside it. */
@@ -28,6 +30,12 @@ const credit = z.object({
 });
 const nothing = z.object({});
 const path = z.string().min(1).max(copyLimits.pathBytes);
+/** Of a file, and of no folder above: clients make one that is called so. */
+const fileName = z
+  .string()
+  .max(255)
+  .regex(/^[^/\0]+$/)
+  .refine((name) => name !== '.' && name !== '..');
 
 /** What a client says: the archive that it sends is whole, or it took so much. */
 export const copyRequest = z.discriminatedUnion('type', [
@@ -59,7 +67,7 @@ export const copyReport = z.discriminatedUnion('type', [
       /** What is at the path now. */
       is: z.enum(['folder', 'other', 'nothing']),
       /** What the archive's one file or folder must be called to get where it was asked for; undefined where it goes into the folder. */
-      name: z.string().min(1).max(255).optional(),
+      name: fileName.optional(),
     }),
   }),
   /** It is not copied, or not any further. */

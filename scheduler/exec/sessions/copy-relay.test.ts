@@ -15,9 +15,13 @@ class End extends EventEmitter {
   readyState = 1;
   bufferedAmount = 0;
   readonly sent: { readonly bytes: Buffer; readonly binary: boolean }[] = [];
+  /** Puts what is said on its way. */
+  carry = (done: () => void): void => done();
 
-  send(frame: Buffer | string, { binary = false } = {}): void {
+  send(frame: Buffer | string, { binary = false } = {}, done?: () => void): void {
     this.sent.push({ bytes: Buffer.from(frame as string), binary });
+    // The memory of an archive's parts would be given back then, and they are sent again here.
+    if (!binary && done !== undefined) this.carry(done);
   }
 
   resume(): void {
@@ -112,6 +116,13 @@ test.each([
   ],
   ['a host that sends what it is to get', 'to', 'host', part, 'The host of the task does not know how to copy.'],
   [
+    'a host that names another folder',
+    'to',
+    'host',
+    { type: 'CopyReady', message: { is: 'nothing', name: '../x' } },
+    'The host of the task does not know how to copy.',
+  ],
+  [
     'a host that says something else',
     'to',
     'host',
@@ -137,6 +148,32 @@ test('nobody has the server keep more than both may have on the way', async () =
     expect([before, taker.sent.filter(({ binary }) => binary).length]).toEqual([1, 1]);
     expect(told()).toBe('That is more than there is room for.');
   }
+});
+
+test('nor more frames, however short they are', async () => {
+  const { client, host, run, told } = open('from');
+  const short = Buffer.alloc(1);
+  for (let frames = 0; frames <= copyLimits.frames + 1; frames += 1) host.says(short);
+  await run;
+  expect(client.sent.filter(({ binary }) => binary).length).toBe(copyLimits.frames + 1);
+  expect(told()).toBe('That is more than there is room for.');
+});
+
+test('a slow client has as long for the end of an archive as for the rest of it; its host is needed no more', async () => {
+  const { client, host, clock, relay, run } = open('from');
+  const held: (() => void)[] = [];
+  client.carry = (done) => void held.push(done);
+  host.says(part);
+  host.says({ type: 'CopyEnd', message: {} });
+  expect([host.readyState, relay.copied]).toEqual([3, { bytes: 1000, whole: true }]);
+  const over = run.then(() => 'over');
+  for (let minutes = 0; minutes < 12; minutes += 4) {
+    await pass(clock, 4 * 60_000);
+    client.says({ type: 'CopyCredit', message: { bytes: 1 } });
+  }
+  expect(await Promise.race([over, Promise.resolve('not yet')])).toBe('not yet');
+  for (const done of held) done();
+  expect([await over, client.said.map(({ type }) => type)]).toEqual(['over', ['CopyEnd']]);
 });
 
 test('the client is told when its host is lost, somebody ends it, nothing moves, or the server stops', async () => {

@@ -48,6 +48,10 @@ export class CopyRelay {
   readonly #parts: CopyParts;
   readonly #over = new AbortController();
   #moved: number;
+  /** Frames that did not get on their way yet. */
+  #waiting = 0;
+  /** The host has said its last word. */
+  #isLast = false;
 
   constructor(parts: CopyParts) {
     this.#parts = parts;
@@ -60,9 +64,11 @@ export class CopyRelay {
     const stop = (): void => this.#end('The server is stopping; copy again.');
     stopped.addEventListener('abort', stop, { once: true });
     host.on('error', () => host.terminate());
-    host.once('close', (status) =>
-      this.#end(status === execEnded ? 'The copy was terminated.' : 'The connection to the host of the task was lost.'),
-    );
+    host.once('close', (status) => {
+      if (this.#isLast) return;
+      const wasAsked = status === execEnded;
+      this.#end(wasAsked ? 'The copy was terminated.' : 'The connection to the host of the task was lost.');
+    });
     client.once('close', () => this.#over.abort());
     client.on('message', (data, isBinary) => this.#fromClient(data as Buffer, isBinary));
     host.on('message', (data, isBinary) => this.#fromHost(data as Buffer, isBinary));
@@ -84,24 +90,39 @@ export class CopyRelay {
   }
 
   #fromHost(bytes: Buffer, isBinary: boolean): void {
-    const { client, start } = this.#parts;
+    const { client, host, start } = this.#parts;
+    if (this.#isLast) return;
     const report = isBinary ? undefined : parseCopyFrame(copyReport, bytes);
     if (isBinary ? start.direction === 'to' : report === undefined) {
       this.#end('The host of the task does not know how to copy.');
       return;
     }
-    this.#pass(bytes, isBinary, client);
-    if (report?.type === 'CopyEnd') this.copied.whole = true;
-    if (report?.type === 'CopyEnd' || report?.type === 'CopyRefused') this.#over.abort();
+    if (report?.type !== 'CopyEnd' && report?.type !== 'CopyRefused') {
+      this.#pass(bytes, isBinary, client);
+      return;
+    }
+    this.#isLast = true;
+    if (report.type === 'CopyEnd') this.copied.whole = true;
+    // A slow client has a whole window of the archive to take before that, and as long for it as it takes any of it.
+    this.#pass(bytes, isBinary, client, () => this.#over.abort());
+    host.close(1000);
   }
 
-  #pass(bytes: Buffer, isBinary: boolean, to: WebSocket): void {
+  /** @param sent told when it is on its way, or will never be */
+  #pass(bytes: Buffer, isBinary: boolean, to: WebSocket, sent?: () => void): void {
     if (this.#over.signal.aborted) return;
     this.#moved = this.#parts.clock.monotonic();
     if (isBinary) this.copied.bytes += bytes.length;
     // Whoever sends so much beyond what was taken keeps to nothing.
-    if (to.bufferedAmount > mostWaiting) this.#end('That is more than there is room for.');
-    else if (to.readyState === to.OPEN) to.send(bytes, { binary: isBinary }, () => giveBack(bytes));
+    const isTooMuch = to.bufferedAmount > mostWaiting || this.#waiting > copyLimits.frames;
+    if (isTooMuch) this.#end('That is more than there is room for.');
+    if (isTooMuch || to.readyState !== to.OPEN) return;
+    this.#waiting += 1;
+    to.send(bytes, { binary: isBinary }, () => {
+      this.#waiting -= 1;
+      giveBack(bytes);
+      sent?.();
+    });
   }
 
   /** @param reason what the client is told */

@@ -174,11 +174,15 @@ test('it ends with its task, and breaks the archive off: half of one is none to 
   }
 });
 
-test('more than there is room for ends it', async () => {
+test.each([
+  ['bytes', copyLimits.frameBytes, copyLimits.windowBytes / copyLimits.frameBytes],
+  ['frames', 1, copyLimits.frames],
+])('more %s than there is room for end it', async (_, bytes, most) => {
   const { end, run, start } = begin({ write: () => new Promise(() => undefined) });
   start('to', '/none');
-  for (let bytes = 0; bytes <= copyLimits.windowBytes; bytes += copyLimits.frameBytes)
-    end.emit('message', Buffer.alloc(copyLimits.frameBytes), true);
+  for (let frames = 0; frames < most; frames += 1) end.emit('message', Buffer.alloc(bytes), true);
+  expect(end.status).toBeUndefined();
+  end.emit('message', Buffer.alloc(bytes), true);
   expect(end.status).toBe(1008);
   await run;
 });

@@ -100,7 +100,8 @@ export class CopySession {
 
   #take(bytes: Buffer): void {
     this.#waiting += bytes.length;
-    if (this.#waiting > copyLimits.windowBytes || this.#inputEnded) {
+    const isTooMuch = this.#waiting > copyLimits.windowBytes || this.#input.length >= copyLimits.frames;
+    if (isTooMuch || this.#inputEnded) {
       this.#ws.close(1008, 'that is more than there is room for');
       return;
     }
