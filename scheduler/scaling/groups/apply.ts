@@ -9,7 +9,7 @@ import { ended, endWaits, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord } from './records.ts';
-import type { RefreshSight } from './refresh.ts';
+import { isTimely, type RefreshSight } from './refresh.ts';
 import { withRefresh } from './refreshes.ts';
 import { nextIsSpot, nextType, unitsOf } from './units.ts';
 import { isPoolDone, isPooled } from './warm-pool.ts';
@@ -68,8 +68,11 @@ export function applyPlan(
       const isPast =
         blueprint !== undefined && !(blueprint instanceof Error) && blueprint.weight !== nextType(found).weight;
       const made = { there, blueprint, now };
-      const grown = launch(tx, ports.random, entered, isPast ? [] : plan.launch, { ...made, state: 'Pending' });
-      const prepared = plan.launch.length > 0 && blueprint instanceof Error ? [] : plan.prepare;
+      const isLate =
+        blueprint !== undefined && !(blueprint instanceof Error) && !isTimely(found, blueprint.template);
+      const launched = isPast || isLate ? [] : plan.launch;
+      const grown = launch(tx, ports.random, entered, launched, { ...made, state: 'Pending' });
+      const prepared = isLate || (plan.launch.length > 0 && blueprint instanceof Error) ? [] : plan.prepare;
       const after = launch(tx, ports.random, grown, prepared, { ...made, state: 'Warming' });
       if (after !== found) tx.put(groupKeys.group(name), toJson(after));
     },

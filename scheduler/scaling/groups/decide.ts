@@ -113,7 +113,8 @@ export function decide(
       if (isThere || (machine.started === true && machine.rest === undefined)) ask.push(machine.id);
     } else if (isThere && outcomeOf(group, machine, now).kind === 'continues') enter.push(machine.id);
   }
-  const refresh = group.deleting === true ? undefined : decideRefresh(group, well, size, now, more);
+  const works = (machine: MachineRecord): boolean => sight(machine).agent === 'connected';
+  const refresh = group.deleting === true ? undefined : decideRefresh(group, well, size, now, { ...more, works });
   const replaced = new Set(isSuspended('Terminate') ? [] : refresh?.end);
   for (const id of replaced) end.push({ id, reason: 'refresh' });
   const kept = well.filter(({ id }) => !replaced.has(id));

@@ -75,6 +75,8 @@ test('with a maximum above 100 others come first, within what the group may have
   expect(await play(surging, 12)).toEqual({ least: 2, most: 3 });
   expect(await told(surging)).toMatchObject([{ Status: 'Successful' }]);
   expect(await serving(surging)).toHaveLength(2);
+  // None is made for nothing.
+  expect(surging.provider.calls.filter((call) => call.startsWith('launch'))).toHaveLength(4);
   const full = await withMachines(2, { MaxSize: 2 });
   await start(full, { MinHealthyPercentage: 100, MaxHealthyPercentage: 150 });
   expect(await play(full, 12)).toEqual({ least: 1, most: 2 });
@@ -97,6 +99,48 @@ test('with SkipMatching those stay that are as others would be made; the templat
   expect(await versions(bench)).toEqual([2, 2]);
   expect(await bench.described()).toMatchObject({ LaunchTemplate: { Version: '2' } });
   expect((await told(bench)).map(({ Status }: { Status: string }) => Status)).toEqual(['Successful', 'Successful']);
+});
+
+test('with SkipMatching it comes to its end by the version of its beginning, though the newest is another one meanwhile', async () => {
+  const bench = await withMachines(2, { LaunchTemplate: { LaunchTemplateName: 'web', Version: '$Latest' } });
+  await nextVersion(bench);
+  await start(bench, { SkipMatching: true, MinHealthyPercentage: 50 });
+  await play(bench, 1);
+  await nextVersion(bench);
+  await play(bench, 8);
+  expect(await told(bench)).toMatchObject([{ Status: 'Successful' }]);
+  expect(await versions(bench)).toEqual([2, 2]);
+  expect(bench.provider.calls.filter((call) => call.startsWith('launch'))).toHaveLength(4);
+});
+
+test('a new machine whose agent is away is none that works: no other one goes', async () => {
+  const bench = await withMachines(4);
+  const before = await serving(bench);
+  const stayed = async (): Promise<number> => (await serving(bench)).filter((id) => before.includes(id)).length;
+  await start(bench, { MinHealthyPercentage: 75 });
+  await play(bench, 3);
+  const fresh = (await serving(bench)).filter((id) => !before.includes(id));
+  expect([fresh.length, await stayed()]).toEqual([1, 3]);
+  await bench.agents(fresh, false);
+  await play(bench, 3);
+  expect(await stayed()).toBe(3);
+  await bench.agents(fresh);
+  await play(bench, 12);
+  expect(await told(bench)).toMatchObject([{ Status: 'Successful' }]);
+  expect(await stayed()).toBe(0);
+});
+
+test('what breaks while it waits for new ones to warm up before a checkpoint is replaced at once', async () => {
+  const bench = await withMachines(4);
+  await bench.look(1, 3_600_000);
+  await start(bench, { MinHealthyPercentage: 50, InstanceWarmup: 3600, CheckpointPercentages: [25, 100] });
+  await play(bench, 3);
+  expect(await serving(bench)).toHaveLength(4);
+  const [InstanceId] = (await bench.machines()).toSorted((a, b) => a.launchedAt - b.launchedAt).map(({ id }) => id);
+  await bench.api.call('TerminateInstanceInAutoScalingGroup', { InstanceId, ShouldDecrementDesiredCapacity: false });
+  await play(bench, 3);
+  expect(await serving(bench)).toHaveLength(4);
+  expect(await told(bench)).toMatchObject([{ Status: 'InProgress', InstancesToUpdate: 2 }]);
 });
 
 test('it waits at checkpoints, and ends at the last one', async () => {
@@ -206,7 +250,10 @@ test('nothing is replaced while InstanceRefresh is suspended', async () => {
   await bench.api.call('SuspendProcesses', { ...ofGroup, ScalingProcesses: ['InstanceRefresh'] });
   await start(bench);
   await play(bench, 3);
+  // However long.
+  await bench.look(4, 3_000_000);
   expect(await serving(bench)).toEqual(before);
+  expect(await told(bench)).toMatchObject([{ Status: 'InProgress' }]);
   await bench.api.call('ResumeProcesses', ofGroup);
   await play(bench, 4);
   expect(await serving(bench)).not.toEqual(before);

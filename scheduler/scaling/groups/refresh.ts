@@ -6,11 +6,29 @@ export const stallsAfter = 3_600_000;
 /** Whether a refresh has made machines from what the group had before, rather than from what it is to have. */
 const rollsBack = ({ status }: RefreshRecord): boolean => status === 'RollbackInProgress';
 
-/** The group with what its next machines are made from: while a refresh is under way, what that brings. */
-export const launchedAs = <G extends Pick<GroupRecord, 'template' | 'refresh'>>(group: G): G => {
-  const { refresh } = group;
-  return refresh?.desired === undefined || rollsBack(refresh) ? group : { ...group, template: refresh.desired };
-};
+/** What a refresh makes machines from. */
+const madeOf = (refresh: RefreshRecord): MadeFrom =>
+  rollsBack(refresh) ? (refresh.origin ?? refresh.target) : refresh.target;
+
+/**
+ * The group with what its next machines are made from: while a refresh is under way, what that brings, as it was when it began. By what $Latest has become or
+ * somebody has changed meanwhile, it would replace what it has just made, and that again.
+ */
+export function launchedAs<G extends Pick<GroupRecord, 'template' | 'types' | 'weights' | 'refresh'>>(group: G): G {
+  const { refresh, template, weights } = group;
+  if (refresh === undefined) return group;
+  const { template: id, version, types } = madeOf(refresh);
+  const { name } = rollsBack(refresh) ? template : (refresh.desired ?? template);
+  const made = { ...group, template: { id, name, version: String(version) } };
+  return weights === undefined ? { ...made, types } : made;
+}
+
+/** Whether a machine of a version that was read a moment ago is what the refresh of its group makes by now. */
+export function isTimely({ refresh }: Pick<GroupRecord, 'refresh'>, template: MachineRecord['template']): boolean {
+  if (refresh === undefined) return true;
+  const made = madeOf(refresh);
+  return template.id === made.template && template.version === made.version;
+}
 
 const isOf = ({ template, instanceType }: MachineRecord, made: MadeFrom): boolean =>
   template.id === made.template && template.version === made.version && made.types.includes(instanceType);
@@ -40,6 +58,11 @@ export interface RefreshSight {
   readonly alarm?: string | undefined;
 }
 
+/** And of the machines: whether one could take tasks, by what is heard of its agent. */
+interface MachineSight extends RefreshSight {
+  readonly works: (machine: MachineRecord) => boolean;
+}
+
 /**
  * Decides what a refresh does next (EC2 Auto Scaling user guide, "How an instance refresh works"). Pure, and level-triggered. Never fewer machines that are
  * healthy than its minimum, but for one where the group could not be refreshed else; never more at once than up to the next checkpoint.
@@ -51,7 +74,7 @@ export function decideRefresh(
   machines: readonly MachineRecord[],
   wanted: number,
   now: number,
-  { alarm }: RefreshSight = {},
+  { alarm, works }: MachineSight,
 ): RefreshPlan | undefined {
   const { refresh } = group;
   if (refresh === undefined) return undefined;
@@ -60,7 +83,8 @@ export function decideRefresh(
   if (refresh.status === 'Cancelling') return still(over(refresh, 'Cancelled', now, refresh.reason));
   const isNew = refresh.status === 'Pending';
   const outdated = machines.filter((machine) => isOutdated(refresh, machine));
-  const healthy = machines.filter((one) => one.state === 'InService' && now >= one.stateAt + preferences.warmup * 1000);
+  const isWarm = ({ stateAt }: MachineRecord): boolean => now >= stateAt + preferences.warmup * 1000;
+  const healthy = machines.filter((one) => one.state === 'InService' && isWarm(one) && works(one));
   const left = outdated.length;
   // More of them may have come from the warm pool.
   const total = isNew ? left : Math.max(refresh.total, left);
@@ -77,6 +101,9 @@ export function decideRefresh(
     return still(over(current, 'Successful', now));
   }
   if (percent === 100) return still(finished(current, now));
+  // For as long as it is suspended, its time to go on stands still; that is written now and then, not at each look.
+  if (group.suspended.includes('InstanceRefresh'))
+    return still(now - current.movedAt > stallsAfter / 2 ? { ...current, movedAt: now } : current);
   const waits = preferences.ofProtected === 'Wait' ? outdated.filter((one) => one.protected).length : 0;
   if (now - current.movedAt > stallsAfter + preferences.warmup * 1000) {
     const why =
@@ -85,7 +112,7 @@ export function decideRefresh(
         : 'nothing of it went on for an hour';
     return still(failed(current, `The refresh could not go on: ${why}.`, now));
   }
-  if (group.suspended.includes('InstanceRefresh') || now < current.waitsUntil) return still(current);
+  if (now < current.waitsUntil) return still(current);
   const checkpoint = rollsBack(current) ? undefined : preferences.checkpoints[current.passed];
   if (checkpoint !== undefined && percent >= checkpoint) {
     const passed = current.passed + 1;
@@ -98,7 +125,8 @@ export function decideRefresh(
       movedAt: now + preferences.checkpointDelay * 1000,
     });
   }
-  const upTo = Math.ceil((total * (checkpoint ?? 100)) / 100) - (total - left);
+  // More than that may be gone already: what broke meanwhile is replaced.
+  const upTo = Math.max(0, Math.ceil((total * (checkpoint ?? 100)) / 100) - (total - left));
   const open = outdated.filter((one) => !(preferences.ofProtected === 'Wait' && one.protected));
   const room = Math.max(0, Math.min(Math.floor((wanted * preferences.maxHealthy) / 100) - wanted, group.max - wanted));
   const surge = Math.min(room, upTo, open.length);
@@ -109,8 +137,9 @@ export function decideRefresh(
   const idle = open.filter((one) => !healthy.includes(one) && one.state === 'Pending');
   const busy = open.filter((one) => one.state === 'InService' && healthy.includes(one));
   const order = busy.toSorted((a, b) => a.launchedAt - b.launchedAt || (a.id < b.id ? -1 : 1));
-  const end = [...idle, ...order.slice(0, Math.max(0, spare, single))].slice(0, Math.max(0, upTo)).map(({ id }) => id);
-  return { surge, end, after: current };
+  const end = [...idle, ...order.slice(0, Math.max(0, spare, single))].slice(0, upTo).map(({ id }) => id);
+  // Nothing comes in the place of the last ones: those that are to come in their place are there.
+  return { surge: Math.min(surge, upTo - end.length, open.length - end.length), end, after: current };
 }
 
 /** A refresh that has come to where it was to come. */
