@@ -4,7 +4,7 @@ import { scan, transact, type Transaction } from '@slipway/storage/records';
 import { ec2InstanceId, newId, type RandomBytes, toJson } from '../../state/index.ts';
 import { beginActivity, endActivity, markWaiting, moment } from './activities.ts';
 import type { Blueprint } from './blueprint.ts';
-import { afterFailure, decide, type EndReason, type GroupPlan, isFailure, pauseAfter, type Sight } from './decide.ts';
+import { afterFailureOf, decide, type EndReason, type GroupPlan, isFailure, pauseAfter, type Sight } from './decide.ts';
 import { ended, endWaits, type GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import { abandonment, outcomeOf, waitsFor } from './lifecycle.ts';
@@ -143,7 +143,7 @@ async function writeEnds(
     const chosen = reason === 'surplus' ? `  At ${moment(now)} instance ${id} was selected for termination.` : '';
     const asked = reason === 'surplus' ? `${group.cause}  ` : '';
     if (!isPooled(machine)) capacity = without;
-    if (isFailure(reason, machine.state)) after = afterFailure(after, machine.launchedAt, now);
+    if (isFailure(reason, machine.state)) after = afterFailureOf(after, machine, machine.launchedAt, now);
     const asksNobody = withoutHooks.has(reason) || (reason === 'pool-deleted' && group.warm?.forced === true);
     const waits = asksNobody ? [] : endWaits(group, machine, random, now);
     const outcome = outcomeOf(group, machine, now);

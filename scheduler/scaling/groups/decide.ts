@@ -52,6 +52,19 @@ export function afterFailure<G extends Pick<GroupRecord, 'failures' | 'retryAt'>
   return { ...group, failures, retryAt: now + pauseAfter(failures) };
 }
 
+/** A group after one of its machines came to nothing: what fails for its warm pool holds up that alone. */
+export function afterFailureOf(
+  group: GroupRecord,
+  machine: Pick<MachineRecord, 'state' | 'pool'>,
+  launchedAt: number,
+  now: number,
+): GroupRecord {
+  const { warm } = group;
+  if (warm === undefined || !isPooled(machine)) return afterFailure(group, launchedAt, now);
+  const { failures = 0, retryAt = 0 } = warm;
+  return { ...group, warm: { ...warm, ...afterFailure({ failures, retryAt }, launchedAt, now) } };
+}
+
 /** What is to be done about a group. */
 export interface GroupPlan {
   /** Machines that are made, before whose service hooks are asked. */

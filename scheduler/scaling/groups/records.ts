@@ -63,6 +63,9 @@ export interface WarmPoolRecord {
   readonly prepared?: number;
   /** Machines that are too many come back to the pool. */
   readonly reuse: boolean;
+  /** Machines for it that came to nothing, one after another, and when the next may be made: the group's own do not wait for that. */
+  readonly failures?: number;
+  readonly retryAt?: number;
   /** It goes when its last machine is gone. */
   readonly deleting?: true;
   /** Nobody is asked about its machines any more. */

@@ -131,6 +131,26 @@ test('a machine that cannot be stopped or started is replaced, and the group wai
   expect(bench.provider.machines.has(prepared ?? '')).toBe(false);
 });
 
+test('a pool that cannot be filled holds up none that comes from it', async () => {
+  const bench = await withPool({ MaxGroupPreparedCapacity: 2 });
+  const [prepared] = [...bench.provider.stopped];
+  const launches = (): number => bench.provider.calls.filter((call) => call.startsWith('launch')).length;
+  bench.provider.failing = 'no machine is free';
+  await pool(bench, { MaxGroupPreparedCapacity: 3 });
+  await bench.look();
+  expect(launches()).toBe(3);
+  bench.provider.failing = undefined;
+  const [InstanceId] = await serving(bench);
+  await bench.api.call('TerminateInstanceInAutoScalingGroup', { InstanceId, ShouldDecrementDesiredCapacity: false });
+  await bench.look(1, 1_000);
+  expect(bench.provider.calls).toContain(`start ${prepared}`);
+  expect(launches()).toBe(3);
+  await bench.settle();
+  expect(await serving(bench)).toEqual([prepared]);
+  expect(await warm(bench)).toEqual(['Warmed:Stopped', 'Warmed:Stopped']);
+  expect((await bench.groups.byName(account, 'web'))?.warm).not.toHaveProperty('failures');
+});
+
 test('a pool goes with its machines, and a group with its pool', async () => {
   const bench = await withPool({ MinSize: 1 });
   expect(await bench.api.refusal('DeleteAutoScalingGroup', ofGroup)).toMatch(/^ResourceInUse/);

@@ -16,6 +16,9 @@ export const isPooled = ({ state, pool }: Pick<MachineRecord, 'state' | 'pool'>)
 export const poolOf = ({ warm, deleting }: Pick<GroupRecord, 'warm' | 'deleting'>): WarmPoolRecord | undefined =>
   warm?.deleting === true || deleting === true ? undefined : warm;
 
+/** A warm pool of which a machine has come to something. */
+export const untroubled = ({ failures: _, retryAt: _retryAt, ...pool }: WarmPoolRecord): WarmPoolRecord => pool;
+
 /** Whether a warm pool is to go and has nothing left. */
 export const isPoolDone = ({ warm }: GroupRecord, machines: readonly MachineRecord[]): boolean =>
   warm?.deleting === true && !machines.some(isPooled);
@@ -124,7 +127,8 @@ export function decidePool(group: GroupRecord, all: readonly MachineRecord[], si
   const leaving = all.filter((machine) => machine.state === 'Terminating' && isPooled(machine)).length;
   const warming = kept.filter(({ state }) => state === 'Warming').length;
   const missing = Math.min(-tooMany - leaving, atOnce - unborn - warming);
-  const mayLaunch = missing > 0 && !group.suspended.includes('Launch') && now >= group.retryAt;
+  const retryAt = Math.max(group.retryAt, pool?.retryAt ?? 0);
+  const mayLaunch = missing > 0 && !group.suspended.includes('Launch') && now >= retryAt;
   return { ask, end, prepare: mayLaunch ? zonesFor(group, kept, missing) : [] };
 }
 

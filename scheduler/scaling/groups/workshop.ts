@@ -5,7 +5,7 @@ import { deregisterInstance, findInstance } from '../../cluster/index.ts';
 import { toJson } from '../../state/index.ts';
 import { type InstanceProvider, ProviderError } from '../providers/index.ts';
 import { beginActivity, endActivity, moment } from './activities.ts';
-import { afterFailure, pauseAfter } from './decide.ts';
+import { afterFailureOf, pauseAfter } from './decide.ts';
 import { ended } from './groups.ts';
 import { drain } from './drain.ts';
 import type { KeeperPorts } from './keeper.ts';
@@ -14,7 +14,7 @@ import { hooksFor, outcomeOf } from './lifecycle.ts';
 import type { GroupRecord, MachineRecord, Rest } from './records.ts';
 import type { ProviderList } from './sight.ts';
 import { specOf } from './spec.ts';
-import { poolOf, returned } from './warm-pool.ts';
+import { poolOf, returned, untroubled } from './warm-pool.ts';
 
 /** Requests of a provider that are under way at once. */
 const mostAtOnce = 4;
@@ -132,6 +132,9 @@ export class Workshop {
       if (found.state !== 'Warming') return;
       tx.put(groupKeys.machine(found.id), toJson({ ...others, state: 'Warmed', stateAt: now, rest }));
       await endActivity(tx, found.beginning, 'Successful', now);
+      const group = await tx.get<GroupRecord>(groupKeys.group(found.group));
+      if (group?.warm?.failures !== undefined)
+        tx.put(groupKeys.group(group.name), toJson({ ...group, warm: untroubled(group.warm) }));
     });
   }
 
@@ -208,7 +211,7 @@ export class Workshop {
       await endActivity(tx, found.beginning, 'Failed', now, failure);
       const group = await tx.get<GroupRecord>(groupKeys.group(found.group));
       if (group === undefined) return;
-      tx.put(groupKeys.group(group.name), toJson(afterFailure(group, found.stateAt, now)));
+      tx.put(groupKeys.group(group.name), toJson(afterFailureOf(group, found, found.stateAt, now)));
     });
     return false;
   }
