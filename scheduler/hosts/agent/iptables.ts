@@ -21,9 +21,18 @@ export async function ensureRule({ table, chain, words }: Rule): Promise<void> {
   if (!(await iptables(table, '-C', chain, words))) await mustIptables(table, '-I', chain, words);
 }
 
+/** Times that a rule which is there is told to go and is said not to be there. */
+const mostRefusals = 3;
+
 /** Takes a rule away, however often it is there. @throws FirewallError */
 export async function removeRule({ table, chain, words }: Rule): Promise<void> {
-  while (await iptables(table, '-C', chain, words)) await mustIptables(table, '-D', chain, words);
+  let refusals = 0;
+  while (await iptables(table, '-C', chain, words)) {
+    // Another agent of this host that starts or stops may have taken it away by now: that is no failure.
+    if (await iptables(table, '-D', chain, words)) continue;
+    refusals += 1;
+    if (refusals === mostRefusals) throw new FirewallError(`iptables -D ${chain}: the rule is there all the same`);
+  }
 }
 
 /** Whether there is a chain of this name. @throws FirewallError when iptables is missing */
