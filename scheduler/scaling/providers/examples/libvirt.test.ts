@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
@@ -53,6 +53,7 @@ test('a virtual machine has its settings and its user data from cloud-init, and 
   const [settings, userData] = files.map(({ content }) => Buffer.from(content, 'base64').toString());
   expect(settings).toBe('ECS_CLUSTER=rack\nSLIPWAY_JOIN=secret\n');
   expect(userData).toBe('#!/bin/bash');
+  for (const name of ['user-data', 'seed.img']) expect(statSync(join(machines, id, name)).mode & 0o077).toBe(0);
   await open().stop?.(id, 'me', 'Hibernated', over);
   const calls = readFileSync(join(folder, 'calls'), 'utf8');
   expect(calls).toContain(`virsh managedsave ${id}`);
@@ -60,6 +61,10 @@ test('a virtual machine has its settings and its user data from cloud-init, and 
   // Another's stays.
   await open().terminate(id, 'another', over);
   expect(existsSync(join(machines, id))).toBe(true);
+  await open().terminate(id, 'me', over);
+  expect(existsSync(join(machines, id))).toBe(false);
+  // Made by a run that was killed before it had written whose it is.
+  mkdirSync(join(machines, id));
   await open().terminate(id, 'me', over);
   expect(existsSync(join(machines, id))).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 // Virtual machines of libvirt for Auto Scaling groups, as an example of a provider by a program: `libvirt.ts BASE.qcow2 FOLDER`. The image is one with cloud-init,
@@ -24,7 +24,9 @@ const stateOf = (id: string): string | undefined =>
   run('virsh', 'list', '--all', '--name').split('\n').includes(id) ? run('virsh', 'domstate', id).trim() : undefined;
 
 const at = (id: string): string => join(folder, id);
-const ownerOf = (id: string): string => readFileSync(join(at(id), 'owner'), 'utf8');
+/** Undefined for what a killed run has left, too. */
+const ownerOf = (id: string): string | undefined =>
+  existsSync(join(at(id), 'owner')) ? readFileSync(join(at(id), 'owner'), 'utf8') : undefined;
 const encoded = (text: string): string => Buffer.from(text).toString('base64');
 
 /** What cloud-init does once: the agent's settings, the user data, the agent. */
@@ -51,13 +53,17 @@ function launch(asked: Request): void {
   if (stateOf(id) === undefined) {
     // What a killed run has left of it is made anew.
     rmSync(at(id), { recursive: true, force: true });
-    mkdirSync(at(id), { recursive: true, mode: 0o711 });
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+    mkdirSync(at(id), { mode: 0o700 });
     const own = (name: string): string => join(at(id), name);
     writeFileSync(own('owner'), owner);
     writeFileSync(own('user-data'), cloudConfig(asked), { mode: 0o600 });
     writeFileSync(own('meta-data'), JSON.stringify({ 'instance-id': id, 'local-hostname': id }));
     run('qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, own('disk.qcow2'));
     run('cloud-localds', own('seed.img'), own('user-data'), own('meta-data'));
+    // The right to join is in it: libvirt hands it to qemu's user, and nobody else reads it.
+    chmodSync(own('seed.img'), 0o600);
+    chmodSync(at(id), 0o711);
     const disks = ['disk.qcow2', 'seed.img'].flatMap((name) => ['--disk', own(name)]);
     const size = ['--memory', '4096', '--vcpus', '2', '--os-variant', 'generic', '--network', 'network=default'];
     run('virt-install', '--quiet', '--import', '--noautoconsole', '--name', id, ...size, ...disks);
@@ -85,14 +91,14 @@ function stop(id: string): void {
 
 if (request.operation === 'list') {
   const known = existsSync(folder)
-    ? readdirSync(folder).filter((id) => isId(id) && existsSync(join(at(id), 'owner')))
+    ? readdirSync(folder).filter((id) => isId(id) && ownerOf(id) !== undefined)
     : [];
   process.stdout.write(JSON.stringify({ instances: known.map((id) => ({ id, owner: ownerOf(id) })) }));
 } else {
   const { id } = request;
   if (!isId(id)) throw new Error(`${id.slice(0, 50)} is no id of a machine`);
   if (request.operation === 'launch') launch(request);
-  else if (!existsSync(at(id)) || ownerOf(id) === request.owner) {
+  else if ([undefined, request.owner].includes(ownerOf(id))) {
     if (request.operation === 'terminate') terminate(id);
     if (request.operation === 'stop' && stateOf(id) === 'running') stop(id);
     if (request.operation === 'start' && stateOf(id) !== 'running') run('virsh', 'start', id);

@@ -122,9 +122,16 @@ export function sshProvider({
     async stop(id, owner, _rest, signal) {
       const pool = await readPool(file);
       const options = { env, signal };
-      const found = (await look(pool, options)).find((one) => isOf(one, id, owner));
+      const all = await look(pool, options);
+      const found = all.find((one) => isOf(one, id, owner))?.machine;
+      // Who was killed after it went to sleep, asks again: it says no more whose it is.
+      if (found === undefined && all.some((one) => 'trouble' in one && one.machine.sleep !== undefined)) return;
       if (found === undefined) throw new ProviderError(`no machine of the pool is ${id}`);
-      await pause(pool, found.machine, { id, owner }, options);
+      try {
+        await pause(pool, found, { id, owner }, options);
+      } catch (error) {
+        if (found.sleep === undefined || !(error instanceof Unavailable) || error.why !== 'silent') throw error;
+      }
     },
     async start(id, owner, signal) {
       const pool = await readPool(file);
