@@ -97,7 +97,8 @@ export function createWebhookAdministration(ports: WebhookPorts & RollerPorts): 
             if (service.createdAt !== found.webhook.serviceCreatedAt)
               throw new WebhookError(409, 'another-service', 'The service that it was sent to is gone.');
             const { image } = found.delivery;
-            const { status, answer, error } = await carryOut(roller, place, { id, image, now: ports.clock.now() });
+            const how = { id, image, now: ports.clock.now(), redeliveredBy: call.principal.arn };
+            const { status, answer, error } = await carryOut(roller, place, how);
             const { at: _at, attempts: _attempts, ...kept } = found.delivery;
             await keepDelivery(ports, id, { ...kept, status, answer, by: call.principal.arn });
             if (error !== undefined) throw error;

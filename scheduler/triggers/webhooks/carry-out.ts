@@ -11,14 +11,26 @@ export interface Outcome {
 
 /**
  * Does what a delivery is for, once whoever it acts for was found to be allowed it.
+ * @param redeliveredBy who has it done again, for the cause of the deployment
  * @returns with `error`, what its sender is to be told; the delivery may then be tried again
  */
 export async function carryOut(
   roller: Roller,
   place: ServiceRef,
-  { id, image, now }: { readonly id: string; readonly image: string | undefined; readonly now: number },
+  {
+    id,
+    image,
+    now,
+    redeliveredBy,
+  }: {
+    readonly id: string;
+    readonly image: string | undefined;
+    readonly now: number;
+    readonly redeliveredBy?: string;
+  },
 ): Promise<Outcome & { readonly error?: unknown }> {
-  const occasion = { kind: 'webhook', at: now, by: `webhook ${id}`, authorized: true } as const;
+  const by = `webhook ${id}${redeliveredBy === undefined ? '' : `, redelivered by ${redeliveredBy}`}`;
+  const occasion = { kind: 'webhook', at: now, by, authorized: true } as const;
   try {
     const started = await roller.rollService(place, image === undefined ? occasion : { ...occasion, image });
     return started ? { status: 202, answer: 'started' } : { status: 200, answer: 'nothing to do' };

@@ -12,7 +12,7 @@ import { ClusterWorld, ref, setter } from '../../control/testing/cluster-world.t
 import { deleteService, setFollow } from '../../services/index.ts';
 import { createWebhookAdministration, createWebhookReceiver } from '../index.ts';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const host = '127.0.0.1:7500';
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
@@ -343,6 +343,9 @@ test('a delivery is done again with the rights of whoever says so', async () => 
   expect((await bench.administer('POST', path, 'ASIACI')).status).toBe(202);
   expect(bench.asked).toContain(`ecs:UpdateService arn:aws:ecs:us-east-1:${ref.account}:service/${ref.cluster}/web`);
   await bench.runs(`${host}/web:v2@${digest('c')}`);
+  expect((await bench.world.read()).deployments[0]?.cause.detail).toContain(
+    `(webhook ${hook.id}, redelivered by ${deployer.arn})`,
+  );
   expect(await deliveriesOf(bench)).toMatchObject([
     { id: failed?.id, status: 202, answer: 'started', attempts: 3, image, by: deployer.arn },
   ]);
