@@ -68,8 +68,7 @@ export function applyPlan(
       const isPast =
         blueprint !== undefined && !(blueprint instanceof Error) && blueprint.weight !== nextType(found).weight;
       const made = { there, blueprint, now };
-      const isLate =
-        blueprint !== undefined && !(blueprint instanceof Error) && !isTimely(found, blueprint.template);
+      const isLate = blueprint !== undefined && !(blueprint instanceof Error) && !isTimely(found, blueprint.template);
       const launched = isPast || isLate ? [] : plan.launch;
       const grown = launch(tx, ports.random, entered, launched, { ...made, state: 'Pending' });
       const prepared = isLate || (plan.launch.length > 0 && blueprint instanceof Error) ? [] : plan.prepare;

@@ -17,7 +17,7 @@ export const poolOf = ({ warm, deleting }: Pick<GroupRecord, 'warm' | 'deleting'
   warm?.deleting === true || deleting === true ? undefined : warm;
 
 /** A warm pool of which a machine has come to something. */
-export const untroubled = ({ failures: _, retryAt: _retryAt, ...pool }: WarmPoolRecord): WarmPoolRecord => pool;
+export const untroubled = ({ failures: _failures, retryAt: _retryAt, ...pool }: WarmPoolRecord): WarmPoolRecord => pool;
 
 /** Whether a warm pool is to go and has nothing left. */
 export const isPoolDone = ({ warm }: GroupRecord, machines: readonly MachineRecord[]): boolean =>

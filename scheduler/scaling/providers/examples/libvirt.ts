@@ -90,9 +90,7 @@ function stop(id: string): void {
 }
 
 if (request.operation === 'list') {
-  const known = existsSync(folder)
-    ? readdirSync(folder).filter((id) => isId(id) && ownerOf(id) !== undefined)
-    : [];
+  const known = existsSync(folder) ? readdirSync(folder).filter((id) => isId(id) && ownerOf(id) !== undefined) : [];
   process.stdout.write(JSON.stringify({ instances: known.map((id) => ({ id, owner: ownerOf(id) })) }));
 } else {
   const { id } = request;
