@@ -263,5 +263,22 @@ describe('what engines are told', () => {
       names.map((name) => ({ kind: 'host-header', values: [name], regexValues: [] })),
     );
     expect(byName.rules.every(({ conditions }) => conditions[1]?.kind === 'source-ip')).toBe(true);
+    // While a certificate is issued each of them answers the authority: by rules of their own, as engines refuse two of one id.
+    const requested = { tags: {}, domainName: 'www.example.com', names: ['www.example.com'], createdAt: 0, due: 0 };
+    const challenges = [{ name: 'www.example.com', token: 'token', answer: 'token.thumb' }];
+    await balancers.change(account, (draft) =>
+      draft.put('requested', {
+        ...requested,
+        id: 'c',
+        keyAlgorithm: 'RSA_2048',
+        state: 'pending',
+        failures: 0,
+        challenges,
+      }),
+    );
+    const all = (await desired()).listeners as readonly HttpListener[];
+    expect(all.map(({ rules }) => new Set(rules.map(({ id }) => id)).size)).toEqual([1, 1, 4]);
+    for (const { rules } of all)
+      expect(rules[0]?.action).toMatchObject({ kind: 'fixed-response', status: 200, body: 'token.thumb' });
   });
 });

@@ -118,7 +118,7 @@ function listenerFor(
     dnsName: balancer.dnsName,
     attributes: httpAttributes(balancer, listener),
     rules: [
-      ...(protocol === 'HTTP' ? challengeRules(balancing) : []),
+      ...(protocol === 'HTTP' ? challengeRules(balancing, id) : []),
       ...balancing.rulesOf(id).map((rule) => ({
         id: rule.id,
         conditions: rule.conditions.map(conditionFor),
@@ -133,10 +133,11 @@ function listenerFor(
  * The rules that answer an authority, in front of all others, while it issues a certificate: the name and path of a challenge, exactly. Every
  * HTTP listener has them: which one the authority is led to by a name, and from which port, nobody here knows.
  */
-function challengeRules(balancing: Balancing): readonly Rule[] {
+function challengeRules(balancing: Balancing, listenerId: string): readonly Rule[] {
+  // Rules of several listeners may come together in one (`listenersByName`), which engines refuse when two have one id.
   const all = balancing
     .all('requested')
-    .flatMap(({ id, challenges }) => challenges.map((one, place) => ({ ...one, id: `acme-${id}-${place}` })));
+    .flatMap(({ id, challenges }) => challenges.map((one, place) => ({ ...one, id: `${listenerId}-${id}-${place}` })));
   return all.map(({ id, name, token, answer }) => ({
     id,
     conditions: [
