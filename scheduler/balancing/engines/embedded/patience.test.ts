@@ -39,6 +39,18 @@ test('a connection without the head of a request is closed in time, and one with
   expect(raw.destroyed).toBe(true);
 });
 
+test('a connection keeps nothing of the requests that it has carried, and its timer goes with it', () => {
+  const { patience, raw } = open(false);
+  for (let i = 0; i < 100; i++) {
+    patience.came(raw as unknown as Socket);
+    patience.wait(raw as unknown as Socket);
+  }
+  expect([raw.listenerCount('close'), vi.getTimerCount()]).toEqual([1, 1]);
+  raw.destroy();
+  patience.wait(raw as unknown as Socket);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test.each(['h2', 'http/1.1'])(
   'over TLS (%s) the bytes beneath are nobody’s to wait for: what has come goes on for as long as it likes',
   (protocol) => {

@@ -23,13 +23,14 @@ export function headPatience(
   const timers = new WeakMap<Socket, NodeJS.Timeout>();
   const came = (socket: Socket): void => clearTimeout(timers.get(socket));
   const wait = (socket: Socket): void => {
-    came(socket);
     if (socket.destroyed) return;
+    // Once, and not for each request of a connection that stays.
+    if (!timers.has(socket)) socket.once('close', () => came(socket));
+    came(socket);
     timers.set(
       socket,
       setTimeout(() => socket.destroy(), milliseconds),
     );
-    socket.once('close', () => came(socket));
   };
   if (!isSecure) server.on('connection', (socket: Socket) => wait(socket));
   server.on('secureConnection', (socket: Socket & { readonly alpnProtocol?: string }) => {
