@@ -133,6 +133,14 @@ describe('a step that is judged', () => {
     );
     world.calm();
     expect(verdictOf(world.service)?.verdict).toBe('succeeded');
+    // Of requests that cannot be compared, as nobody knows what is slow, there are some all the same.
+    const slowAlone: JudgeRule = { slow: 5, alpha: 1, beta: 5, within: 30, otherwise: 'rollback' };
+    const asked = shared(slowAlone);
+    count(asked, tally(90), tally(10, 10), { before: {} });
+    asked.now += 30 * minute;
+    work(asked);
+    asked.calm();
+    expect(verdictOf(asked.service)?.verdict).toBe('inconclusive');
     // Where engines have told nothing at all, nobody knows whether there was traffic.
     const untold = shared(rule);
     untold.now += 30 * minute;

@@ -1,4 +1,4 @@
-import type { DeploymentRecord, ServiceRecord, StepJudgement } from '../state/index.ts';
+import type { DeploymentRecord, MeasuredRecord, ServiceRecord, StepJudgement } from '../state/index.ts';
 
 import { eventTexts } from './events.ts';
 import { judge, judgementText, type Sides } from './judgement.ts';
@@ -31,8 +31,8 @@ interface Step {
 }
 
 /** Whether nobody asked either revision for anything: of a service without traffic there is nothing to find out, and nobody is hurt by it. */
-const isIdle = (compared: StepJudgement['compared']): boolean =>
-  compared.length > 0 && compared.every(({ own, other }) => own.requests + other.requests === 0);
+const isIdle = ({ sums, problem }: MeasuredRecord, { own, other }: Sides): boolean =>
+  problem === undefined && own.length > 0 && [...own, ...other].every((group) => (sums[group]?.requests ?? 0) === 0);
 
 /**
  * Judges the step of production traffic at which the PRIMARY deployment is, by what engines have counted while its weights were live, and
@@ -75,7 +75,7 @@ export function judgeStep(
     compared: found.compared,
     at: pass.now,
     ...(problem === undefined ? {} : { problem }),
-    ...(isLate && isIdle(found.compared) ? { isIdle: true } : {}),
+    ...(isLate && isOf !== undefined && isIdle(isOf, sides) ? { isIdle: true } : {}),
   };
   if (before !== undefined && JSON.stringify({ ...before, at: 0 }) === JSON.stringify({ ...now, at: 0 })) return before;
   const others = judged.filter((one) => one.step !== step);
