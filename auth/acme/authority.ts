@@ -48,8 +48,6 @@ export type Ordered =
 export interface AcmeAuthority {
   /** The names of the installation's own certificate. */
   readonly ownNames: readonly string[];
-  /** Whether this installation answers HTTP-01 by itself, wherever a name leads to its port for it. */
-  readonly answersHttp: boolean;
   /** Orders a certificate with a new key. Rejects only for what is wrong with the store, or when the signal aborts. */
   order(order: CertificateOrder): Promise<Ordered>;
   close(): Promise<void>;
@@ -95,7 +93,6 @@ export function openAuthority({ settings, records, sealer, clock }: AuthorityOpt
   };
   return {
     ownNames,
-    answersHttp: settings.challenge === 'http-01',
     async order(order) {
       try {
         return await place(order);

@@ -4,7 +4,7 @@ import { readPemCertificates } from '@slipway/auth/kit';
 import type { Sealer } from '@slipway/auth/tokens';
 import type { Clock } from '@slipway/storage/clock';
 import { lead, type Leases } from '@slipway/storage/leases';
-import { type Fence, project, type RecordStore } from '@slipway/storage/records';
+import { type Fence, project, type RecordStore, settledOrAborted } from '@slipway/storage/records';
 
 import {
   type Balancers,
@@ -16,6 +16,7 @@ import {
 import { Bell, type EngineReports } from '../traffic/index.ts';
 
 import { adviceFor, begun, givenUp, issued, nextOf, refused } from './issuing.ts';
+import { OrderPace } from './order-pace.ts';
 import { isUsed } from './users.ts';
 import { type Imported, readImport } from './x509.ts';
 
@@ -45,6 +46,7 @@ const tokenForm = /^[\w-]{1,200}$/;
 /** Has certificates issued that were requested, and renewed: one server of the installation at a time. */
 export class CertificateIssuer {
   readonly #options: IssuerOptions;
+  readonly #pace = new OrderPace();
 
   constructor(options: IssuerOptions) {
     this.#options = options;
@@ -67,8 +69,10 @@ export class CertificateIssuer {
     );
   }
 
-  async #keep(fence: Fence, signal: AbortSignal): Promise<void> {
+  async #keep(fence: Fence, given: AbortSignal): Promise<void> {
     const { account, records, clock, log } = this.#options;
+    const over = new AbortController();
+    const signal = AbortSignal.any([given, over.signal]);
     const stirred = new Bell();
     const following = project(
       records,
@@ -85,6 +89,8 @@ export class CertificateIssuer {
     try {
       while (!signal.aborted) await this.#round(fence, signal, stirred, running);
     } finally {
+      // A round that failed ends the rest too: what follows would hold the lease for ever.
+      over.abort();
       await Promise.all([following, ...running.values()]);
     }
   }
@@ -95,11 +101,14 @@ export class CertificateIssuer {
     const balancing = await balancers.read(account);
     const now = clock.now();
     let next = longestWait;
-    for (const record of balancing.all('requested')) {
+    const paused = this.#pace.wait(now);
+    // Who has waited longest comes first.
+    for (const record of balancing.all('requested').toSorted((a, b) => a.due - b.due)) {
       if (running.has(record.id)) continue;
       const step = nextOf(record, isUsed({ region, account }, balancing, record.id));
       if (step === undefined) continue;
       if (step.at > now) next = Math.min(next, step.at - now);
+      else if (step.what === 'order' && paused > 0) next = Math.min(next, paused);
       // The end of one that runs rings.
       else if (running.size < mostAtOnce)
         running.set(
@@ -115,13 +124,15 @@ export class CertificateIssuer {
 
   /** Never rejects: what is wrong with the store leaves the order to the next attempt. */
   async #attempt(id: string, fence: Fence, signal: AbortSignal): Promise<void> {
-    const { account, log } = this.#options;
+    const { account, clock, log } = this.#options;
     try {
       const record = await this.#begin(id, fence);
       if (record !== undefined) await this.#order(record, fence, signal);
     } catch (err) {
-      if (!signal.aborted)
-        log.warn({ account, certificate: id, err }, 'a certificate cannot be ordered now; trying again');
+      if (signal.aborted) return;
+      log.warn({ account, certificate: id, err }, 'a certificate cannot be ordered now; trying again');
+      // It may be due all the same, and its end rings.
+      await clock.sleep(retryAfter, signal).catch(() => undefined);
     }
   }
 
@@ -145,14 +156,20 @@ export class CertificateIssuer {
 
   async #order({ id, names, keyAlgorithm }: RequestedRecord, fence: Fence, signal: AbortSignal): Promise<void> {
     const { authority, clock, random, log } = this.#options;
+    this.#pace.begin(clock.now());
     const ordered = await authority.order({
       names,
       key: keyAlgorithm,
-      publish: (challenges) => this.#publish(id, challenges, fence),
+      publish: async (challenges) => {
+        // A name that was not asked for would become a rule of every listener.
+        if (challenges.every(({ name, token }) => names.includes(name) && tokenForm.test(token)))
+          await this.#publish(id, challenges, fence, signal);
+      },
       signal,
     });
     const made = 'refused' in ordered ? ordered : readIssued(ordered, clock.now());
     if ('refused' in made) {
+      if (made.refused === 'noAccount') this.#pace.takeBack();
       const after = await this.#change(id, fence, (record, now) => refused(record, made, now, random()));
       log.warn(
         { names, kind: made.refused, state: after?.state, again: after && new Date(after.due).toISOString() },
@@ -165,10 +182,9 @@ export class CertificateIssuer {
   }
 
   /** Has every engine answer challenges; servers answer them from the records. */
-  async #publish(id: string, challenges: readonly Challenge[], fence: Fence): Promise<void> {
+  async #publish(id: string, challenges: readonly Challenge[], fence: Fence, signal: AbortSignal): Promise<void> {
     const { account, balancers, reports } = this.#options;
     const answers = challenges.map(({ name, token, keyAuthorization }) => ({ name, token, answer: keyAuthorization }));
-    if (!answers.every(({ token }) => tokenForm.test(token))) return;
     const { balancing } = await balancers.change(
       account,
       (draft) => {
@@ -178,7 +194,9 @@ export class CertificateIssuer {
       fence,
     );
     // An engine that does not answer may not be the one that is asked.
-    await reports.settled(account, balancing.generation);
+    const settled = reports.settled(account, balancing.generation).then(() => undefined);
+    settled.catch(() => undefined);
+    await settledOrAborted(settled, signal);
   }
 
   /** The certificate is there, unless its request is gone meanwhile. */

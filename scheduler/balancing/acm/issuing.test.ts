@@ -23,7 +23,16 @@ const validity = { notBefore: 0, notAfter: 90 * day };
 
 test('an order is due at once, is left to its server for two minutes, and is given up when nobody proves the names in 72 hours', () => {
   expect(nextOf(pending, false)).toEqual({ at: 1000, what: 'order' });
-  expect(nextOf(begun(pending, 2000), false)).toEqual({ at: 2000 + 2 * minute, what: 'order' });
+  let record = begun(pending, 2000);
+  expect(nextOf(record, false)).toEqual({ at: 2000 + 2 * minute, what: 'order' });
+  // What ends each server in the midst of an order makes no certificate every two minutes.
+  for (const wait of [6, 18, 54, 60]) {
+    record = begun(record, 0);
+    expect(record.due).toBe(wait * minute);
+  }
+  const no = { refused: 'dns', message: '', retryAfterMs: undefined };
+  for (const heard of [refused(record, no, 0, 0), issued(record, validity, 0, 0)])
+    expect(begun(heard, 0).due).toBe(2 * minute);
   const late = { ...pending, due: 1000 + validationLimit };
   expect(nextOf(late, false)).toEqual({ at: 1000 + validationLimit, what: 'give-up' });
   expect(nextOf(givenUp(late), true)).toBe(undefined);
@@ -66,6 +75,8 @@ test('a certificate is renewed when a third of its life is left, or up to a tent
   expect(made.trouble).toBe(undefined);
   expect(made.renewal).toBe(undefined);
   expect(issued(pending, validity, 5, 1).due).toBe(57 * day);
+  // Whoever gives out what is nearly over is not asked over and over.
+  expect(issued(pending, validity, 80 * day, 0).due).toBe(85 * day);
   expect(nextOf(made, true)).toEqual({ at: 60 * day, what: 'order' });
   expect(nextOf(made, false)).toBe(undefined);
   const renewing = begun(made, 60 * day);

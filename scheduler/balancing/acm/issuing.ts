@@ -34,29 +34,37 @@ export function nextOf(
   return due < end ? { at: due, what: 'order' } : { at: end, what: 'give-up' };
 }
 
-/** An order begins: nobody begins another meanwhile, whatever becomes of this server. */
+/**
+ * An order begins: nobody begins another meanwhile, whatever becomes of this server. After orders of which nothing was heard again others come
+ * ever later: the authority may have issued each of them.
+ */
 export const begun = (record: RequestedRecord, now: number): RequestedRecord => ({
   ...record,
   challenges: [],
-  due: now + claim,
+  unheard: (record.unheard ?? 0) + 1,
+  due: now + Math.min(claim * 3 ** (record.unheard ?? 0), hour),
   ...(record.state === 'issued' ? { renewal: { status: 'PENDING_AUTO_RENEWAL', updatedAt: now } } : {}),
 });
 
-/** An order ended with a certificate that lives so long. When a third of that is left, or up to a tenth earlier, it is renewed. @param random in [0, 1) */
+/**
+ * An order ended with a certificate that lives so long. When a third of that is left, or up to a tenth earlier, it is renewed; one that comes
+ * with little left has half of that first.
+ * @param random in [0, 1)
+ */
 export function issued(
   before: RequestedRecord,
   { notBefore, notAfter }: { readonly notBefore: number; readonly notAfter: number },
   now: number,
   random: number,
 ): RequestedRecord {
-  const { trouble: _, ...record } = before;
+  const { trouble: _trouble, unheard: _unheard, ...record } = before;
   const third = (notAfter - notBefore) / 3;
   return {
     ...record,
     state: 'issued',
     challenges: [],
     failures: 0,
-    due: notAfter - third * (1 + 0.1 * random),
+    due: Math.max(notAfter - third * (1 + 0.1 * random), (now + notAfter) / 2),
     ...(record.state === 'issued' ? { renewal: { status: 'SUCCESS', updatedAt: now } } : {}),
   };
 }
@@ -66,11 +74,12 @@ export function issued(
  * take few failures of a name an hour.
  */
 export function refused(
-  record: RequestedRecord,
+  before: RequestedRecord,
   { refused: kind, message, retryAfterMs = 0 }: Extract<Ordered, { refused: string }>,
   now: number,
   random: number,
 ): RequestedRecord {
+  const { unheard: _, ...record } = before;
   const trouble = { at: now, kind, message: message.slice(0, 2000) };
   if (kind === 'noAccount') return { ...record, challenges: [], trouble, due: now + noAccountWait };
   const failures = record.failures + 1;

@@ -132,6 +132,9 @@ test('a certificate is issued when its name is proved by the listeners, before e
   const before = await asked(name, path);
   const answers: unknown[] = [];
   serve(async ({ publish }) => {
+    // Only what was asked for becomes a rule.
+    await publish([{ ...challenge, name: '*.example.com' }]);
+    answers.push(await asked(name, path));
     await publish([challenge]);
     answers.push(await asked(name, path), await asked('elsewhere.example.com', path), await asked(name, `${path}x`));
     answers.push(challengeAnswer(await acm.balancers.read(account), challenge.token));
@@ -139,6 +142,7 @@ test('a certificate is issued when its name is proved by the listeners, before e
   });
   await becomes(arn, { Status: 'ISSUED', Issuer: 'Root', DomainName: name, IssuedAt: expect.any(Number) });
   expect(answers).toEqual([
+    before,
     expect.objectContaining({ kind: 'fixed-response', status: 200, body: challenge.keyAuthorization }),
     before,
     before,
@@ -223,17 +227,29 @@ test('a request that is refused for good fails, another one is tried again, and 
 test('a server that ends in the middle of an order leaves it to another', async () => {
   const { orders, serve, request, becomes, dueNow } = await open();
   const arn = await request();
-  const end = serve(({ signal, publish }) => {
-    const aborted = new Promise<never>((_resolve, reject) => {
+  const published = Promise.withResolvers<void>();
+  const end = serve(async ({ signal, publish }) => {
+    await publish([challenge]);
+    published.resolve();
+    return new Promise<never>((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });
-    return publish([challenge]).then(() => aborted);
   });
-  await vi.waitFor(() => expect(orders).toHaveLength(1), until);
+  await published.promise;
   await end();
   await becomes(arn, { Status: 'PENDING_VALIDATION' });
   serve(() => Promise.resolve(signed()));
   await dueNow(arn);
+  await becomes(arn, { Status: 'ISSUED' });
+  expect(orders).toHaveLength(2);
+});
+
+test('a store that fails for a moment holds nothing up: the lease is given up, and the work begins anew', async () => {
+  const { acm, serve, request, becomes, said } = await open();
+  const arn = await request();
+  vi.spyOn(acm.balancers, 'read').mockRejectedValueOnce(new Error('the store is away'));
+  serve(() => Promise.resolve(signed()));
+  await vi.waitFor(() => expect(said).toContain('cannot look after certificates now; trying again'), until);
   await becomes(arn, { Status: 'ISSUED' });
 });
 

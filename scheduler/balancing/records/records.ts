@@ -199,6 +199,8 @@ export interface RequestedRecord extends Noun {
   readonly due: number;
   /** Orders in a row that were refused, and what the last one said. */
   readonly failures: number;
+  /** Orders in a row that began, and of which nothing was heard again. */
+  readonly unheard?: number;
   readonly trouble?: { readonly at: number; readonly kind: string; readonly message: string };
   /** What answers the authority while an order is under way: HTTP-01 (RFC 8555, section 8.3). */
   readonly challenges: readonly { readonly name: string; readonly token: string; readonly answer: string }[];
