@@ -1,8 +1,9 @@
 import { AwsError } from '@slipway/auth/contract';
-import { scanAll, transact } from '@slipway/storage/records';
+import { scanAll } from '@slipway/storage/records';
 
 import { toJson } from '../../state/index.ts';
-import { noGroup, validation } from './errors.ts';
+import { changeGroup } from './change.ts';
+import { validation } from './errors.ts';
 import type { GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import { resultOf, transitionOf } from './lifecycle.ts';
@@ -11,7 +12,6 @@ import type { ActionResult, GroupRecord, HookRecord, HookWait, MachineRecord } f
 /** Hooks of a group (EC2 Auto Scaling quotas), and characters that their metadata may have together: the group is read as a whole. */
 export const mostHooks = 50;
 export const mostMetadata = 32_768;
-const attempts = 100;
 
 type HookPorts = Pick<GroupsPorts, 'records' | 'clock'>;
 
@@ -41,23 +41,13 @@ export function withHooks<G extends { readonly name: string; readonly hooks?: re
 }
 
 /** Changes the hooks of a group. Machines that wait already wait by the hooks as they are now. */
-export function changeHooks(
+export async function changeHooks(
   { records }: HookPorts,
   account: string,
   name: string,
   change: (group: GroupRecord) => GroupRecord,
 ): Promise<void> {
-  return transact(
-    records,
-    groupsPartition(account),
-    async (tx) => {
-      const group = await tx.get<GroupRecord>(groupKeys.group(name));
-      if (group === undefined) throw noGroup(name);
-      const after = change(group);
-      if (after !== group) tx.put(groupKeys.group(name), toJson(after));
-    },
-    { attempts },
-  );
+  await changeGroup(records, account, name, change);
 }
 
 /** The group without a hook. @throws ValidationError for one that it does not have */
@@ -80,7 +70,7 @@ export interface NamedAction {
  * Answers a lifecycle action, or has it go on (without an answer): its time begins anew, within what all of it may take.
  * @throws ValidationError for one that is over, or that is not there
  */
-export function answerAction(
+export async function answerAction(
   { records, clock }: HookPorts,
   account: string,
   { group: name, hook, token, instance }: NamedAction,
@@ -88,40 +78,32 @@ export function answerAction(
 ): Promise<void> {
   if (token === undefined && instance === undefined)
     throw validation('Name the lifecycle action by LifecycleActionToken or by InstanceId.');
-  return transact(
-    records,
-    groupsPartition(account),
-    async (tx) => {
-      const group = await tx.get<GroupRecord>(groupKeys.group(name));
-      if (group === undefined) throw noGroup(name);
-      const settings = group.hooks?.find((one) => one.name === hook);
-      if (settings === undefined)
-        throw validation(`No Lifecycle Hook found with name: ${hook.slice(0, 255)} for ASG: ${name}`);
-      const now = clock.now();
-      for (const id of instance === undefined ? await idsOf(records, account, name) : [instance]) {
-        const machine = await tx.get<MachineRecord>(groupKeys.machine(id));
-        const transition = machine === undefined ? undefined : transitionOf(machine);
-        if (machine?.group !== name || transition === undefined) continue;
-        const isMeant = (wait: HookWait): boolean =>
-          wait.hook === hook && (token === undefined || wait.token === token);
-        const found = machine.waits?.find(isMeant);
-        // Whether its time is over is the keeper's to say, by its own clock: until it has acted on that, an answer counts.
-        if (found === undefined || resultOf(group, transition, found, -Infinity) !== 'waits') continue;
-        const longer = Math.max(found.deadline, now + settings.timeout * 1000);
-        const changed: HookWait =
-          answer === undefined ? { ...found, deadline: Math.min(found.until, longer) } : { ...found, answer };
-        const waits = machine.waits?.map((wait) => (wait === found ? changed : wait));
-        tx.put(groupKeys.machine(id), toJson({ ...machine, waits }));
-        return;
-      }
-      throw validation(
-        token === undefined
-          ? `No active Lifecycle Action found with instance ID ${(instance ?? '').slice(0, 50)}`
-          : `No active Lifecycle Action found with token ${token.slice(0, 50)}`,
-      );
-    },
-    { attempts },
-  );
+  await changeGroup(records, account, name, async (group, tx) => {
+    const settings = group.hooks?.find((one) => one.name === hook);
+    if (settings === undefined)
+      throw validation(`No Lifecycle Hook found with name: ${hook.slice(0, 255)} for ASG: ${name}`);
+    const now = clock.now();
+    for (const id of instance === undefined ? await idsOf(records, account, name) : [instance]) {
+      const machine = await tx.get<MachineRecord>(groupKeys.machine(id));
+      const transition = machine === undefined ? undefined : transitionOf(machine);
+      if (machine?.group !== name || transition === undefined) continue;
+      const isMeant = (wait: HookWait): boolean => wait.hook === hook && (token === undefined || wait.token === token);
+      const found = machine.waits?.find(isMeant);
+      // Whether its time is over is the keeper's to say, by its own clock: until it has acted on that, an answer counts.
+      if (found === undefined || resultOf(group, transition, found, -Infinity) !== 'waits') continue;
+      const longer = Math.max(found.deadline, now + settings.timeout * 1000);
+      const changed: HookWait =
+        answer === undefined ? { ...found, deadline: Math.min(found.until, longer) } : { ...found, answer };
+      const waits = machine.waits?.map((wait) => (wait === found ? changed : wait));
+      tx.put(groupKeys.machine(id), toJson({ ...machine, waits }));
+      return group;
+    }
+    throw validation(
+      token === undefined
+        ? `No active Lifecycle Action found with instance ID ${(instance ?? '').slice(0, 50)}`
+        : `No active Lifecycle Action found with token ${token.slice(0, 50)}`,
+    );
+  });
 }
 
 async function idsOf(records: GroupsPorts['records'], account: string, group: string): Promise<string[]> {

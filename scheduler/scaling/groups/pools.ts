@@ -1,35 +1,27 @@
-import { transact } from '@slipway/storage/records';
-
 import { toJson } from '../../state/index.ts';
-import { noGroup, unsupported, validation } from './errors.ts';
+import { changeGroup } from './change.ts';
+import { unsupported, validation } from './errors.ts';
 import type { Groups, GroupsPorts } from './groups.ts';
-import { groupKeys, groupsPartition } from './keys.ts';
+import { groupKeys } from './keys.ts';
 import type { GroupRecord, MachineRecord, WarmPoolRecord } from './records.ts';
 import { isPooled } from './warm-pool.ts';
 
 type PoolPorts = Pick<GroupsPorts, 'records'>;
-const attempts = 100;
 
 /** Gives a group a warm pool, or changes the one that it has. @throws ValidationError, UnsupportedOperation */
-export function putWarmPool(
+export async function putWarmPool(
   { records }: PoolPorts,
   account: string,
   name: string,
   change: (before: WarmPoolRecord | undefined, group: GroupRecord) => WarmPoolRecord,
 ): Promise<void> {
-  return transact(
-    records,
-    groupsPartition(account),
-    async (tx) => {
-      const group = await tx.get<GroupRecord>(groupKeys.group(name));
-      if (group === undefined) throw noGroup(name);
-      if (group.deleting === true || group.warm?.deleting === true)
-        throw validation(`The warm pool of ${name} is being deleted: wait until DescribeWarmPool shows none.`);
-      checkPooled({ ...group, warm: change(group.warm, group) });
-      tx.put(groupKeys.group(name), toJson({ ...group, warm: change(group.warm, group) }));
-    },
-    { attempts },
-  );
+  await changeGroup(records, account, name, (group) => {
+    if (group.deleting === true || group.warm?.deleting === true)
+      throw validation(`The warm pool of ${name} is being deleted: wait until DescribeWarmPool shows none.`);
+    const after = { ...group, warm: change(group.warm, group) };
+    checkPooled(after);
+    return after;
+  });
 }
 
 /** Refuses a warm pool beside what it does not go with. @throws UnsupportedOperation */
@@ -54,22 +46,14 @@ export async function deleteWarmPool(
   force: boolean,
 ): Promise<void> {
   const ids = (await groups.machines(account)).filter((machine) => machine.group === name).map(({ id }) => id);
-  await transact(
-    records,
-    groupsPartition(account),
-    async (tx) => {
-      const group = await tx.get<GroupRecord>(groupKeys.group(name));
-      if (group === undefined) throw noGroup(name);
-      if (group.warm === undefined) throw validation(`No warm pool found for the Auto Scaling group ${name}.`);
-      const warm: WarmPoolRecord = { ...group.warm, deleting: true, ...(force ? { forced: true } : {}) };
-      tx.put(groupKeys.group(name), toJson({ ...group, warm }));
-      for (const id of force ? ids : []) {
-        const machine = await tx.get<MachineRecord>(groupKeys.machine(id));
-        // Nobody is waited for that was asked already.
-        if (machine !== undefined && isPooled(machine) && (machine.waits ?? []).length > 0)
-          tx.put(groupKeys.machine(id), toJson({ ...machine, waits: [] }));
-      }
-    },
-    { attempts },
-  );
+  await changeGroup(records, account, name, async (group, tx) => {
+    if (group.warm === undefined) throw validation(`No warm pool found for the Auto Scaling group ${name}.`);
+    for (const id of force ? ids : []) {
+      const machine = await tx.get<MachineRecord>(groupKeys.machine(id));
+      // Nobody is waited for that was asked already.
+      if (machine !== undefined && isPooled(machine) && (machine.waits ?? []).length > 0)
+        tx.put(groupKeys.machine(id), toJson({ ...machine, waits: [] }));
+    }
+    return { ...group, warm: { ...group.warm, deleting: true, ...(force ? { forced: true } : {}) } };
+  });
 }

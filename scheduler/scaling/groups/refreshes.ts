@@ -1,14 +1,14 @@
 import { AwsError } from '@slipway/auth/contract';
-import { scanAll, transact, type Transaction } from '@slipway/storage/records';
+import { scanAll, type Transaction } from '@slipway/storage/records';
 
 import { newEventId, toJson } from '../../state/index.ts';
+import { changeGroup } from './change.ts';
 import { noGroup, unsupported } from './errors.ts';
 import type { GroupsPorts } from './groups.ts';
 import { groupKeys, groupsPartition } from './keys.ts';
 import type { GroupRecord, MadeFrom, RefreshPreferences, RefreshRecord } from './records.ts';
 import { back } from './refresh.ts';
 
-const attempts = 100;
 /** Refreshes of a group that are told of: the oldest are forgotten first. */
 export const mostRefreshes = 100;
 
@@ -126,18 +126,11 @@ async function change(
   name: string,
   to: (group: GroupRecord) => GroupRecord,
 ): Promise<string> {
-  return transact(
-    records,
-    groupsPartition(account),
-    async (tx) => {
-      const group = await tx.get<GroupRecord>(groupKeys.group(name));
-      if (group === undefined || group.deleting === true) throw noGroup(name);
-      const after = to(group);
-      if (after !== group) tx.put(groupKeys.group(name), toJson(after));
-      return after.refresh?.id ?? '';
-    },
-    { attempts },
-  );
+  const { refresh } = await changeGroup(records, account, name, (group) => {
+    if (group.deleting === true) throw noGroup(name);
+    return to(group);
+  });
+  return refresh?.id ?? '';
 }
 
 async function forget(records: GroupsPorts['records'], account: string, name: string): Promise<void> {
