@@ -19,7 +19,8 @@ export interface UpgradeService {
     readonly opened: (query: URLSearchParams) => string;
     readonly closed: (query: URLSearchParams, call: Call) => string;
   };
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void;
+  /** @param query what `access` or `check` has decided about: a second way to read the request would be a way around that */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call, query: URLSearchParams): void;
   /** Ends its connections, which would not end by themselves: the gateway stops. */
   close(): Promise<void>;
 }

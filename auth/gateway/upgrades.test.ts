@@ -9,17 +9,19 @@ import { callers, type FrontDoor, openFrontDoor } from './testing/front-door.ts'
 describe('WebSocket upgrades', () => {
   let door: FrontDoor;
   const calls: Call[] = [];
+  /** What the service was asked to decide about, and what it was given to do after each other. */
+  const queries: URLSearchParams[] = [];
   const open = new Set<Duplex>();
   const channel: UpgradeService = {
     path: '/ws',
     service: 'ecs',
-    access: (query) => [
-      {
-        action: query.get('sendCredentials') === 'true' ? 'ecs:Poll' : 'ecs:DescribeNothing',
-        resources: [{ arn: '*' }],
-      },
-    ],
-    accept(_request, socket, _head, call) {
+    access: (query) => {
+      queries.push(query);
+      const action = query.get('sendCredentials') === 'true' ? 'ecs:Poll' : 'ecs:DescribeNothing';
+      return [{ action, resources: [{ arn: '*' }] }];
+    },
+    accept(_request, socket, _head, call, query) {
+      queries.push(query);
       calls.push(call);
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
       socket.on('data', (chunk: Buffer) => socket.write(`echo ${chunk.toString()}`));
@@ -43,6 +45,7 @@ describe('WebSocket upgrades', () => {
   afterAll(() => door[Symbol.asyncDispose]());
   beforeEach(() => {
     calls.length = 0;
+    queries.length = 0;
     door.audit.length = 0;
   });
 
@@ -90,6 +93,12 @@ describe('WebSocket upgrades', () => {
     expect(answer).toMatch(/^HTTP\/1.1 101 [^]*echo hello$/);
     expect(calls[0]).toMatchObject({ principal: callers.admin.principal, endpoint: door.url });
     expect(door.audit[0]).toMatchObject({ service: 'ecs', operation: 'WS /ws', status: 101, via: 'sigv4' });
+  });
+
+  test('what is done is what was decided about', async () => {
+    await upgrade('/ws?sendCredentials=true&cluster=a%23b?c', { say: 'hello' });
+    expect(queries[0]?.get('cluster')).toBe('a#b?c');
+    expect(queries[1]).toBe(queries[0]);
   });
 
   test('a channel says in the audit log what it is for, and when it ends what became of it', async () => {

@@ -45,6 +45,14 @@ interface Channel {
   readonly list: AccessList;
 }
 
+/** An upgrade that may be, with what was decided about: its query, and the list of what its opener was asked for, if anybody was. */
+interface Admitted {
+  readonly service: UpgradeService;
+  readonly call: Call;
+  readonly query: URLSearchParams;
+  readonly list: AccessList | undefined;
+}
+
 /**
  * Serves WebSocket upgrades: signed like any AWS call, with an empty body, and authorized before the service sees them; or for whoever
  * comes, where the service asks for a proof itself. A connection outlives its request, so whether its opener may still have it is asked
@@ -63,12 +71,12 @@ export class UpgradeFront {
   async serve(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> {
     const { request } = exchange;
     try {
-      const [service, call, list] = await this.#admit(request, exchange);
+      const { service, call, query, list } = await this.#admit(request, exchange);
       exchange.status = 101;
       // A service that knows its clients by their tokens looks after their rights itself.
       if (list !== undefined) this.#watch({ socket, exchange, call, list });
-      this.#auditEnd(service, { socket, exchange, call });
-      service.accept(request, socket, head, call);
+      this.#auditEnd(service, query, { socket, exchange, call });
+      service.accept(request, socket, head, call, query);
     } catch (error) {
       const wire = wireErrorOf(error, 'aws-json');
       if (wire === undefined) this.#ports.log.error({ requestId: exchange.requestId, err: error }, 'an upgrade failed');
@@ -81,14 +89,12 @@ export class UpgradeFront {
     }
   }
 
-  async #admit(
-    request: IncomingMessage,
-    exchange: Exchange,
-  ): Promise<readonly [UpgradeService, Call, AccessList | undefined]> {
+  async #admit(request: IncomingMessage, exchange: Exchange): Promise<Admitted> {
     const { services, verifier, authorizer, throttle, origins, clock, region, account } = this.#ports;
     const target = request.url ?? '/';
     const at = target.indexOf('?');
     const service = services.get(at === -1 ? target : target.slice(0, at));
+    const query = new URLSearchParams(at === -1 ? '' : target.slice(at + 1));
     if (service === undefined) throw new GatewayError('not-found', 'there is nothing at this path');
     exchange.service = service.service;
     exchange.operation = `WS ${service.path}`;
@@ -102,22 +108,24 @@ export class UpgradeFront {
       endpoint: origins.endpoint(request, true),
       now: clock.now(),
     });
-    const query = queryOf(request);
     if (service.access === 'proof') {
       service.check?.(query, call);
-      return [service, call, undefined];
+      return { service, call, query, list: undefined };
     }
     const list = await service.access(query, call);
     exchange.detail = service.audit?.opened(query);
     const denied = await firstDenied(authorizer, exchange, call, list);
     if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
-    return [service, call, list];
+    return { service, call, query, list };
   }
 
-  #auditEnd({ audit }: UpgradeService, { socket, exchange, call }: Omit<Channel, 'list'>): void {
+  #auditEnd(
+    { audit }: UpgradeService,
+    query: URLSearchParams,
+    { socket, exchange, call }: Omit<Channel, 'list'>,
+  ): void {
     if (audit === undefined) return;
     const { request, principal, service, operation, via, sourceIp } = exchange;
-    const query = queryOf(request);
     socket.once('close', () => {
       const end = new Exchange(request, undefined, exchange.startedAt, sourceIp);
       const detail = audit.closed(query, call);
@@ -160,12 +168,6 @@ export class UpgradeFront {
     socket.destroy();
     this.#ports.cutOff(now);
   }
-}
-
-/** All that is behind the first `?`. */
-function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
-  const at = url.indexOf('?');
-  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
 }
 
 function statusOf(error: unknown): number {

@@ -29,7 +29,10 @@ async function openEndpoint(as = account) {
   const { log } = options;
   const endpoint = createBalancerEndpoint({ ...options, region });
   const server = createServer();
-  server.on('upgrade', (request, socket, head) => endpoint.accept(request, socket, head, { account: as } as Call));
+  server.on('upgrade', (request, socket, head) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://server');
+    endpoint.accept(request, socket, head, { account: as } as Call, searchParams);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -63,13 +63,18 @@ export function createBalancerEndpoint(options: Options): UpgradeService {
     if (how === 'left') ws.close(1000);
   }
 
-  async function accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): Promise<void> {
+  async function accept(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    call: Call,
+    query: URLSearchParams,
+  ): Promise<void> {
     const { log, account } = options;
     const onError = (err: Error): void => log.info({ err }, 'the connection of an engine broke');
     socket.on('error', onError);
     let engine = '';
     try {
-      const query = new URL(request.url ?? '/', 'http://balancer').searchParams;
       const [name, kind] = [query.get('name') ?? '', query.get('kind') ?? ''];
       if (!namePattern.test(name) || !kinds.includes(kind))
         return refuseUpgrade(
@@ -107,7 +112,7 @@ export function createBalancerEndpoint(options: Options): UpgradeService {
       const arn = arnOf({ service: 'elasticloadbalancing', region: options.region, account: call.account, resource });
       return [{ action: 'slipway:CarryTraffic', resources: [{ arn }] }];
     },
-    accept: (request, socket, head, call) => void accept(request, socket, head, call),
+    accept: (...opening) => void accept(...opening),
     async close() {
       isClosed = true;
       await Promise.all([...connected.values()].map(({ end }) => end()));

@@ -69,7 +69,7 @@ export class CopyFront {
           return `${worded(askedOf(query))}: ${bytes} bytes${whole ? '' : ', not all of it'}`;
         },
       },
-      accept: (request, socket, head, call) => this.#accept(request, socket, head, call),
+      accept: (...opening) => this.#accept(...opening),
       close: () => this.close(),
     };
   }
@@ -93,10 +93,10 @@ export class CopyFront {
     return (await findTasks(this.#ports, ref, [task])).get(task);
   }
 
-  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void {
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call, query: URLSearchParams): void {
     const { log } = this.#ports;
     const { id } = call.principal;
-    const asked = askedOf(queryOf(request));
+    const asked = askedOf(query);
     this.#server.handleUpgrade(request, socket, head, (ws) => {
       ws.pause();
       ws.on('error', () => ws.terminate());
@@ -208,12 +208,6 @@ export class CopyFront {
       log.info({ ...about, principal: principal.arn, ...relay.copied }, 'a copy of files of ECS Exec ended');
     }
   }
-}
-
-/** What is asked for, read as the gateway reads it before it asks who may: a second way to read it would be a way around that. */
-function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
-  const at = url.indexOf('?');
-  return new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
 }
 
 /** What a client asks for; in words what is wrong with it. */

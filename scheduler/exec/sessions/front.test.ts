@@ -36,7 +36,8 @@ async function open() {
   });
   const server = createServer();
   server.on('upgrade', (request, socket, head) => {
-    front.upgrade.accept(request, socket, head, { sourceIp: '127.0.0.1' } as Call);
+    const { searchParams } = new URL(request.url ?? '', 'http://server');
+    front.upgrade.accept(request, socket, head, { sourceIp: '127.0.0.1' } as Call, searchParams);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -73,7 +73,7 @@ export class ExecFront {
       service: 'ecs',
       access: 'proof',
       check: (query, call) => this.#check(query, call),
-      accept: (request, socket, head, call) => this.#accept(request, socket, head, call),
+      accept: (...opening) => this.#accept(...opening),
       close: () => this.close(),
     };
   }
@@ -93,9 +93,9 @@ export class ExecFront {
       throw new AwsError('ThrottlingException', 'Too many sessions are being opened.', { status: 429 });
   }
 
-  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call): void {
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call, query: URLSearchParams): void {
     const { log } = this.#ports;
-    const session = named(new URL(request.url ?? '/', 'http://client').searchParams);
+    const session = named(query);
     const leave =
       session === undefined || this.#isFull()
         ? undefined

@@ -122,8 +122,8 @@ function upgrade(
         },
       ];
     },
-    accept: (request, socket, head, call) => {
-      void accept(server, options, kind, connections, request, socket, head, call);
+    accept: (...opening) => {
+      void accept(server, options, kind, connections, ...opening);
     },
     close: () => connections.close(),
   };
@@ -176,11 +176,11 @@ async function accept(
   socket: Duplex,
   head: Buffer,
   call: Call,
+  query: URLSearchParams,
 ): Promise<void> {
   const onError = (error: Error): void => options.log.info({ err: error }, 'an agent went away while it connected');
   socket.on('error', onError);
   try {
-    const query = new URL(request.url ?? '/', 'http://agent').searchParams;
     const ref = await admit(options, instanceOf[kind], query, call);
     const upgraded = (): Promise<WebSocket> =>
       new Promise((resolve, reject) => {

@@ -70,7 +70,7 @@ async function open() {
   server.on('upgrade', (request, socket, head) => {
     const url = new URL(request.url ?? '', 'http://server');
     if (url.pathname !== '/agent') {
-      front.upgrade.accept(request, socket, head, { sourceIp: '127.0.0.1' } as Call);
+      front.upgrade.accept(request, socket, head, { sourceIp: '127.0.0.1' } as Call, url.searchParams);
       return;
     }
     const session = url.searchParams.get('session') ?? '';
