@@ -77,13 +77,14 @@ describe('a request to an authority', () => {
   });
 
   test.each([
-    ['seconds', '120'],
-    ['a date', 'Tue, 01 Jan 2030 00:02:00 GMT'],
-  ])('over a limit is not repeated, and says when to come back (%s)', async (_, text) => {
+    ['seconds', '120', 120_000],
+    ['a date', 'Tue, 01 Jan 2030 00:02:00 GMT', 120_000],
+    ['a time at which no certificate is good any more', '999999999', 7 * 86_400_000],
+  ])('over a limit is not repeated, and says when to come back (%s)', async (_, text, retryAfterMs) => {
     const { session, sent } = authority(() => problem('rateLimited', { 'retry-after': text }, 429));
     const error = await session.read(`${base}/order/1`, signer).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(AcmeProblem);
-    expect(error).toMatchObject({ kind: 'rateLimited', status: 429, message: 'because', retryAfterMs: 120_000 });
+    expect(error).toMatchObject({ kind: 'rateLimited', status: 429, message: 'because', retryAfterMs });
     expect(sent.filter(({ options }) => options.method === 'POST')).toHaveLength(1);
   });
 

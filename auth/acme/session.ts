@@ -37,6 +37,8 @@ const timeoutMs = 30_000;
 const maxBytes = 256 * 1024;
 const badNonces = 10;
 const reads = 4;
+/** Milliseconds that an authority may have us wait: a week, as rate limits have it. What says more would put renewals off until nothing is valid. */
+const longestWait = 7 * 86_400_000;
 
 /** Requests to one authority: directory, nonces, signatures (RFC 8555, section 6). It lives for one piece of work. */
 export class AcmeSession {
@@ -117,7 +119,7 @@ export class AcmeSession {
   #retryAfter(text: string | null): number | undefined {
     if (text === null) return undefined;
     const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - this.#options.clock.now();
-    return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+    return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), longestWait);
   }
 
   async #again<T>(work: () => Promise<T>): Promise<T> {
