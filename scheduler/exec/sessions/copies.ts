@@ -13,6 +13,7 @@ import { copyFrame, copyLimits, copyPath } from '../protocol/index.ts';
 import { execAccess } from './allowed.ts';
 import { type Copied, CopyRelay } from './copy-relay.ts';
 import type { ExecFrontPorts } from './front.ts';
+import { leaveOpen } from './leave-open.ts';
 import type { Recorder } from './recorder.ts';
 import type { ServedRooms } from './served.ts';
 import { hostPatience } from './store.ts';
@@ -127,14 +128,12 @@ export class CopyFront {
    * Lets what was said last get to a client that takes it.
    * @param longest milliseconds that it has for that while the server does not stop
    */
-  async #leaveOpen(ws: WebSocket, longest: number): Promise<void> {
-    if (ws.readyState === ws.CLOSED) return;
+  #leaveOpen(ws: WebSocket, longest: number): Promise<void> {
     const { clock } = this.#ports;
-    const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
-    if (ws.readyState === ws.OPEN) ws.close(1000);
-    ws.resume();
-    await waitAtMost(longest, settling(closed), clock, this.#stopped.signal);
-    await waitAtMost(lastWords.refused, settling(closed), clock);
+    return leaveOpen(ws, 1000, async (closed) => {
+      await waitAtMost(longest, settling(closed), clock, this.#stopped.signal);
+      await waitAtMost(lastWords.refused, settling(closed), clock);
+    });
   }
 
   async #begin(ws: WebSocket, asked: AskedCopy | string, call: Call, why: string | undefined): Promise<void> {

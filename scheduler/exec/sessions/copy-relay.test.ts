@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events';
-
 import { expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 
@@ -7,13 +5,11 @@ import { SteppedClock } from '../../control/testing/stepped-clock.ts';
 import { execEnded } from '../../hosts/wire/index.ts';
 
 import { copyFrame, copyLimits } from '../protocol/index.ts';
+import { ConnectionEnd } from '../testing/connection-end.ts';
 import { CopyRelay } from './copy-relay.ts';
 
 /** One end of a connection, as the server has it. */
-class End extends EventEmitter {
-  readonly OPEN = 1;
-  readyState = 1;
-  bufferedAmount = 0;
+class End extends ConnectionEnd {
   readonly sent: { readonly bytes: Buffer; readonly binary: boolean }[] = [];
   /** Puts what is said on its way. */
   carry = (done: () => void): void => done();
@@ -22,20 +18,6 @@ class End extends EventEmitter {
     this.sent.push({ bytes: Buffer.from(frame as string), binary });
     // The memory of an archive's parts would be given back then, and they are sent again here.
     if (!binary && done !== undefined) this.carry(done);
-  }
-
-  resume(): void {
-    // It never pauses.
-  }
-
-  close(status = 1000): void {
-    if (this.readyState !== this.OPEN) return;
-    this.readyState = 3;
-    this.emit('close', status);
-  }
-
-  terminate(): void {
-    this.close(1006);
   }
 
   says(frame: Parameters<typeof copyFrame>[0] | Buffer): void {

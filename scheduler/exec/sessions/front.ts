@@ -9,6 +9,7 @@ import type { ClusterRef, EcsPorts } from '../../cluster/index.ts';
 
 import { mostFrame } from '../protocol/index.ts';
 import { CopyFront } from './copies.ts';
+import { leaveOpen } from './leave-open.ts';
 import { Meetings } from './meeting.ts';
 import { RunningSessions } from './running.ts';
 import { refuse, ServedSessions, type ServedPorts } from './served.ts';
@@ -94,7 +95,7 @@ export class ExecFront {
   }
 
   #accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call, query: URLSearchParams): void {
-    const { log } = this.#ports;
+    const { clock, log } = this.#ports;
     const session = named(query);
     const leave =
       session === undefined || this.#isFull()
@@ -112,7 +113,7 @@ export class ExecFront {
       upgraded = true;
       const served = this.#serve(ws, ref, sessionId, call, leave)
         .catch((err: unknown) => log.warn({ session: sessionId, err }, 'a session ended with an error'))
-        .then(() => this.#leaveOpen(ws))
+        .then(() => leaveOpen(ws, 1011, (closed) => waitAtMost(lastWords, settling(closed), clock)))
         .finally(() => {
           ws.terminate();
           // Who had no good token has kept the place until now.
@@ -123,15 +124,6 @@ export class ExecFront {
     });
     // What was no upgrade has been answered.
     if (!upgraded) leave();
-  }
-
-  /** Lets what was said last get to a client that takes it: with TLS it may be on its way still. */
-  async #leaveOpen(ws: WebSocket): Promise<void> {
-    if (ws.readyState === ws.CLOSED) return;
-    const closed = new Promise<void>((resolve) => ws.once('close', () => resolve()));
-    if (ws.readyState === ws.OPEN) ws.close(1011);
-    ws.resume();
-    await waitAtMost(lastWords, settling(closed), this.#ports.clock);
   }
 
   #isFull(): boolean {

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { EventEmitter } from 'node:events';
 
 import type { Call, Decision } from '@slipway/auth/contract';
 import { systemClock } from '@slipway/storage/clock';
@@ -11,6 +10,7 @@ import { SteppedClock } from '../../control/testing/stepped-clock.ts';
 import { execCost, execEnded, execLimits } from '../../hosts/wire/index.ts';
 import { decodeMessage, encodeMessage, flags, json, mostPayload, ownClient, payloadType } from '../protocol/index.ts';
 import { execSession } from '../testing/exec-session.ts';
+import { ConnectionEnd } from '../testing/connection-end.ts';
 import type { Recorder } from './recorder.ts';
 import { Session, type SessionPorts } from './session.ts';
 
@@ -18,28 +18,11 @@ const account = '000000000000';
 const record = execSession({ command: ['cat'], interactive: false });
 
 /** One end of a connection, as the server has it. */
-class End extends EventEmitter {
-  readonly OPEN = 1;
-  readyState = 1;
-  bufferedAmount = 0;
+class End extends ConnectionEnd {
   readonly sent: (Buffer | string)[] = [];
 
   send(frame: Buffer | string): void {
     this.sent.push(frame);
-  }
-
-  resume(): void {
-    // It never pauses.
-  }
-
-  close(status = 1000): void {
-    if (this.readyState !== this.OPEN) return;
-    this.readyState = 3;
-    this.emit('close', status);
-  }
-
-  terminate(): void {
-    this.close(1006);
   }
 
   say(bytes: Buffer, isBinary: boolean): void {
