@@ -114,7 +114,7 @@ describe('deployment strategies', () => {
     [
       'a Lambda function',
       { ...blueGreen, ...hook(lambda, { roleArn: role }) },
-      'there are no Lambda functions in this installation. Use the https:// URL of a webhook, the ARN of an ECS task definition whose exit code decides',
+      'there are no Lambda functions in this installation. Use the https:// URL of a webhook (or arn:aws:slipway:<region>:<account>:webhook/https://… for programs that take nothing but ARNs), the ARN of an ECS task definition whose exit code decides',
     ],
     ['no target', { ...blueGreen, ...hook('') }, 'hookTargetArn can not be blank. Use the https:// URL'],
     [

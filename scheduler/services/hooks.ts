@@ -1,6 +1,6 @@
 import type { DeploymentLifecycleHook, DeploymentLifecycleHookStage } from '@aws-sdk/client-ecs';
 import { parseArn } from '@slipway/auth/kit';
-import { OutboundError } from '@slipway/auth/outbound';
+import { OutboundError, webhookOf } from '@slipway/auth/outbound';
 
 import { type EcsPorts, type Home, invalidParameter } from '../cluster/index.ts';
 import {
@@ -36,7 +36,7 @@ const stages = lifecycleStages.filter((stage) => !withoutHooks.includes(stage));
 const withoutPause: readonly string[] = ['TEST_TRAFFIC_SHIFT', 'PRODUCTION_TRAFFIC_SHIFT'];
 
 const targets =
-  "Use the https:// URL of a webhook, the ARN of an ECS task definition whose exit code decides (with a 'roleArn'), or targetType PAUSE, which a person ends.";
+  "Use the https:// URL of a webhook (or arn:aws:slipway:<region>:<account>:webhook/https://… for programs that take nothing but ARNs), the ARN of an ECS task definition whose exit code decides (with a 'roleArn'), or targetType PAUSE, which a person ends.";
 
 /**
  * Reads `lifecycleHooks`.
@@ -53,16 +53,8 @@ function parseHook(hook: DeploymentLifecycleHook, where: string, place: HookPlac
   if (type !== 'AWS_LAMBDA' && type !== 'PAUSE')
     throw invalidParameter(`${where}.targetType must be PAUSE, or left out, not '${String(type)}'.`);
   const isPause = type === 'PAUSE';
-  const given = new Set<string>(hook.lifecycleStages ?? []);
-  if (given.size === 0) throw invalidParameter(`${where}.lifecycleStages must name at least one stage.`);
-  for (const stage of given) {
-    if (!stages.some((one) => one === stage))
-      throw invalidParameter(`${where}: a hook cannot have the stage '${stage}', only ${stages.join(', ')}.`);
-    if (isPause && withoutPause.includes(stage))
-      throw invalidParameter(
-        `${where}: a pause cannot have the stage ${stage}, while traffic shifts: use POST_${stage}, or PRE_PRODUCTION_TRAFFIC_SHIFT.`,
-      );
-  }
+  const given = [...new Set<string>(hook.lifecycleStages ?? [])];
+  if (given.length === 0) throw invalidParameter(`${where}.lifecycleStages must name at least one stage.`);
   const { timeoutInMinutes = day, action = 'ROLLBACK' } = hook.timeoutConfiguration ?? {};
   const most = isPause ? longest.pause : longest.other;
   if (!Number.isInteger(timeoutInMinutes) || timeoutInMinutes < 1 || timeoutInMinutes > most)
@@ -75,10 +67,22 @@ function parseHook(hook: DeploymentLifecycleHook, where: string, place: HookPlac
     );
   return {
     ...(isPause ? pauseOf(hook, where) : calledOf(hook, where, place)),
-    stages: stages.filter((stage) => given.has(stage)),
+    // In the order given: Terraform compares the list that it reads with the one that it wrote.
+    stages: given.map((stage) => readStage(stage, where, isPause)),
     timeoutInMinutes,
     onTimeout: action,
   };
+}
+
+function readStage(given: string, where: string, isPause: boolean): LifecycleStage {
+  const stage = stages.find((one) => one === given);
+  if (stage === undefined)
+    throw invalidParameter(`${where}: a hook cannot have the stage '${given}', only ${stages.join(', ')}.`);
+  if (isPause && withoutPause.includes(stage))
+    throw invalidParameter(
+      `${where}: a pause cannot have the stage ${stage}, while traffic shifts: use POST_${stage}, or PRE_PRODUCTION_TRAFFIC_SHIFT.`,
+    );
+  return stage;
 }
 
 type Called = Pick<LifecycleHook, 'target' | 'targetArn' | 'roleArn' | 'details'>;
@@ -108,14 +112,15 @@ function calledOf(hook: DeploymentLifecycleHook, where: string, place: HookPlace
 }
 
 function targetOf(target: string, where: string, { home, checkUrl }: HookPlace): LifecycleHook['target'] {
-  if (/^https:\/\//i.test(target)) {
+  const url = webhookOf(target);
+  if (url !== undefined) {
     try {
-      checkUrl(target);
+      checkUrl(url);
     } catch (error) {
       if (error instanceof OutboundError) throw invalidParameter(`${where}.hookTargetArn: ${error.message}`);
       throw error;
     }
-    return { type: 'webhook', url: target };
+    return { type: 'webhook', url };
   }
   const arn = parseArn(target);
   if (arn?.service === 'lambda')
