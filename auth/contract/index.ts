@@ -6,6 +6,7 @@ export type { Authorizer, DecidingStatement, Decision, FrontAuthorizer } from '.
 export { AwsError } from './aws-error.ts';
 export { type Call, hostSecretHeader } from './call.ts';
 export type { Constraint, Constraints } from './constraints.ts';
+export type { Denial, DenialSink } from './denial.ts';
 export { GatewayError, statusOf } from './gateway-error.ts';
 export type { Log, LogFields } from './log.ts';
 export type { Job, Part, PartGauge, PartHistogram } from './part.ts';

@@ -8,6 +8,7 @@ import { AwsFront, isRpc } from './aws.ts';
 import { AwsRoutes } from './aws-routes.ts';
 import { Bodies } from './body.ts';
 import { audited, auditMoment } from './audited.ts';
+import { denialOf } from './denied.ts';
 import { challenges } from './docker-auth.ts';
 import { GatewayConfigError } from './errors.ts';
 import { Exchange } from './exchange.ts';
@@ -97,6 +98,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     const milliseconds = options.clock.monotonic() - exchange.startedAt;
     metrics.record(exchange, milliseconds);
     if (exchange.span !== undefined) endSpan(exchange.span, exchange);
+    const { denials } = options;
+    const denial = denials && denialOf(exchange, options.clock.now(), options, shared.origins);
+    if (denial !== undefined) denials?.write(denial);
     if (exchange.service !== 'gateway')
       options.audit.write(auditMoment(exchange, options.clock.now(), milliseconds), audited(exchange));
   };

@@ -6,6 +6,7 @@ import type { Credentials } from '../sigv4/index.ts';
 import type { TokenService } from '../tokens/index.ts';
 import type {
   BrowserCalls,
+  DenialSink,
   FrontAuthorizer,
   Log,
   ResourceRef,
@@ -37,6 +38,8 @@ export interface GatewayOptions extends OriginOptions {
   readonly stamp?: (() => number) | undefined;
   readonly log: Log;
   readonly audit: AuditSink;
+  /** What keeps refusals for whoever is to explain them. Default: nobody is told. */
+  readonly denials?: DenialSink | undefined;
   /** Where the gateway's metrics are registered; served on `/metrics`. */
   readonly metrics: Registry;
   /** Default: no traces. */

@@ -17,7 +17,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['protocol', 'sigv4', 'tokens', 'audit', 'outbound', 'rates'],
     ['policy'],
     ['identity', 'gateway'],
-    ['acme', 'browser'],
+    ['acme', 'browser', 'denials'],
   ],
   registry: [
     ['images', 'advisories'],

@@ -15,7 +15,7 @@ test('a server that does not answer is named with its address, however deep the 
 it.each([
   [named('UnrecognizedClientException'), 'eval "$(slipway env)"'],
   [named('ApiError', { code: 'InvalidClientTokenId' }), 'eval "$(slipway env)"'],
-  [named('AccessDeniedException', { $metadata: { requestId: 'r1' } }), 'slipway auth explain --request r1'],
+  [named('AccessDeniedException', { $metadata: { requestId: 'r1' } }), 'slipway explain --request r1'],
   [named('ClusterNotFoundException'), 'aws ecs list-clusters'],
   [named('ServiceNotFoundException'), 'slipway ps'],
   [named('RepositoryNotFoundException'), 'slipway images'],

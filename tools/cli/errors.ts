@@ -57,7 +57,7 @@ export function explained(error: unknown): { readonly told: string; readonly adv
   const advice = keys.test(kind)
     ? 'the AWS_* variables or the profile have other keys than this server: eval "$(slipway env)" takes those of its data folder'
     : /^AccessDenied(Exception)?$|^UnauthorizedOperation$/.test(kind) && $metadata?.requestId !== undefined
-      ? `slipway auth explain --request ${$metadata.requestId} says which policies were looked at`
+      ? `slipway explain --request ${$metadata.requestId} says which policies were looked at, to whoever may look into them`
       : kind === 'ClusterNotFoundException'
         ? 'aws ecs list-clusters shows the clusters; name a service of another one as <cluster>/<service>'
         : kind === 'ServiceNotFoundException'

@@ -35,7 +35,12 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'deployments continue': ['slipway deployments continue web', 'slipway deployments continue d-ABCDEF123 --end-old'],
   'deployments rollback': ['slipway deployments rollback web'],
   'deployments stop': ['slipway deployments stop web'],
-  explain: ['slipway explain web', 'slipway explain prod/api --output json', 'slipway explain d-ABCDEF123'],
+  explain: [
+    'slipway explain web',
+    'slipway explain prod/api --output json',
+    'slipway explain d-ABCDEF123',
+    'slipway explain --request 0b9c6f0e-8f1c-4a54-9f43-1f0a3a0d6f0b',
+  ],
   events: [
     'slipway events --follow',
     'slipway events prod/api --since 1d',

@@ -79,6 +79,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'console',
         'console-code',
         'console-session',
+        'denials',
         'changes',
         'webhook-administration',
         'hook-administration',

@@ -266,6 +266,13 @@ describe('a request that was made', () => {
       ),
     );
     expect(then.stdout).toContain(`user/puller may not ecr:CreateRepository on ${repository('mine')}`);
+    // The same from elsewhere, by the server, of the last hour.
+    const elsewhere = await until('the refusal', 60_000, async () => {
+      const told = await run(slipway, ['explain', ...args], { env: server.aws() });
+      return told.code === 0 && told;
+    });
+    expect(elsewhere.stdout).toContain(`user/puller may not ecr:CreateRepository on ${repository('mine')}`);
+    expect(elsewhere.stdout).toContain('inline:pull');
 
     await iam.send(
       new PutUserPolicyCommand({

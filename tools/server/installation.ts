@@ -1,6 +1,7 @@
 import type { Registry } from '@prometheus-io/client';
 import { openBrowser } from '@slipway/auth/browser';
 import type { Job, Log } from '@slipway/auth/contract';
+import { openDenials } from '@slipway/auth/denials';
 import { createGateway, type GatewayOptions, type GatewayRoute, type Listening } from '@slipway/auth/gateway';
 import type { FirstAdministrator, Identity } from '@slipway/auth/identity';
 import type { Rates, UsageSource } from '@slipway/auth/rates';
@@ -67,6 +68,8 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   const ready = watchStore(config, foundations, () => scheduler.disconnectAgents(), opened);
 
   const browser = openBrowser({ records: storage.records, clock, random: foundations.random, identity });
+  const denials = openDenials({ records: storage.records, clock, identity, log });
+  opened.defer(() => denials.close());
   const changes = new ChangeStreams({
     records: storage.records,
     clock,
@@ -77,7 +80,15 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   });
   const gateway = createGateway({
     services: [...registry.services, ...scheduler.services, ...identity.services],
-    web: [...registry.web, ...scheduler.web, agentProgramService(), ...browser.web, changes.web, consoleService()],
+    web: [
+      ...registry.web,
+      ...scheduler.web,
+      agentProgramService(),
+      ...browser.web,
+      denials.web,
+      changes.web,
+      consoleService(),
+    ],
     browser: browser.calls,
     upgrades: [...registry.upgrades, ...scheduler.upgrades],
     repository: registry.repository,
@@ -89,6 +100,7 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     clock,
     log,
     audit,
+    denials: denials.sink,
     metrics: role.metrics,
     tracing: role.tracing,
     rates,
@@ -117,7 +129,13 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
     await part.start({ upkeep });
   }
   if (upkeep) {
-    const jobs = [...registry.jobs, ...scheduler.jobs, ...browser.jobs, sessionsJob(identity, config.account)];
+    const jobs = [
+      ...registry.jobs,
+      ...scheduler.jobs,
+      ...browser.jobs,
+      ...denials.jobs,
+      sessionsJob(identity, config.account),
+    ];
     const metrics = new JobMetrics(
       role.metrics,
       jobs.map(({ name }) => name),

@@ -1,5 +1,6 @@
 import { acmeRows } from '@slipway/auth/acme';
 import { browserRows } from '@slipway/auth/browser';
+import { denialRows } from '@slipway/auth/denials';
 import { identityRows } from '@slipway/auth/identity';
 import { usageRows } from '@slipway/auth/rates';
 import { tokenRows } from '@slipway/auth/tokens';
@@ -37,6 +38,7 @@ import { jobRows } from './jobs.ts';
 export const layout: readonly OwnedRows[] = [
   ...identityRows,
   browserRows,
+  denialRows,
   tokenRows,
   acmeRows,
   usageRows,

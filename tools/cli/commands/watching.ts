@@ -1,20 +1,31 @@
 import type { Command } from 'commander';
+import { CliError } from '../errors.ts';
+
+interface Explain {
+  readonly request?: string;
+  readonly output: string;
+}
 
 /** What services, their tasks and alarms do, and going into containers. */
 export function addWatching(program: Command): void {
   program
     .command('explain')
     .description(
-      'say what a service is doing, what it waits for, and what failed last; or why groups of hosts are as large as they are',
+      'say what a service is doing, what it waits for, and what failed last; why groups of hosts are as large as they are; or why a request was refused',
     )
     .argument(
-      '<cluster/service>',
+      '[cluster/service]',
       "the service, or what names a deployment: its ARN, or d-… of CodeDeploy; or 'capacity' (a service of that name is default/capacity)",
     )
     .argument('[provider]', "after 'capacity': the one capacity provider to explain")
+    .option('--request <id>', 'why a request of the last hour was refused, by the id in its answer or its message')
     .option('--output <format>', 'text or json', 'text')
-    .action(async (service: string, provider: string | undefined, options: { output: string }) => {
-      if (service === 'capacity') await (await import('../capacity.ts')).explainCapacity(provider, options);
+    .action(async (service: string | undefined, provider: string | undefined, options: Explain) => {
+      if ((service === undefined) === (options.request === undefined))
+        throw new CliError('name a service, capacity, or a request by --request', 2);
+      if (options.request !== undefined) await (await import('../denial.ts')).explainDenial(options.request, options);
+      else if (service === undefined) return;
+      else if (service === 'capacity') await (await import('../capacity.ts')).explainCapacity(provider, options);
       else await (await import('../explain.ts')).explain(service, options);
     });
 

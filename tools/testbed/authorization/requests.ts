@@ -101,6 +101,7 @@ const signed = new Map([
   ['load-balancers', 'elasticloadbalancing'],
   ['agent-program', 'ecs'],
   ['console-code', 'ecs'],
+  ['denials', 'iam'],
   ['s3', 's3'],
 ]);
 
