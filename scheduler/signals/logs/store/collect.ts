@@ -3,6 +3,7 @@ import type { Clock } from '@slipway/storage/clock';
 import { type LogEvent, positionAt } from './contract.ts';
 import type { EventBlobs } from './event-blobs.ts';
 import type { Block, FileStream, FileTable } from './event-file.ts';
+import { gramsWithin } from './grams.ts';
 import { Heap } from './heap.ts';
 import { eventId, timestampOf } from './ids.ts';
 import type { EventsRecord } from './records.ts';
@@ -71,6 +72,7 @@ class Collection {
   readonly #places: Heap<Place>;
   readonly #terms: readonly Buffer[];
   readonly #words: readonly number[];
+  readonly #grams: readonly number[];
   readonly #kept: Kept;
   readonly #scanned = { events: 0, bytes: 0 };
 
@@ -83,6 +85,7 @@ class Collection {
     // The longest is the rarest, as a rule, and is looked for first.
     this.#terms = wanted.terms.map((term) => Buffer.from(term)).toSorted((one, other) => other.length - one.length);
     this.#words = wanted.terms.flatMap(wordsWithin);
+    this.#grams = wanted.terms.flatMap(gramsWithin);
     this.#kept = new Kept(this.#sign, wanted.limit, wanted.bytes);
   }
 
@@ -143,13 +146,16 @@ class Collection {
   }
 
   #mayHave(
-    { minTimestamp, maxTimestamp, firstStream, lastStream, words }: Block,
+    { minTimestamp, maxTimestamp, firstStream, lastStream, words, grams }: Block,
     isWanted: readonly boolean[],
   ): boolean {
     const { after, before } = this.#wanted;
     if (maxTimestamp < timestampOf(after) || minTimestamp > timestampOf(before)) return false;
     const at = isWanted.indexOf(true, firstStream);
-    return at !== -1 && at <= lastStream && this.#words.every((word) => words.mayHave(word));
+    if (at === -1 || at > lastStream) return false;
+    return (
+      this.#grams.every((gram) => grams?.mayHave(gram) !== false) && this.#words.every((word) => words.mayHave(word))
+    );
   }
 
   #isKnownWithout(file: EventsRecord, block: Block): boolean {

@@ -15,7 +15,7 @@ import type { Owing } from '../subscriptions/index.ts';
 import { Changes } from './changes.ts';
 import { LogsDamaged } from './contract.ts';
 import { type EventBlobs, isGone } from './event-blobs.ts';
-import { type Block, compareRows, type FileStream, type FileTable } from './event-file.ts';
+import { type Block, compareRows, type FileStream, type FileTable, type Packing } from './event-file.ts';
 import { deadStreams } from './files.ts';
 import { dayOf, logKeys, logsPartition } from './keys.ts';
 import { joinedStreams, mergedRows, placesIn, renumbered, streamsOf } from './merge.ts';
@@ -50,7 +50,7 @@ export const compactionLimits: CompactionLimits = {
 };
 
 /** Of zstd: segments of chunks are written again soon; large ones, and those of days that have passed, are kept for weeks as they are. */
-const levels = { soon: 3, kept: 9 };
+const packings = { soon: { level: 3, isSearched: true }, kept: { level: 9, isSearched: true } };
 
 export interface CompactionPorts {
   readonly records: RecordStore;
@@ -146,8 +146,8 @@ export class Compaction {
       const taken = alike.filter(({ value }) => (bytes += value.raw) <= segmentBytes);
       if (taken.length < 2) continue;
       const isLarge = taken.reduce((sum, { value }) => sum + value.raw, 0) >= segmentBytes / 4;
-      const level = all || isLarge ? levels.kept : levels.soon;
-      await this.#unlessDamaged(() => this.#mergeSegments(group, day, taken, level));
+      const packing = all || isLarge ? packings.kept : packings.soon;
+      await this.#unlessDamaged(() => this.#mergeSegments(group, day, taken, packing));
       return true;
     }
     return false;
@@ -176,7 +176,7 @@ export class Compaction {
         const rows = await this.#rowsOf(taken, streams);
         for (const [day, some] of Map.groupBy(rows, ({ timestamp }) => dayOf(timestamp))) {
           const segment = {
-            ...(await this.#blobs.write(streamsOf(some, streams), [renumbered(some, streams)], levels.soon)),
+            ...(await this.#blobs.write(streamsOf(some, streams), [renumbered(some, streams)], packings.soon)),
             writtenAt: startedAt,
           };
           written.push(segment);
@@ -267,7 +267,7 @@ export class Compaction {
     group: string,
     day: number,
     taken: readonly Stored<SegmentRecord>[],
-    level: number,
+    packing: Packing,
   ): Promise<void> {
     const startedAt = this.#ports.clock.now();
     const read = await Promise.all(taken.map(({ value }) => this.#readable(value)));
@@ -287,7 +287,7 @@ export class Compaction {
         const read = (file: EventsRecord, block: Block): Promise<Rows> =>
           this.#ofFile(file, this.#blobs.rowsOnce(file, block));
         const segment = {
-          ...(await this.#blobs.write(streams, mergedRows(read, files), level)),
+          ...(await this.#blobs.write(streams, mergedRows(read, files), packing)),
           writtenAt: startedAt,
         };
         written.push(segment);

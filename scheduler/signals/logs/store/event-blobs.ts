@@ -2,7 +2,15 @@ import { BlobMissing, type BlobSource, type BlobStore } from '@slipway/storage/b
 import { LRUCache } from 'lru-cache';
 
 import { LogsDamaged, LogsTooNew } from './contract.ts';
-import { type Block, EventFile, type FileStream, type FileTable, parseTable, unpacked } from './event-file.ts';
+import {
+  type Block,
+  EventFile,
+  type FileStream,
+  type FileTable,
+  type Packing,
+  parseTable,
+  unpacked,
+} from './event-file.ts';
 import type { EventsRecord, FooterPlace, StoredBlob } from './records.ts';
 import type { Row, Rows } from './rows.ts';
 
@@ -46,15 +54,14 @@ export class EventBlobs {
 
   /**
    * Writes sorted rows as a file; it is durable when this resolves. A failure leaves nothing behind but what a crash would.
-   * @param level of zstd
    * @throws BlobStoreError
    */
   async write(
     streams: readonly FileStream[],
     rows: AsyncIterable<Iterable<Row>> | Iterable<Iterable<Row>>,
-    level: number,
+    packing: Packing,
   ): Promise<EventsRecord> {
-    const file = new EventFile(streams, rows, level);
+    const file = new EventFile(streams, rows, packing);
     const appended = await this.#blobs.append(await this.#blobs.stage(), file.bytes());
     try {
       if (appended.cut !== undefined) throw appended.cut;

@@ -3,9 +3,10 @@ import { promisify } from 'node:util';
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { ColumnReader, ColumnWriter } from './columns.ts';
 import { LogsDamaged, LogsTooNew } from './contract.ts';
+import { eachGram, GramFilter } from './grams.ts';
 import type { FooterPlace } from './records.ts';
 import { type Row, RowReader, type Rows } from './rows.ts';
-import { eachWord, WordFilter } from './words.ts';
+import { anyWord, eachWord, WordFilter } from './words.ts';
 
 /**
  * A blob of events: blocks of rows, each a zstd frame with a check sum, and behind them a table of the blocks, likewise. A file is
@@ -53,6 +54,8 @@ export interface Block extends FooterPlace {
   readonly minTimestamp: number;
   readonly maxTimestamp: number;
   readonly words: WordFilter;
+  /** Absent: files of older versions of Slipway have none. */
+  readonly grams: GramFilter | undefined;
   /** Reads its rows from what is unpacked. @throws LogsDamaged */
   readonly rows: (bytes: Buffer) => Rows;
 }
@@ -74,12 +77,21 @@ type StoredBlock = readonly [
   minTimestamp: number,
   maxTimestamp: number,
   words: string,
+  /** Older versions of Slipway read the others. */
+  grams?: string,
 ];
 
 interface StoredTable {
   readonly version: number;
   readonly streams: readonly (readonly [group: string, id: string, name: string])[];
   readonly blocks: readonly StoredBlock[];
+}
+
+export interface Packing {
+  /** Of zstd. */
+  readonly level: number;
+  /** Whether the table says what words blocks may have: what is read once, or soon part of another file, is written a third faster without. */
+  readonly isSearched: boolean;
 }
 
 /** What was written. */
@@ -96,7 +108,7 @@ export interface WrittenFile {
 export class EventFile {
   readonly #streams: readonly FileStream[];
   readonly #rows: AsyncIterable<Iterable<Row>> | Iterable<Iterable<Row>>;
-  readonly #level: number;
+  readonly #packing: Packing;
   readonly #blocks: StoredBlock[] = [];
   readonly #hash = createHash('sha256');
   #offset = 0;
@@ -104,16 +116,15 @@ export class EventFile {
 
   /**
    * @param rows in runs, since waiting for each alone would take longer than writing it; a row is looked at before the next is asked for
-   * @param level of zstd
    */
   constructor(
     streams: readonly FileStream[],
     rows: AsyncIterable<Iterable<Row>> | Iterable<Iterable<Row>>,
-    level: number,
+    packing: Packing,
   ) {
     this.#streams = streams;
     this.#rows = rows;
-    this.#level = level;
+    this.#packing = packing;
   }
 
   get written(): WrittenFile {
@@ -128,7 +139,7 @@ export class EventFile {
       streams: this.#streams.map(({ group, id, name }) => [group, id, name]),
       blocks: this.#blocks,
     };
-    const packed = await compressed(Buffer.from(JSON.stringify(table)), this.#level);
+    const packed = await compressed(Buffer.from(JSON.stringify(table)), this.#packing.level);
     const footer = { offset: this.#offset, length: packed.length };
     yield this.#take(packed);
     const sum = (of: (block: StoredBlock) => number): number => this.#blocks.reduce((total, it) => total + of(it), 0);
@@ -146,7 +157,7 @@ export class EventFile {
   async *#compressed(): AsyncGenerator<Buffer> {
     let before: { readonly packed: Promise<Buffer>; readonly entry: BlockEntry } | undefined;
     for await (const { rows, entry } of this.#cut()) {
-      const packed = compressed(rows, this.#level);
+      const packed = compressed(rows, this.#packing.level);
       // Whoever stores the file may end early, and then nobody waits for it.
       packed.catch(() => undefined);
       if (before !== undefined) yield this.#enter(await before.packed, before.entry);
@@ -157,14 +168,14 @@ export class EventFile {
 
   async *#cut(): AsyncGenerator<{ readonly rows: Buffer; readonly entry: BlockEntry }> {
     const writer = new ColumnWriter();
-    let entry = new BlockEntry();
+    let entry = new BlockEntry(this.#packing);
     const full = (next: Row): boolean =>
       writer.length >= blockSize || (writer.length >= blockSizeAtStream && next.stream !== entry.lastStream);
     for await (const run of this.#rows) {
       for (const row of run) {
         if (full(row)) {
           yield { rows: writer.take(), entry };
-          entry = new BlockEntry();
+          entry = new BlockEntry(this.#packing);
         }
         writer.add(row);
         entry.add(row);
@@ -193,8 +204,11 @@ class BlockEntry {
   #events = 0;
   #min = Infinity;
   #max = -Infinity;
-  readonly #words = new WordFilter();
-  readonly #add = (word: number): void => this.#words.add(word);
+  readonly #filters: { readonly words: WordFilter; readonly grams: GramFilter } | undefined;
+
+  constructor({ isSearched }: Packing) {
+    this.#filters = isSearched ? { words: new WordFilter(), grams: new GramFilter() } : undefined;
+  }
 
   add({ stream, timestamp, message }: Row): void {
     if (this.#events === 0) this.#firstStream = stream;
@@ -203,12 +217,17 @@ class BlockEntry {
     this.#raw += message.length;
     if (timestamp < this.#min) this.#min = timestamp;
     if (timestamp > this.#max) this.#max = timestamp;
-    eachWord(message, 0, message.length, this.#add);
+    if (this.#filters === undefined) return;
+    eachWord(message, 0, message.length, this.#filters.words.add);
+    eachGram(message, 0, message.length, this.#filters.grams.add);
   }
 
   stored(offset: number, length: number): StoredBlock {
-    const words = Buffer.from(this.#words.folded().bytes).toString('base64');
-    return [offset, length, this.#raw, this.#events, this.#firstStream, this.lastStream, this.#min, this.#max, words];
+    const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+    const words = base64(this.#filters?.words.folded() ?? anyWord);
+    const grams = this.#filters && [base64(this.#filters.grams.folded())];
+    const counts = [this.#raw, this.#events, this.#firstStream, this.lastStream, this.#min, this.#max] as const;
+    return [offset, length, ...counts, words, ...((grams ?? []) as [string?])];
   }
 }
 
@@ -222,7 +241,7 @@ export async function parseTable(packed: Uint8Array): Promise<FileTable> {
     throw new Refusal(`log events have the format ${table.version}; this Slipway reads 1 to ${version}`);
   }
   const blocks = table.blocks.map(
-    ([offset, length, raw, events, firstStream, lastStream, minTimestamp, maxTimestamp, words]): Block => ({
+    ([offset, length, raw, events, firstStream, lastStream, minTimestamp, maxTimestamp, words, grams]): Block => ({
       offset,
       length,
       raw,
@@ -232,6 +251,7 @@ export async function parseTable(packed: Uint8Array): Promise<FileTable> {
       minTimestamp,
       maxTimestamp,
       words: new WordFilter(Buffer.from(words, 'base64')),
+      grams: grams === undefined ? undefined : new GramFilter(Buffer.from(grams, 'base64')),
       rows: layout,
     }),
   );

@@ -3,7 +3,7 @@ import type { Clock } from '@slipway/storage/clock';
 import { ConditionFailed, type Json, type RecordStore, StoreUnavailable } from '@slipway/storage/records';
 import { LogsThrottled, type ShippedMark } from './contract.ts';
 import type { EventBlobs } from './event-blobs.ts';
-import { compareRows, compareStreams, type FileStream } from './event-file.ts';
+import { compareRows, compareStreams, type FileStream, type Packing } from './event-file.ts';
 import { logKeys, logsPartition } from './keys.ts';
 import type { ChunkRecord } from './records.ts';
 import type { Row } from './rows.ts';
@@ -27,8 +27,8 @@ export const intakeLimits: IntakeLimits = {
 
 /** Chunks of one account on their way at a time. */
 const flights = 2;
-/** Chunks are read for a minute, then compacted: quick to write matters more than small. */
-const level = 1;
+/** Chunks are read for a minute, then compacted: quick to write matters more than small, or quickly searched. */
+const packing: Packing = { level: 1, isSearched: false };
 
 export interface TakenEvent {
   readonly timestamp: number;
@@ -225,7 +225,7 @@ export class Intake {
     const written = await this.#blobs.write(
       held.map(({ stream }) => stream),
       held.map(({ rows }) => rows),
-      level,
+      packing,
     );
     const record: ChunkRecord = { ...written, groups };
     const key = logKeys.chunk(clock.now(), this.#writer, ++this.#chunks);

@@ -73,3 +73,20 @@ test('what is slow to match lets others have their turn', async () => {
   );
   expect(most).toBe(4);
 });
+
+test('of segments no block is unpacked that has no such letters, in the middle of words as well', async () => {
+  const stores = openedLogs();
+  store = stores.server();
+  await store.createGroup(account, 'g', { tags: {}, logGroupClass: 'STANDARD' });
+  await store.createStream(account, 'g', 's');
+  await put(1, '{"msg":"payment declined by issuer"}', 'other');
+  // A chunk is unpacked: it is soon part of a segment, and quickly written without filters.
+  expect(await search('shipment delayed')).toEqual([[], 2]);
+  await stores.upkeep(store);
+  expect(await search('shipments')).toEqual([[], 0]);
+  expect(await search('yment decl')).toEqual([['{"msg":"payment declined by issuer"}'], 2]);
+  expect(await search('"payment declined by nobody"')).toEqual([[], 0]);
+  // Letters that another word has, and what has none: only the messages tell.
+  expect(await search('decl77')).toEqual([[], 2]);
+  expect(await search('77')).toEqual([[], 2]);
+});

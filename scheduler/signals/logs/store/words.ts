@@ -1,3 +1,5 @@
+import { Bits } from './bits.ts';
+
 /**
  * Which bytes are parts of words: letters, digits, `_`, and everything outside ASCII. The others divide words. Written to disk with
  * the filters: another choice needs another version of the file.
@@ -50,59 +52,36 @@ export function wordsWithin(text: string): readonly number[] {
   return hashes;
 }
 
-const smallest = 64;
 const largest = 8192;
 const probes = 3;
-/** Filters of which more bits are set than this part are not made smaller. */
-const densest = 0.25;
 
-/**
- * Which words a block may have: a Bloom filter. It begins with its largest size, and is folded in half as long as few bits are set:
- * places are counted modulo a power of two, so that a folded filter answers as one that had been made with that size.
- */
+/** Which words a block may have: a Bloom filter. */
 export class WordFilter {
-  readonly bytes: Uint8Array;
+  readonly #bits: Bits;
 
   constructor(bytes: Uint8Array = new Uint8Array(largest)) {
-    this.bytes = bytes;
+    this.#bits = new Bits(bytes);
   }
 
-  add(word: number): void {
-    const { bytes } = this;
-    const bits = bytes.length * 8;
+  readonly add = (word: number): void => {
     const step = stepOf(word);
-    for (let count = 0, at = word; count < probes; count++, at = (at + step) >>> 0) {
-      const place = at % bits;
-      bytes[place >> 3]! |= 1 << (place & 7);
-    }
-  }
+    for (let count = 0, at = word; count < probes; count++, at = (at + step) >>> 0) this.#bits.set(at);
+  };
 
   mayHave(word: number): boolean {
-    const bits = this.bytes.length * 8;
     const step = stepOf(word);
-    for (let count = 0, at = word; count < probes; count++, at = (at + step) >>> 0) {
-      const place = at % bits;
-      if ((this.bytes[place >> 3]! & (1 << (place & 7))) === 0) return false;
-    }
+    for (let count = 0, at = word; count < probes; count++, at = (at + step) >>> 0)
+      if (!this.#bits.has(at)) return false;
     return true;
   }
 
   /** The same as small as it may be. */
-  folded(): WordFilter {
-    let { bytes } = this;
-    while (bytes.length > smallest && setBits(bytes) / (bytes.length * 8) < densest) {
-      const half = bytes.length / 2;
-      const upper = bytes.subarray(half);
-      bytes = bytes.slice(0, half).map((byte, at) => byte | upper[at]!);
-    }
-    return new WordFilter(bytes);
+  folded(): Uint8Array {
+    return this.#bits.folded();
   }
 }
 
-const stepOf = (word: number): number => (Math.imul(word, 0x9e3779b1) >>> 0) | 1;
+/** Says of every word that a block may have it. */
+export const anyWord = Uint8Array.of(0xff);
 
-function setBits(bytes: Uint8Array): number {
-  let count = 0;
-  for (const byte of bytes) for (let rest = byte; rest !== 0; rest &= rest - 1) count += 1;
-  return count;
-}
+const stepOf = (word: number): number => (Math.imul(word, 0x9e3779b1) >>> 0) | 1;

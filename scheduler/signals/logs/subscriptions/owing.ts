@@ -14,7 +14,7 @@ import type { DeliveryRecord, OwedRecord } from './records.ts';
 import { subscriptionsOf } from './subscriptions.ts';
 
 /** Of zstd: what is owed is read once. */
-const level = 1;
+const packing = { level: 1, isSearched: false };
 /** Milliseconds for which matching keeps others from their turn. */
 const turn = 20;
 
@@ -54,7 +54,7 @@ export class Owing {
       if (delivery === undefined) continue;
       const rows = await this.#matching(pattern, await rowsAfter(delivery.value.version));
       if (rows.length === 0) continue;
-      const file = await this.#blobs.write(streamsOf(rows, streams), [renumbered(rows, streams)], level);
+      const file = await this.#blobs.write(streamsOf(rows, streams), [renumbered(rows, streams)], packing);
       const at = clock.now();
       const name = `${String(at).padStart(14, '0')}-${Buffer.from(random(4)).toString('hex')}`;
       owed.push({ key: `${logKeys.owedTo(id)}${name}`, value: { ...file, at } });
