@@ -290,6 +290,7 @@ const grave: ReadonlySet<Decision['what']> = new Set([
   'failure',
   'deployment-failed',
   'rollback',
+  'rollback-impossible',
   'unplaceable',
   'deadlock',
 ]);

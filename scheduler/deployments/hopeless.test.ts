@@ -232,8 +232,9 @@ test('a shift that is given up before its weights were live does not wait for an
   // Neither can be asked any more, so that no engine takes the weights over.
   lose(world, old);
   lose(world, superseded);
+  const decided: string[] = [];
   for (let second = 0; second < 700; second++) {
-    world.pass();
+    for (const { what, deploymentId } of world.pass().decisions) if (deploymentId === id) decided.push(what);
     for (const task of world.live()) world.step(task.id);
     world.acknowledge('no target can answer yet');
     world.now += 1000;
@@ -249,4 +250,9 @@ test('a shift that is given up before its weights were live does not wait for an
     .live()
     .filter(({ lastStatus, service }) => lastStatus === 'RUNNING' && service?.deploymentId === id);
   expect(running).toHaveLength(2);
+  // It failed once, however long it then tries to go back.
+  expect(decided.filter((what) => what === 'deployment-failed' || what === 'rollback-impossible')).toEqual([
+    'deployment-failed',
+    'rollback-impossible',
+  ]);
 });

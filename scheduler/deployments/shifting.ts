@@ -331,7 +331,8 @@ class Shift {
       triesOn: true,
     });
     this.#pass.voice.say(eventTexts.failed(this.#id, why));
-    this.#pass.decisions.push({ what: 'deployment-failed', deploymentId: this.#id, why });
+    // That it failed was decided when it was given up.
+    this.#pass.decisions.push({ what: 'rollback-impossible', deploymentId: this.#id, why });
   }
 
   /** Whether the hooks of a stage have answered; asks them if nobody has. */

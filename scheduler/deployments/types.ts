@@ -147,6 +147,7 @@ export const decisionKinds = [
   'deployment-completed',
   'deployment-failed',
   'rollback',
+  'rollback-impossible',
   'stage',
   'shift',
   'judgement',
