@@ -32,6 +32,7 @@ import {
   TaskLogs,
 } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
+import { followSchedules } from '../scaling/following/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
 import {
   createGroupAdministration,
@@ -137,6 +138,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     alarmed: async (account, names) =>
       [...(await alarms.states(account, names))].flatMap(([name, { state }]) => (state === 'ALARM' ? [name] : [])),
     ...ports.machines,
+    follow: (of, held) => followSchedules({ ...base, log }, of, held),
     leases,
     log,
     networks,

@@ -76,6 +76,7 @@ export const layers: Readonly<Record<string, readonly (readonly string[])[]>> = 
       'balancing/remote',
       'balancing/acm',
       'scaling/targets',
+      'scaling/following',
     ],
     ['settings/rotation', 'balancing/elb', 'scaling/api', 'scaling/autoscaling', 'scaling/capacity'],
     ['part'],

@@ -10,6 +10,7 @@ import { notServedOperations } from './not-served.ts';
 import type { AutoScalingApi, AutoScalingOperations } from './operation.ts';
 import { processOperations } from './processes.ts';
 import { refreshOperations } from './refreshes.ts';
+import { scheduleOperations } from './schedules.ts';
 import { tagOperations } from './tagging.ts';
 import { warmPoolOperations } from './warm-pools.ts';
 
@@ -20,6 +21,7 @@ export const autoScalingOperations: AutoScalingOperations = {
   ...hookOperations,
   ...warmPoolOperations,
   ...refreshOperations,
+  ...scheduleOperations,
   ...activityOperations,
   ...processOperations,
   ...tagOperations,
@@ -71,6 +73,10 @@ export const autoScalingConstraints: Constraints = {
   NotificationTargetARN: { max: 2048 },
   NotificationMetadata: { min: 1, max: 4000, pattern: /^[\t\n\r -~]+$/ },
   RoleARN: { min: 1, max: 255 },
+  ScheduledActionName: { min: 1, max: 255, pattern: /^\P{Cc}+$/u },
+  ScheduledActionNames: { max: 50 },
+  Recurrence: { min: 1, max: 255 },
+  TimeZone: { min: 1, max: 255 },
 };
 
 export const autoScalingProtocol = awsQuery('2011-01-01', 'http://autoscaling.amazonaws.com/doc/2011-01-01/');

@@ -6,7 +6,6 @@ import { nothing, operationSchema, struct } from './shapes.ts';
 
 const balancing = 'Services register their tasks with load balancers: name the target group in the service.';
 const configurations = 'Make a launch template (ec2 create-launch-template), and name it in the group.';
-const schedules = 'Groups have no schedules: let something that has one call SetDesiredCapacity.';
 const policies = 'Groups have no scaling policies of their own: capacity providers of ECS set what is desired.';
 const notifications = 'Groups send no notifications: DescribeScalingActivities tells what happened.';
 const metrics = 'Groups have no metrics: DescribeAutoScalingGroups tells how many machines there are.';
@@ -20,13 +19,10 @@ export const notServed: Readonly<Record<string, string>> = {
   AttachLoadBalancerTargetGroups: balancing,
   AttachLoadBalancers: balancing,
   AttachTrafficSources: balancing,
-  BatchDeleteScheduledAction: schedules,
-  BatchPutScheduledUpdateGroupAction: schedules,
   CreateLaunchConfiguration: configurations,
   DeleteLaunchConfiguration: configurations,
   DeleteNotificationConfiguration: notifications,
   DeletePolicy: policies,
-  DeleteScheduledAction: schedules,
   DescribeAdjustmentTypes: policies,
   DescribeAutoScalingNotificationTypes: notifications,
   DescribeLaunchConfigurations: configurations,
@@ -35,7 +31,6 @@ export const notServed: Readonly<Record<string, string>> = {
   DescribeMetricCollectionTypes: metrics,
   DescribeNotificationConfigurations: notifications,
   DescribePolicies: policies,
-  DescribeScheduledActions: schedules,
   DescribeTrafficSources: balancing,
   DetachInstances: foreign,
   DetachLoadBalancerTargetGroups: balancing,
@@ -50,7 +45,6 @@ export const notServed: Readonly<Record<string, string>> = {
   LaunchInstances: one,
   PutNotificationConfiguration: notifications,
   PutScalingPolicy: policies,
-  PutScheduledUpdateGroupAction: schedules,
 };
 
 export const notServedOperations: AutoScalingOperations = refusalsOf(notServed, {

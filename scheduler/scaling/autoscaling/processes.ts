@@ -3,9 +3,16 @@ import { type AutoScalingOperations, mayList, mayOn, operation } from './operati
 import { list, nothing, number, oneGroup, struct, text, texts } from './shapes.ts';
 
 /** What can be suspended: all that happens to a group by itself. */
-const processes = ['Launch', 'Terminate', 'HealthCheck', 'ReplaceUnhealthy', 'InstanceRefresh'] as const;
+const processes = [
+  'Launch',
+  'Terminate',
+  'HealthCheck',
+  'ReplaceUnhealthy',
+  'InstanceRefresh',
+  'ScheduledActions',
+] as const;
 /** Processes of ASG that never happen here, so that whoever suspends them has what they want. */
-const idle = ['AZRebalance', 'AlarmNotification', 'ScheduledActions', 'AddToLoadBalancer'] as const;
+const idle = ['AZRebalance', 'AlarmNotification', 'AddToLoadBalancer'] as const;
 const all: readonly string[] = [...processes, ...idle].sort();
 
 const query = struct('ScalingProcessQuery', { ...oneGroup, ScalingProcesses: texts });

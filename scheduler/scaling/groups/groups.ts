@@ -119,17 +119,7 @@ export class Groups {
       const after = change(before);
       checkSize(after);
       const now = this.#ports.clock.now();
-      const group =
-        after.desired === before.desired
-          ? after
-          : {
-              ...after,
-              cause: `At ${moment(now)} ${why} changing the desired capacity from ${before.desired} to ${after.desired}.`,
-              scaledAt: now,
-              // Whoever asks for machines again has them tried at once.
-              failures: 0,
-              retryAt: 0,
-            };
+      const group = desiredFor(before, after, why, now);
       tx.put(groupKeys.group(name), toJson(group));
       return group;
     });
@@ -274,6 +264,22 @@ export class Groups {
     return transact(this.#ports.records, groupsPartition(account), work, { attempts });
   }
 }
+
+/**
+ * A group that has changed, with what is told of it where its desired capacity is another one.
+ * @param why who wants it, for the activity's cause: `a user request explicitly set group desired capacity`
+ */
+export const desiredFor = (before: GroupRecord, after: GroupRecord, why: string, now: number): GroupRecord =>
+  after.desired === before.desired
+    ? after
+    : {
+        ...after,
+        cause: `At ${moment(now)} ${why} changing the desired capacity from ${before.desired} to ${after.desired}.`,
+        scaledAt: now,
+        // Whoever asks for machines again has them tried at once.
+        failures: 0,
+        retryAt: 0,
+      };
 
 /** What a machine waits for before it ends: hooks are asked about those that were in service, or ready in the warm pool. */
 export const endWaits = (

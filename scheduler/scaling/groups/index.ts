@@ -1,9 +1,9 @@
 /** Auto Scaling groups: what is wanted of them, who keeps them so, and how their machines join. */
-export { unsupported, validation } from './errors.ts';
-export { moment } from './activities.ts';
+export { noGroup, unsupported, validation } from './errors.ts';
+export { beginActivity, moment } from './activities.ts';
 export { blueprintOf, nextMachines, type NextMachines, type ProfileRole } from './blueprint.ts';
 export { terminationPolicies } from './decide.ts';
-export { checkSize, type GroupDraft, Groups, type GroupsPorts, mostGroups } from './groups.ts';
+export { checkSize, type GroupDraft, desiredFor, Groups, type GroupsPorts, mostGroups } from './groups.ts';
 export { createGroupAdministration } from './administer.ts';
 export { groupSecret, transitionNames } from './hook-teller.ts';
 export { answerAction, changeHooks, withHooks, withoutHook } from './hooks.ts';

@@ -28,6 +28,8 @@ export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts, Hook
   readonly joinKey: Uint8Array;
   /** Which of these alarms are in ALARM. */
   readonly alarmed: (account: string, names: readonly string[]) => Promise<readonly string[]>;
+  /** Has the groups of an account follow their schedules, before each look at them. @throws StaleEpoch */
+  readonly follow: (account: string, held: HeldLease) => Promise<void>;
   /** Where machines reach this installation. */
   readonly endpoint: () => string;
 }
@@ -113,6 +115,7 @@ export class AccountGroups {
   /** One look at everything: what is wanted is written first, and then carried out. */
   async look(over: AbortSignal): Promise<void> {
     const owner = await this.#owner();
+    await this.#ports.follow(this.#account, this.#held);
     // What has no record after it was listed was not made a moment ago, but is left from what was ended; what was started before and is
     // not listed is gone.
     const started = (await this.#groups.machines(this.#account)).filter((machine) => machine.started === true);

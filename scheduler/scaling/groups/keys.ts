@@ -29,6 +29,13 @@ export const groupKeys = {
   /** What calls of a group's webhooks are signed with. */
   secret: (name: string): string => `hook-secret/${safe(name)}`,
   secrets: 'hook-secret/',
+  /** What has a group follow times and metrics. */
+  schedule: (group: string, name: string): string => `schedule/${safe(group)}/${safe(name)}`,
+  schedulesOf: (group: string): string => `schedule/${safe(group)}/`,
+  schedules: 'schedule/',
+  policy: (group: string, name: string): string => `policy/${safe(group)}/${safe(name)}`,
+  policiesOf: (group: string): string => `policy/${safe(group)}/`,
+  policies: 'policy/',
   /** Signs the page tokens of the account's lists. */
   signingKey: 'signing-key',
 } as const;
@@ -43,6 +50,8 @@ export const groupRows: OwnedRows = {
     groupKeys.activities,
     groupKeys.refreshes,
     groupKeys.secrets,
+    groupKeys.schedules,
+    groupKeys.policies,
     groupKeys.signingKey,
   ],
 };

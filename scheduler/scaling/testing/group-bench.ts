@@ -13,6 +13,7 @@ import { Networks } from '../../network/records/index.ts';
 import { serverReach } from '../../reach/index.ts';
 import { arns, clusterKeys, clusterPartition, type InstanceRecord, toJson } from '../../state/index.ts';
 import { autoScalingSchemas, createAutoScaling } from '../autoscaling/index.ts';
+import { followSchedules } from '../following/index.ts';
 import {
   AccountGroups,
   groupKeys,
@@ -95,14 +96,16 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   const hears = { status: 200 };
   const alarmed = new Set<string>();
   const quiet = (): void => {};
+  const log = { info: quiet, warn: quiet, error: quiet } as unknown as KeeperPorts['log'];
   const ports: KeeperPorts = {
     ...base,
     leases,
-    log: { info: quiet, warn: quiet, error: quiet } as unknown as KeeperPorts['log'],
+    log,
     networks,
     providers: [provider],
     profileRole: (of, { Name }) => Promise.resolve(Name === 'node' ? `arn:aws:iam::${of}:role/node` : undefined),
     alarmed: (_account, names) => Promise.resolve(names.filter((name) => alarmed.has(name))),
+    follow: (of, held) => followSchedules({ ...base, log }, of, held),
     joinKey: randomBytes(32),
     endpoint: () => 'https://slipway.example.com',
     outbound: {

@@ -39,6 +39,20 @@ resource "aws_autoscaling_group" "machines" {
     id      = aws_launch_template.machine.id
     version = "$Latest"
   }
+  instance_refresh {
+    strategy = "Rolling"
+    preferences {
+      min_healthy_percentage = 50
+      auto_rollback          = true
+      skip_matching          = true
+    }
+  }
+  warm_pool {
+    pool_state                  = "Running"
+    min_size                    = 0
+    max_group_prepared_capacity = 0
+    instance_reuse_policy { reuse_on_scale_in = true }
+  }
   tag {
     key                 = "AmazonECSManaged"
     value               = true
@@ -60,6 +74,15 @@ resource "aws_autoscaling_lifecycle_hook" "goodbye" {
   notification_target_arn = "arn:aws:slipway:us-east-1:000000000000:webhook/https://example.com/goodbye"
   role_arn                = aws_iam_role.machine.arn
 }
+resource "aws_autoscaling_schedule" "night" {
+  scheduled_action_name  = "night"
+  autoscaling_group_name = aws_autoscaling_group.machines.name
+  recurrence             = "0 22 * * 1-5"
+  time_zone              = "Europe/Berlin"
+  min_size               = 0
+  max_size               = 1
+  desired_capacity       = 0
+}
 `;
 
 /** Launch templates and Auto Scaling groups; machines of theirs are made in a test of their own. */
@@ -70,6 +93,8 @@ export const groups: Configuration = {
     text
       .replace('instance_type          = "m5.large"', 'instance_type          = "m5.xlarge"')
       .replace('max_size              = 2', 'max_size              = 5')
+      .replace('reuse_on_scale_in = true', 'reuse_on_scale_in = false')
+      .replace('recurrence             = "0 22', 'recurrence             = "0 23')
       .replace('heartbeat_timeout       = 300', 'heartbeat_timeout       = 600'),
-  changes: 3,
+  changes: 4,
 };
