@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { CloudWatchClient, PutDashboardCommand } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
+  CreateClusterCommand,
   CreateServiceCommand,
   DescribeServicesCommand,
-  type ECSClient,
+  ECSClient,
   UpdateServiceCommand,
   ListTasksCommand,
   RegisterTaskDefinitionCommand,
@@ -349,6 +350,41 @@ describe.skipIf(missing !== undefined)(
       }
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('identity-light');
+      expect(offences.found).toEqual([]);
+    });
+
+    test('a refusal is explained by its id, and a policy is written with what the server finds wrong in it', async () => {
+      const client = new ECSClient({ ...sdkOptions(server), credentials: reader });
+      const refused = await client.send(new CreateClusterCommand({ clusterName: 'more' })).then(
+        () => '',
+        (error: { readonly $metadata: { readonly requestId?: string } }) => error.$metadata.requestId ?? '',
+      );
+      client.destroy();
+      // Why it was refused is kept a moment after the answer.
+      const env = { SLIPWAY_DATA: server.data, AWS_ENDPOINT_URL: undefined };
+      const explained = () =>
+        run(join(import.meta.dirname, '..', 'bin', 'slipway'), ['explain', '--request', refused], { env });
+      await expect.poll(async () => (await explained()).code).toBe(0);
+      await page.goto(`${address()}#/identity/why/${refused}`);
+      await page.locator('.denial').getByText('Not allowed by any statement').waitFor();
+      await page
+        .locator('.denial')
+        .getByRole('link', { name: /ReadOnlyAccess$/ })
+        .waitFor();
+      await page.goto(`${address()}#/identity/new-policy`);
+      await page.getByLabel('Name').fill('deploy');
+      const policy = (action: string): string =>
+        `{"Version": "2012-10-17",\n"Statement": [{"Effect": "Allow", "Action": "${action}", "Resource": "*"}]}`;
+      const editor = page.getByRole('textbox', { name: 'Policy', exact: true });
+      await editor.fill(policy('everything'));
+      await page.getByText('line 2, column 45').waitFor();
+      await editor.fill(policy('ecs:List*'));
+      await page.getByText('It is a valid policy').waitFor();
+      await button('Create the policy').click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Create the policy' }).click();
+      await heading('deploy').waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('policy-light');
       expect(offences.found).toEqual([]);
       await openService('web');
     });

@@ -1,32 +1,57 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { type AwsError, iam } from './aws.ts';
-import { capital, type Health } from './health.ts';
+import { iam, unlessRefused } from './aws.ts';
+import { Denied } from './denial.tsx';
+import { HolderPage } from './holder-page.tsx';
 import { useLive } from './live.ts';
-import { Ago, Button, Empty, LiveMark, Loading, Panel, Plain, Refusal, Status } from './parts.tsx';
+import { NewPolicyPage, useMayMake } from './new-policy-page.tsx';
+import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain } from './parts.tsx';
+import type { HolderKind } from './policy-data.ts';
+import { holderLink, PolicyPage } from './policy-page.tsx';
+import { Question } from './question.tsx';
+import { link } from './route.ts';
 import { Table } from './table.tsx';
-import type { Decision } from './types.ts';
 
-/** Users and roles that are shown. */
+/** Of each kind, so many are shown. */
 const mostEntities = 1000;
 
 async function read(signal: AbortSignal) {
   const options = { signal };
-  const [users, roles] = await Promise.all([
-    iam('ListUsers', { MaxItems: mostEntities }, options),
-    iam('ListRoles', { MaxItems: mostEntities }, options),
+  const input = { MaxItems: mostEntities };
+  const [users, roles, groups, policies] = await Promise.all([
+    iam('ListUsers', input, options),
+    iam('ListRoles', input, options),
+    unlessRefused(iam('ListGroups', input, options), { Groups: [] }),
+    unlessRefused(iam('ListPolicies', { ...input, Scope: 'Local' }, options), { Policies: [] }),
   ]);
-  const named = (kind: string, Name = '', Arn = '', CreateDate = 0) => ({ kind, Name, Arn, CreateDate });
-  return [
-    ...(users.Users ?? []).map((one) => named('User', one.UserName, one.Arn, one.CreateDate)),
-    ...(roles.Roles ?? []).map((one) => named('Role', one.RoleName, one.Arn, one.CreateDate)),
-  ];
+  const named = (kind: HolderKind, name = '', arn = '', made = 0) => ({ kind, name, arn, made });
+  return {
+    holders: [
+      ...(users.Users ?? []).map((one) => named('User', one.UserName, one.Arn, one.CreateDate)),
+      ...(roles.Roles ?? []).map((one) => named('Role', one.RoleName, one.Arn, one.CreateDate)),
+      ...(groups.Groups ?? []).map((one) => named('Group', one.GroupName, one.Arn, one.CreateDate)),
+    ],
+    policies: policies.Policies ?? [],
+  };
 }
 
-/** Who there is, and why somebody may or may not do something. */
-export function IdentityPage(): JSX.Element {
+type Data = Awaited<ReturnType<typeof read>>;
+
+const kinds: Readonly<Record<string, HolderKind>> = { user: 'User', role: 'Role', group: 'Group' };
+
+/** The pages about who there is and what they may. @param route what the address has behind `identity` */
+export function IdentityPages({ route }: { readonly route: readonly string[] }): JSX.Element {
+  const [what = '', name = ''] = route;
+  const kind = kinds[what];
+  if (what === 'new-policy') return <NewPolicyPage />;
+  if (what === 'policy' && name !== '') return <PolicyPage key={name} arn={name} />;
+  if (kind !== undefined && name !== '') return <HolderPage key={`${kind} ${name}`} holder={{ kind, name }} />;
+  return <IdentityPage request={what === 'why' ? name : ''} />;
+}
+
+/** Who there is, what they have, and why somebody may or may not do something. */
+function IdentityPage({ request }: { readonly request: string }): JSX.Element {
   const live = useLive('identity', read, 15_000);
-  const { data, error } = live;
   const [who, setWho] = useState('');
   return (
     <>
@@ -34,139 +59,94 @@ export function IdentityPage(): JSX.Element {
         <h1>Identity</h1>
         <LiveMark live={live} />
       </header>
-      {error === undefined ? null : <Refusal error={error} />}
+      <Denied id={request} />
       <Question who={who} setWho={setWho} />
-      <Panel title="Users and roles" flush>
-        {data === undefined ? (
-          error === undefined ? (
-            <Loading what="users and roles" />
-          ) : (
-            <Empty title="Not shown" />
-          )
-        ) : (
-          <Table
-            caption="Users and roles"
-            rows={data}
-            keyOf={({ Arn }) => Arn}
-            columns={[
-              {
-                name: 'Name',
-                cell: ({ Name }) => (
-                  <span class="strong">
-                    <Plain text={Name} />
-                  </span>
-                ),
-              },
-              { name: 'Kind', cell: ({ kind }) => kind },
-              {
-                name: 'ARN',
-                wide: true,
-                cell: ({ Arn }) => (
-                  <code>
-                    <Plain text={Arn} />
-                  </code>
-                ),
-              },
-              { name: 'Made', cell: ({ CreateDate }) => <Ago at={CreateDate} /> },
-              {
-                name: 'Ask',
-                cell: ({ Name, Arn }) => (
-                  <Button kind="quiet" label={`Ask about ${Name}`} onClick={() => setWho(Arn)}>
-                    Ask
-                  </Button>
-                ),
-              },
-            ]}
-          />
+      <Answered live={live} what="users and roles">
+        {({ holders, policies }) => (
+          <>
+            <Holders holders={holders} ask={setWho} />
+            <Policies policies={policies} />
+          </>
         )}
-      </Panel>
+      </Answered>
     </>
   );
 }
 
-const healths: Readonly<Record<string, Health>> = {
-  allowed: { level: 'good', word: 'Allowed' },
-  explicitDeny: { level: 'bad', word: 'Denied by a statement' },
-  implicitDeny: { level: 'warn', word: 'Not allowed by any statement' },
-};
-
-/** Asks IAM's own simulation, which names the statements that decide. */
-function Question({ who, setWho }: { readonly who: string; readonly setWho: (arn: string) => void }): JSX.Element {
-  const [action, setAction] = useState('ecs:UpdateService');
-  const [resource, setResource] = useState('*');
-  const [answer, setAnswer] = useState<readonly Decision[]>();
-  const [error, setError] = useState<AwsError>();
-  const ask = async (): Promise<void> => {
-    setError(undefined);
-    setAnswer(undefined);
-    try {
-      const { EvaluationResults = [] } = await iam('SimulatePrincipalPolicy', {
-        PolicySourceArn: who.trim(),
-        ActionNames: [action.trim()],
-        ResourceArns: [resource.trim()],
-      });
-      setAnswer(EvaluationResults);
-    } catch (thrown) {
-      setError(thrown as AwsError);
-    }
-  };
+function Holders(props: { readonly holders: Data['holders']; readonly ask: (arn: string) => void }): JSX.Element {
+  const { holders, ask } = props;
   return (
-    <Panel title="May they do it, and why?">
-      <form
-        class="question"
-        onSubmit={(event) => {
-          event.preventDefault();
-          ask().catch(() => undefined);
-        }}
-      >
-        <label>
-          <span>User or role</span>
-          <input
-            required
-            placeholder="arn:aws:iam::…:user/…"
-            value={who}
-            onInput={(event) => setWho(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          <span>Action</span>
-          <input required value={action} onInput={(event) => setAction(event.currentTarget.value)} />
-        </label>
-        <label>
-          <span>On the resource</span>
-          <input required value={resource} onInput={(event) => setResource(event.currentTarget.value)} />
-        </label>
-        <Button type="submit" kind="primary">
-          Ask
-        </Button>
-      </form>
-      <div role="status">
-        {error === undefined ? null : <Refusal error={error} />}
-        {answer?.map(({ EvalDecision = '', EvalActionName, MatchedStatements = [], EvalResourceName }) => (
-          <div key={`${EvalActionName} ${EvalResourceName}`} class="answer">
-            <Status health={healths[EvalDecision] ?? { level: 'idle', word: capital(EvalDecision) }} />
-            {MatchedStatements.length === 0 ? (
-              <p class="faint">No policy of theirs has a statement about it.</p>
-            ) : (
-              <p>
-                By{' '}
-                {MatchedStatements.map(({ SourcePolicyId, SourcePolicyType, StartPosition }, at) => (
-                  <span key={at}>
-                    {at === 0 ? '' : ', '}
-                    <code>
-                      <Plain text={SourcePolicyId} />
-                    </code>{' '}
-                    <span class="faint">
-                      {SourcePolicyType}
-                      {StartPosition?.Line === undefined ? '' : `, line ${StartPosition.Line}`}
-                    </span>
-                  </span>
-                ))}
-              </p>
-            )}
-          </div>
-        ))}
-      </div>
+    <Panel title="Users, roles and groups" flush>
+      <Table
+        caption="Users, roles and groups"
+        rows={holders}
+        keyOf={({ arn }) => arn}
+        columns={[
+          {
+            name: 'Name',
+            cell: (holder) => (
+              <a class="strong" href={holderLink(holder)}>
+                <Plain text={holder.name} />
+              </a>
+            ),
+          },
+          { name: 'Kind', cell: ({ kind }) => kind },
+          {
+            name: 'ARN',
+            wide: true,
+            cell: ({ arn }) => (
+              <code>
+                <Plain text={arn} />
+              </code>
+            ),
+          },
+          { name: 'Made', cell: ({ made }) => <Ago at={made} /> },
+          {
+            name: 'Ask',
+            cell: ({ name, arn }) => (
+              <Button kind="quiet" label={`Ask about ${name}`} onClick={() => ask(arn)}>
+                Ask
+              </Button>
+            ),
+          },
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function Policies({ policies }: { readonly policies: Data['policies'] }): JSX.Element {
+  const mayMake = useMayMake();
+  const make = (
+    <a class="button" href={link('identity', 'new-policy')}>
+      Create a policy
+    </a>
+  );
+  return (
+    <Panel title="Policies of this account" flush={policies.length > 0} aside={mayMake ? make : undefined}>
+      {policies.length === 0 ? (
+        <Empty title="No policy of its own">Users and roles may have AWS's, and some that are theirs alone.</Empty>
+      ) : (
+        <Table
+          caption="Policies of this account"
+          rows={policies}
+          keyOf={({ Arn = '' }) => Arn}
+          columns={[
+            {
+              name: 'Name',
+              wide: true,
+              cell: ({ PolicyName, Arn = '' }) => (
+                <a class="strong" href={link('identity', 'policy', Arn)}>
+                  <Plain text={PolicyName} />
+                </a>
+              ),
+            },
+            { name: 'Version', cell: ({ DefaultVersionId }) => DefaultVersionId },
+            { name: 'Attached', number: true, cell: ({ AttachmentCount = 0 }) => AttachmentCount },
+            { name: 'Changed', cell: ({ UpdateDate }) => <Ago at={UpdateDate} /> },
+          ]}
+        />
+      )}
     </Panel>
   );
 }

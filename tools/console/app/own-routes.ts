@@ -14,3 +14,10 @@ export const own = (route: OwnRoute, options: CallOptions = {}): Promise<unknown
 
 /** Whether a route would be allowed. @throws AwsError when that is not known */
 export const mayOwn = (route: OwnRoute): Promise<boolean> => wouldBeAllowed(own(route, { onlyAsk: true }));
+
+/** Where the server tells why a request was refused. */
+export const denialRoute = (id: string): OwnRoute => ({
+  name: 'the explanation',
+  method: 'GET',
+  path: `/slipway/denials/${encodeURIComponent(id)}`,
+});

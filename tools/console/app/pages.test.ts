@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { AwsError } from './aws.ts';
 import { roundUp, unbroken } from './chart.tsx';
 import { widgetsOf } from './dashboards-data.ts';
 import { CurrentDeployment } from './deployments.tsx';
@@ -8,6 +9,7 @@ import { attention, healthOf, whyStopped } from './health.ts';
 import { patternOf } from './logs.tsx';
 import { blocksOf } from './packing.tsx';
 import { findingsOf, usersOf, versionIn } from './repositories-data.ts';
+import { lineIn, wrongIn } from './policy-data.ts';
 import { routeOf } from './route.ts';
 import type { ServiceRow } from './types.ts';
 
@@ -173,6 +175,27 @@ test('what runs on a host is told by service, with what it reserves', () => {
   expect(blocks.map(({ group, count, cpu, memory }) => [group, count, cpu, memory])).toEqual([
     ['job', 1, 0, 96],
     ['web', 2, 512, 1024],
+  ]);
+});
+
+test('what the server finds wrong in a policy is told with its place, and leads to that line', () => {
+  const wrong = (message: string) =>
+    wrongIn(new AwsError('CreatePolicy', 'MalformedPolicyDocumentException', message, ''));
+  expect(wrong('The list is empty (Statement[1].Action, line 12, column 7)')).toEqual({
+    problem: 'The list is empty',
+    place: { path: 'Statement[1].Action', line: 12, column: 7 },
+  });
+  expect(wrong('Bad (x) Json (line 1, column 2)')).toEqual({
+    problem: 'Bad (x) Json',
+    place: { path: undefined, line: 1, column: 2 },
+  });
+  expect(wrong('no place')).toEqual({ problem: 'no place', place: { path: undefined, line: 1, column: 1 } });
+  expect(wrongIn(new AwsError('CreatePolicy', 'LimitExceededException', 'line 1, column 1', ''))).toBeUndefined();
+  expect([1, 2, 3, 9].map((line) => lineIn('a\nbc\n', line))).toEqual([
+    { from: 0, to: 1 },
+    { from: 2, to: 4 },
+    { from: 5, to: 5 },
+    { from: 5, to: 5 },
   ]);
 });
 

@@ -2,7 +2,8 @@ import type { ComponentChildren, JSX } from 'preact';
 import type { AwsError } from './aws.ts';
 import { duration, fullTime, lastOf, visible } from './format.ts';
 import type { Health, Level } from './health.ts';
-import type { Live } from './live.ts';
+import { type Live, useMay } from './live.ts';
+import { denialRoute, mayOwn } from './own-routes.ts';
 import { link } from './route.ts';
 import type { ServiceRow } from './types.ts';
 
@@ -73,12 +74,18 @@ export const Refusal = ({ error }: { readonly error: AwsError }): JSX.Element =>
       </p>
       {error.requestId === '' ? null : (
         <p class="faint">
-          Request <code>{error.requestId}</code>
+          Request <code>{error.requestId}</code> {error.isRefusal ? <Why id={error.requestId} /> : null}
         </p>
       )}
     </div>
   </div>
 );
+
+/** Leads to what each policy said of a refused request, for whoever may look into those policies. */
+function Why({ id }: { readonly id: string }): JSX.Element | null {
+  const may = useMay(`why ${id}`, () => mayOwn(denialRoute(id)));
+  return may ? <a href={link('identity', 'why', id)}>Which policy refused it?</a> : null;
+}
 
 /** How long ago, with the exact time for whoever points at it. @param at seconds since the epoch */
 export const Ago = ({ at }: { readonly at: number | undefined }): JSX.Element =>

@@ -5,7 +5,7 @@ import { DashboardPage, DashboardsPage } from './dashboards-page.tsx';
 import { DeploymentsPage } from './deployments-page.tsx';
 import { EventsPage } from './events-page.tsx';
 import { HostsPage } from './hosts-page.tsx';
-import { IdentityPage } from './identity-page.tsx';
+import { IdentityPages } from './identity-page.tsx';
 import { InstallationPage } from './installation-page.tsx';
 import { Mark } from './mark.tsx';
 import { OverviewPage } from './overview.tsx';
@@ -40,7 +40,7 @@ const places: readonly Place[] = [
     page: ([, name]) => (name === undefined ? <DashboardsPage /> : <DashboardPage key={name} name={name} />),
   },
   { name: 'Events', at: 'events', page: ([, ...service]) => <EventsPage chosen={service.slice(0, 2).join('/')} /> },
-  { name: 'Identity', at: 'identity', page: () => <IdentityPage /> },
+  { name: 'Identity', at: 'identity', page: ([, ...route]) => <IdentityPages route={route} /> },
   { name: 'Health', at: 'health', page: () => <InstallationPage /> },
 ];
 

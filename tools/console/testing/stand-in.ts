@@ -8,14 +8,26 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { watchPage } from '../../testbed/browser.ts';
 import { consoleService } from '../service.ts';
 
-/** What an operation or a route answers; an {@link Refused} is a refusal. */
+/** What an operation or a route answers; an {@link Refused} is a refusal, a {@link Failed} another error. */
 export type Answers = Readonly<Record<string, (input: never, request: IncomingMessage) => unknown>>;
 
 /** What a policy refuses. */
 export class Refused {
   readonly action: string;
-  constructor(action: string) {
+  readonly requestId: string | undefined;
+  constructor(action: string, requestId?: string) {
     this.action = action;
+    this.requestId = requestId;
+  }
+}
+
+/** What fails otherwise. */
+export class Failed {
+  readonly code: string;
+  readonly message: string;
+  constructor(code: string, message: string) {
+    this.code = code;
+    this.message = message;
   }
 }
 
@@ -55,8 +67,12 @@ export class StandIn implements AsyncDisposable {
           {} as Call,
         );
       const said = await holder.standIn?.answer(request, path);
+      const id = said?.requestId;
       response
-        .writeHead(said?.status ?? 500, { 'Content-Type': 'application/json' })
+        .writeHead(said?.status ?? 500, {
+          'Content-Type': 'application/json',
+          ...(id === undefined ? {} : { 'x-amzn-requestid': id }),
+        })
         .end(JSON.stringify(said?.body ?? {}));
     };
     const server = createServer((request, response) => {
@@ -78,7 +94,7 @@ export class StandIn implements AsyncDisposable {
   async answer(
     request: IncomingMessage,
     path: string,
-  ): Promise<{ readonly status: number; readonly body: unknown } | undefined> {
+  ): Promise<{ readonly status: number; readonly body: unknown; readonly requestId?: string | undefined } | undefined> {
     const { method = '', headers } = request;
     const body = await buffer(request);
     if (path === '/console/session')
@@ -97,6 +113,7 @@ export class StandIn implements AsyncDisposable {
         : { status: 404, body: { __type: 'UnknownOperationException', message: `${name} is not made up here` } };
     const given: unknown = body.length === 0 ? undefined : JSON.parse(body.toString('utf8'));
     const said = await find(given as never, request);
+    if (said instanceof Failed) return { status: 400, body: { __type: said.code, message: said.message } };
     return said instanceof Refused ? refusalOf(said) : { status: 200, body: said };
   }
 
@@ -123,8 +140,9 @@ export class StandIn implements AsyncDisposable {
   }
 }
 
-const refusalOf = ({ action }: Refused) => ({
+const refusalOf = ({ action, requestId }: Refused) => ({
   status: 400,
+  requestId,
   body: {
     __type: 'AccessDeniedException',
     message: `User: ${arn} is not authorized to perform: ${action} on resource: * because no identity-based policy allows the ${action} action`,
