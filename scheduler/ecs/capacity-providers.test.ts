@@ -290,6 +290,41 @@ describe('hosts', () => {
     return [...found.values()].map(({ instanceId = '' }) => instanceId);
   };
 
+  test('a host that isolates tasks gets what its runtime can isolate, and the refusal of the rest says why', async () => {
+    const isolating = (containers: string) => ({
+      'slipway.isolation': 'safe',
+      'slipway.isolation.containers': containers,
+    });
+    const host = (by: Record<string, string>) => ({
+      ...fargateHost,
+      attributes: {
+        ...fargateHost.attributes,
+        'ecs.capability.pid-ipc-namespace-sharing': '',
+        ...by,
+      },
+    });
+    await cluster('one-each', host(isolating('one')));
+    await cluster('several', host(isolating('several')));
+    const main = { name: 'main', image: 'web', memory: 64 };
+    const size = { networkMode: 'awsvpc' as const, cpu: '256', memory: '512' };
+    const somaxconn = { namespace: 'net.core.somaxconn', value: '1024' };
+    await api.define({ family: 'pair', ...size, containerDefinitions: [main, { ...main, name: 'side' }] });
+    await api.define({ family: 'one-pid', ...size, pidMode: 'task' });
+    await api.define({ family: 'tuned', ...size, containerDefinitions: [{ ...main, systemControls: [somaxconn] }] });
+    const placed = async (clusterName: string, taskDefinition: string): Promise<string> => {
+      const request = { cluster: clusterName, taskDefinition, networkConfiguration: network };
+      const { failures = [] } = await api.ecs.send(new RunTaskCommand({ ...request, launchType: 'FARGATE' }));
+      return failures.map(({ detail }) => detail).join();
+    };
+    expect(await placed('one-each', 'small')).toBe('');
+    expect(await placed('one-each', 'pair')).toMatch(/this one has several containers/);
+    expect(await placed('several', 'pair')).toBe('');
+    for (const clusterName of ['one-each', 'several']) {
+      expect(await placed(clusterName, 'one-pid')).toMatch(/this one has one PID namespace/);
+      expect(await placed(clusterName, 'tuned')).toMatch(/this one sets parameters of the kernel/);
+    }
+  });
+
   test('a host that does not offer itself gets no task of Fargate, and the refusal says why', async () => {
     const [arn = ''] = await cluster('deaf', deaf as typeof fargateHost);
     for (const provider of ['FARGATE', 'FARGATE_SPOT']) {

@@ -79,6 +79,7 @@ export type {
   Tally,
 } from './shifts.ts';
 export { groupAttribute } from './groups.ts';
+export { isolationAttribute } from './isolation.ts';
 export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';
 export { sameRecord } from './same.ts';

@@ -7,6 +7,7 @@ import {
   type TaskRecord,
 } from '../state/index.ts';
 import { bodyOf } from './definition.ts';
+import { isolationConstraints } from './isolated.ts';
 import type { PlacementDemand } from './placer.ts';
 
 /** What an instance must have to be outside of a cloud, as agents with ECS_EXTERNAL register it. */
@@ -32,7 +33,7 @@ function fargateConstraints(provider: CapacityProvider | undefined): ConstraintS
       type: 'memberOf',
       expression: `attribute:${fargateAttribute} exists`,
       otherwise: because(
-        'offers itself to no tasks of Fargate: its agent runs with --fargate off, or cannot give tasks network interfaces',
+        'offers itself to no tasks of Fargate: its agent runs with --fargate off, or it cannot give tasks network interfaces, or not isolate them as it was told',
       ),
     },
     ...(provider === 'FARGATE_SPOT'
@@ -121,7 +122,9 @@ export function placementDemand(definition: TaskDefinitionRecord, options: Deman
               expression: `attribute:ecs.availability-zone in [${options.network.zones.join(', ')}]`,
             },
           ]),
-      ...(options.launchType === 'FARGATE' ? fargateConstraints(options.capacityProvider) : []),
+      ...(options.launchType === 'FARGATE'
+        ? [...fargateConstraints(options.capacityProvider), ...isolationConstraints(body)]
+        : []),
       ...(options.group === undefined ? [] : [inGroup(options.group)]),
       ...options.constraints,
     ],

@@ -10,7 +10,13 @@ import type {
 import { smallTagList } from '@slipway/auth/kit';
 import { hash } from 'node:crypto';
 
-import { arns, type ContainerRecord, type InstanceRecord, type TaskRecord } from '../state/index.ts';
+import {
+  arns,
+  type ContainerRecord,
+  type InstanceRecord,
+  isolationAttribute,
+  type TaskRecord,
+} from '../state/index.ts';
 
 const zone = 'ecs.availability-zone';
 const architecture = 'ecs.cpu-architecture';
@@ -45,6 +51,7 @@ export function taskView(
     attributes: [
       ...(cpuArchitecture === undefined ? [] : [{ name: architecture, value: cpuArchitecture }]),
       ...(task.ephemeralStorage === undefined ? [] : ofHost(attributes, 'slipway.storage')),
+      ...(task.isolation === undefined ? [] : [{ name: isolationAttribute, value: task.isolation }]),
     ],
     availabilityZone: value(zone),
     ...(instance === undefined

@@ -16,6 +16,10 @@ export function describeAgent(command: Command): Command {
     .option('--zone <name>', 'availability zone of this host, for spread and constraints')
     .option('--attribute <name=value...>', 'custom attributes of this host, beside ECS_INSTANCE_ATTRIBUTES (JSON)')
     .option('--fargate <on|off>', 'whether tasks of Fargate may come here: SLIPWAY_FARGATE (auto, off), or on')
+    .option(
+      '--isolation <runtime>',
+      "the Docker engine's runtime (gVisor, Kata) that tasks of Fargate are isolated by: SLIPWAY_ISOLATION",
+    )
     .option('--spot', 'this host may be taken back (slipway hosts reclaim): SLIPWAY_SPOT (true, false)')
     .option('--config <file>', 'file of variables, after the environment; default /etc/ecs/ecs.config')
     .option('--allow <what...>', 'allow tasks what is denied by default (see scheduler/hosts/agents.md)')

@@ -196,6 +196,8 @@ describe('what makes no sense is refused by its name', () => {
 test.each<[string, { flags?: AgentFlags; environment?: Record<string, string>; file?: string }, object]>([
   ['nothing', {}, {}],
   ['the command line', { flags: { fargate: 'off', spot: true } }, { fargate: 'off', spot: true }],
+  ['what isolates', { flags: { isolation: 'runsc' }, file: 'SLIPWAY_ISOLATION=kata' }, { isolation: 'runsc' }],
+  ['what isolates in a variable', { file: 'SLIPWAY_ISOLATION=kata' }, { isolation: 'kata' }],
   [
     'the command line before the file',
     { flags: { fargate: 'on' }, file: 'SLIPWAY_FARGATE=off\nSLIPWAY_SPOT=true' },
@@ -208,8 +210,8 @@ test.each<[string, { flags?: AgentFlags; environment?: Record<string, string>; f
   ],
 ])('what of Fargate comes to a host is said by %s', async (_what, parts, expected) => {
   const { options, ignored } = await settings(parts);
-  const { fargate, spot } = options;
-  expect({ ...(fargate === undefined ? {} : { fargate }), ...(spot === undefined ? {} : { spot }) }).toEqual(expected);
+  const said = (['fargate', 'spot', 'isolation'] as const).filter((name) => options[name] !== undefined);
+  expect(Object.fromEntries(said.map((name) => [name, options[name]]))).toEqual(expected);
   expect(ignored).toEqual([]);
 });
 

@@ -25,6 +25,8 @@ export interface AgentFlags {
   readonly attribute?: readonly string[];
   /** `on` or `off`. */
   readonly fargate?: string;
+  /** A runtime of the Docker engine. */
+  readonly isolation?: string;
   readonly spot?: boolean;
   /** A file of variables; it must be there when it is named. Default {@link configFile}. */
   readonly config?: string;
@@ -53,6 +55,7 @@ export interface AgentSettings {
     | 'pullInactivity'
     | 'imageCleanup'
     | 'fargate'
+    | 'isolation'
     | 'spot'
   >;
   readonly ignored: readonly string[];
@@ -82,6 +85,7 @@ const known: ReadonlySet<string> = new Set([
   'ECS_NUM_IMAGES_DELETE_PER_CYCLE',
   'ECS_RESERVED_MEMORY',
   'SLIPWAY_FARGATE',
+  'SLIPWAY_ISOLATION',
   'SLIPWAY_JOIN',
   'SLIPWAY_SPOT',
   'ECS_TASK_PIDS_LIMIT',
@@ -151,6 +155,7 @@ export async function agentSettings(flags: AgentFlags, environment: Variables): 
     ),
     ...optional('imageCleanup', cleanupOf(variable)),
     ...optional('fargate', offered(flags.fargate, variable('SLIPWAY_FARGATE'))),
+    ...optional('isolation', flags.isolation ?? variable('SLIPWAY_ISOLATION')),
     ...optional('spot', flags.spot ?? spotOf(variable('SLIPWAY_SPOT'))),
   };
   return { options, ignored: [...new Set(ignored)].sort() };

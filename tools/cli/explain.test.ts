@@ -1,6 +1,6 @@
 import { ECSClient } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
-import { followStopped, reasonOf, tasksOf, waitsFor } from './explain.ts';
+import { followStopped, isolated, reasonOf, tasksOf, waitsFor } from './explain.ts';
 
 const said = '(service web) does not follow web: arn:aws:iam::000000000000:user/dev may not do this any more.';
 const service = {
@@ -90,4 +90,13 @@ test('the newest task of a service is the first, wherever it is in the list', as
   const client = Object.assign(new ECSClient({ region: 'us-east-1' }), { send });
   const found = await tasksOf(client, 'default', 'web', 'STOPPED');
   expect([found.length, found[0]?.taskArn, found[299]?.taskArn]).toEqual([300, '299', '0']);
+});
+
+test('by what tasks are isolated is said with how many, and nothing where none is', () => {
+  const by = (value: string) => ({ attributes: [{ name: 'slipway.isolation', value }] });
+  expect(isolated([by('runsc'), {}, by('runsc'), by('vm')])).toEqual([
+    '2 of 4 running tasks are isolated by runsc',
+    '1 of 4 running tasks are isolated by vm',
+  ]);
+  expect(isolated([{}])).toEqual([]);
 });

@@ -56,6 +56,7 @@ export async function explain(name: string, options: { readonly output: string }
     elsewhere,
     ...(unfollowed === undefined ? {} : { followStopped: unfollowed }),
     service: summary(service),
+    isolated: isolated(running),
     tasks: running.map((task) => taskLine(task, definitions.get(task.taskDefinitionArn ?? ''))),
     hostsAway: away,
     loadBalancers: await behind(service),
@@ -69,6 +70,7 @@ export async function explain(name: string, options: { readonly output: string }
   say(`${cluster}/${serviceName}: ${report.verdict}`);
   if (elsewhere.length > 0) say(`  note: ${elsewhereNote(elsewhere)}`);
   for (const line of report.hostsAway) say(`  ${line}`);
+  for (const line of report.isolated) say(`  ${line}`);
   if (report.followStopped !== undefined) say(`does not follow its images: ${report.followStopped}`);
   if (moves !== undefined) say(moves);
   print();
@@ -164,6 +166,16 @@ function printBalancers(reports: readonly BalancerReport[]): void {
     print(table(['ADDRESS', 'TARGET', 'STATE', 'REASON'], rows).replaceAll(/^/gm, '  '));
     print();
   }
+}
+
+/** By what how many of a service's tasks are isolated from the kernels of their hosts; nothing where none is. */
+export function isolated(running: readonly Pick<Task, 'attributes'>[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { attributes = [] } of running) {
+    const by = attributes.find(({ name }) => name === 'slipway.isolation')?.value;
+    if (by !== undefined) counts.set(by, (counts.get(by) ?? 0) + 1);
+  }
+  return [...counts].map(([by, count]) => `${count} of ${running.length} running tasks are isolated by ${by}`);
 }
 
 interface TaskLine {

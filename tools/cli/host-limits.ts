@@ -11,6 +11,17 @@ export function softLimits({ attributes = [], containerInstanceArn }: ContainerI
             'more than its cpu and memory, and Fargate tasks of more than one container do not start there; the log of its agent says what is missing',
         ]
       : []),
+    ...(value('slipway.isolation') === 'none'
+      ? [
+          `${host} was told to isolate tasks of Fargate and cannot, so that none comes: the log of its agent says what is missing; ` +
+            "register gvisor's runsc with its Docker engine, with --network=host, and start the agent again",
+        ]
+      : []),
+    ...(value('slipway.isolation.containers') === 'one'
+      ? [
+          `${host} isolates tasks of Fargate by ${value('slipway.isolation')}, which runs tasks of one container; those of several do not start there`,
+        ]
+      : []),
     ...(value('slipway.storage') === 'counted' && attributes.some(({ name }) => name === 'slipway.capability.fargate')
       ? [
           `${host} limits the ephemeral storage of Fargate tasks softly: what they write is counted every 30 seconds, and who has more than its ` +

@@ -48,3 +48,16 @@ test('a host of Fargate that only counts what tasks write is named', () => {
   expect(softLimits(instance('quota', fargate))).toEqual([]);
   expect(softLimits(instance('counted'))).toEqual([]);
 });
+
+test('a host that cannot isolate as it was told, and one that isolates single containers, are named', () => {
+  const instance = (attributes: { name: string; value: string }[]) => ({ containerInstanceArn: arn('i1'), attributes });
+  expect(softLimits(instance([{ name: 'slipway.isolation', value: 'none' }]))).toEqual([
+    expect.stringMatching(/^host i1 was told to isolate tasks of Fargate and cannot, so that none comes: /),
+  ]);
+  const by = (containers: string) => [
+    { name: 'slipway.isolation', value: 'vm' },
+    { name: 'slipway.isolation.containers', value: containers },
+  ];
+  expect(softLimits(instance(by('one')))).toEqual([expect.stringMatching(/^host i1 isolates .* by vm, .* of one/)]);
+  expect(softLimits(instance(by('several')))).toEqual([]);
+});

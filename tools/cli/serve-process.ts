@@ -153,6 +153,7 @@ async function localAgent(config: ServerConfig, log: Log, { listening, identity 
     taskEndpoint: config.taskEndpoint,
     taskNetwork: config.taskNetwork,
     fargate: config.fargate,
+    isolation: config.isolation,
     efsShare: config.efsShare,
     logAddresses: config.taskLogAllow,
     registryAddresses: config.taskRegistryAllow,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ecsClient } from '../testbed/aws-clients.ts';
 import { run, until } from '../testbed/command.ts';
 import { DockerCli, makeImage, missingDocker, webImage } from '../testbed/docker.ts';
-import { missingHosts, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
+import { missingHosts, missingRunsc, startHosts, type TestHost, type TestHosts } from '../testbed/hosts.ts';
 import { agentLogs, joinHosts, pushFrom, type ServerForHosts, startServerFor } from '../testbed/machines.ts';
 import { shellBlocks } from '../testbed/readme.ts';
 
@@ -17,6 +17,8 @@ import { shellBlocks } from '../testbed/readme.ts';
  */
 const missing = missingHosts() ?? (await missingDocker());
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
+const shared = missingRunsc();
+if (shared !== undefined && process.env['CI'] !== undefined) throw new Error(shared);
 
 const root = join(import.meta.dirname, '..', '..');
 const slipway = join(root, 'tools', 'bin', 'slipway');
@@ -39,8 +41,9 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
     joined = await startServerFor(made, join(folder, 'data'));
     ({ server, aws } = joined);
     ecs = ecsClient(server);
-    // The last one may be taken back.
-    await joinHosts(made, joined, folder, (host) => (host === made.hosts.at(-1) ? { SLIPWAY_SPOT: 'true' } : {}));
+    // The last one may be taken back, and isolates.
+    const last = { SLIPWAY_SPOT: 'true', ...(shared === undefined ? { SLIPWAY_ISOLATION: 'runsc' } : {}) };
+    await joinHosts(made, joined, folder, (host) => (host === made.hosts.at(-1) ? last : {}));
     await makeImage(docker, webImage(`${local}:one`, 'hello from fargate'));
     const [first] = made.hosts;
     if (first === undefined) throw new Error('there is no host');
@@ -126,6 +129,9 @@ ${agentLogs(made, folder)}`,
     });
     return last;
   }
+
+  /** The words of a line, and further ones that may have spaces. */
+  const words = (line: string, ...more: readonly string[]): string[] => line.split(' ').concat(more);
 
   const addressOf = (task: Task | undefined): string =>
     task?.attachments?.[0]?.details?.find(({ name }) => name === 'privateIPv4Address')?.value ?? '';
@@ -283,6 +289,101 @@ ${agentLogs(made, folder)}`,
     await until('all addresses free', 60_000, async () => (await free()).every((count) => count === 4091));
     expect(await free()).toEqual(subnets.map(() => 4091));
   }, 300_000);
+
+  test.skipIf(shared !== undefined)(
+    `containers of a host that isolates have a kernel of their own, and one address${shared === undefined ? '' : ` (${shared})`}`,
+    async () => {
+      const spot = made.hosts.at(-1);
+      const providers = 'ecs put-cluster-capacity-providers --cluster default';
+      const strategy = '--capacity-provider-strategy capacityProvider=FARGATE_SPOT,weight=1';
+      await aws.json(
+        words(`${providers} --capacity-providers FARGATE FARGATE_SPOT --default-capacity-provider-strategy []`),
+      );
+      const probe = { command: ['CMD-SHELL', 'busybox test -e /tmp/ready'], interval: 5, retries: 10 };
+      const definition = {
+        family: 'isolated',
+        requiresCompatibilities: ['FARGATE'],
+        networkMode: 'awsvpc',
+        cpu: '256',
+        memory: '512',
+        volumes: [{ name: 'common' }],
+        containerDefinitions: [
+          {
+            name: 'main',
+            image,
+            portMappings: [{ containerPort: 8080 }],
+            healthCheck: probe,
+            mountPoints: [{ sourceVolume: 'common', containerPath: '/common' }],
+          },
+          {
+            name: 'side',
+            image,
+            entryPoint: ['/bin/sh', '-c'],
+            command: [
+              `${fetchOf('127.0.0.1')} > /common/said; trap 'exit 0' TERM; while :; do busybox sleep 0.2; done`,
+            ],
+            mountPoints: [{ sourceVolume: 'common', containerPath: '/common' }],
+            dependsOn: [{ containerName: 'main', condition: 'HEALTHY' }],
+          },
+        ],
+      };
+      await aws.json(['ecs', 'register-task-definition', '--cli-input-json', JSON.stringify(definition)]);
+      await aws.json(
+        words(
+          `ecs create-service --service-name isolated --task-definition isolated ${strategy} --desired-count 1`,
+          '--network-configuration',
+          placed(groups.web),
+        ),
+      );
+      // Its own kernel, by a health check, ECS Exec's way in, and a volume that both have.
+      await until('the first container', 60_000, async () => {
+        const [begun] = await tasksOf('isolated');
+        return (await inside(begun, 'busybox touch /tmp/ready && busybox dmesg')).includes('Starting gVisor');
+      }).catch((cause: unknown) => {
+        throw new Error(agentLogs(made, folder), { cause });
+      });
+      const [task] = await running('isolated', 1);
+      expect((await hostWith(task))?.name).toBe(spot?.name);
+      expect(task?.attributes).toContainEqual({ name: 'slipway.isolation', value: 'runsc' });
+      // Each has its sandbox; `localhost` and the address are the task's.
+      const said = await until('what the other container was told', 60_000, () =>
+        inside(task, 'busybox cat /common/said'),
+      );
+      expect(said).toContain('hello from fargate');
+      expect(await inside(task, 'busybox ip -4 addr')).toContain(`${addressOf(task)}/`);
+      const explained = await run(slipway, ['explain', 'isolated'], { env: server.aws() });
+      expect(explained.stdout).toContain('1 of 1 running tasks are isolated by runsc');
+      // What the agent itself added has no sandbox, and every container of the task has one.
+      const ids = (await spot?.docker('ps', '--quiet', '--no-trunc'))?.split('\n') ?? [];
+      const runtimes = await spot?.docker('inspect', '--format', '{{.HostConfig.Runtime}} {{.Name}}', ...ids);
+      expect(runtimes?.split('\n').map((line) => line.split(' ')[0])).toEqual(
+        expect.arrayContaining(['runsc', 'runsc', 'runc']),
+      );
+      // It runs out of its own memory, not of the host's.
+      const filled = await aws.json<{ tasks: { taskArn: string }[] }>(
+        words(
+          `ecs run-task --task-definition isolated ${strategy} --network-configuration`,
+          placed(groups.web),
+          '--overrides',
+          JSON.stringify({
+            containerOverrides: [
+              { name: 'main', command: ['/bin/sh', '-c', 'exec busybox dd if=/dev/zero of=/dev/null bs=800M'] },
+            ],
+          }),
+        ),
+      );
+      const arns = filled.tasks.map(({ taskArn }) => taskArn);
+      await until('the end of who takes too much', 120_000, async () =>
+        (await describeTasks(arns)).every(({ lastStatus }) => lastStatus === 'STOPPED'),
+      );
+      const [over] = await describeTasks(arns);
+      expect(over?.attributes).toContainEqual({ name: 'slipway.isolation', value: 'runsc' });
+      expect(over?.containers?.[0]).toMatchObject({ exitCode: 137 });
+      await aws.json(['ecs', 'delete-service', '--service', 'isolated', '--force']);
+      await until('the end of it', 60_000, async () => (await tasksOf('isolated')).length === 0);
+    },
+    300_000,
+  );
 
   test('what may be interrupted is, when its host is taken back, and a service has its next task first', async () => {
     const spot = made.hosts.at(-1);

@@ -50,6 +50,8 @@ export interface ServerConfig {
   readonly taskNetwork: 'auto' | 'off';
   /** Whether that agent's host takes tasks of Fargate where it can. */
   readonly fargate: 'auto' | 'off';
+  /** The Docker engine's runtime that isolates those there; undefined: none. */
+  readonly isolation: string | undefined;
   /** The folder that file systems of EFS lie in on this machine; undefined: no task of this machine has one. */
   readonly efsShare: string | undefined;
   /** Whether the share that file systems of EFS lie on is on encrypted disks, as its operator says. */
@@ -220,6 +222,10 @@ const schema = z.object({
   SLIPWAY_TASK_ENDPOINT: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_TASK_NETWORK: z.enum(['auto', 'off']).default('auto'),
   SLIPWAY_FARGATE: z.enum(['auto', 'off']).default('auto'),
+  SLIPWAY_ISOLATION: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, 'must be the name of a runtime of the Docker engine')
+    .optional(),
   SLIPWAY_EFS_SHARE: z
     .string()
     .regex(/^(?:off|\/.*)$/, 'must be an absolute path, or off')
@@ -347,6 +353,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
     taskEndpoint: env.SLIPWAY_TASK_ENDPOINT,
     taskNetwork: env.SLIPWAY_TASK_NETWORK,
     fargate: env.SLIPWAY_FARGATE,
+    isolation: env.SLIPWAY_ISOLATION,
     efsShare:
       env.SLIPWAY_EFS_SHARE === 'off'
         ? undefined

@@ -13,6 +13,8 @@ export interface LocalAgentOptions {
   readonly taskEndpoint: 'auto' | 'off';
   readonly taskNetwork: 'auto' | 'off';
   readonly fargate: 'auto' | 'off';
+  /** The engine's runtime that tasks of Fargate are isolated by. */
+  readonly isolation: string | undefined;
   /** Private ranges that log drivers may send to, and that registries may be in. */
   readonly logAddresses: readonly string[];
   readonly registryAddresses: readonly string[];
@@ -35,6 +37,7 @@ export function startLocalAgent(options: LocalAgentOptions): { stop(): Promise<v
     taskEndpoint: options.taskEndpoint,
     taskNetwork: options.taskNetwork,
     fargate: options.fargate,
+    isolation: options.isolation,
     allow: {
       logAddresses: options.logAddresses,
       registryAddresses: options.registryAddresses,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { check, type CommandOptions, type CommandResult, run, until } from './command.ts';
@@ -30,12 +30,17 @@ export interface TestHosts extends AsyncDisposable {
 /** Why hosts cannot be made here; undefined when they can. */
 export function missingHosts(): string | undefined {
   if (process.getuid?.() !== 0) return 'network namespaces and Docker engines are made by root only';
-  const path = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];
-  const absent = ['dockerd', 'docker', 'ip', 'nsenter', 'iptables'].find(
-    (program) => !path.some((place) => existsSync(join(place, program))),
-  );
+  const absent = ['dockerd', 'docker', 'ip', 'nsenter', 'iptables'].find((program) => pathOf(program) === undefined);
   return absent === undefined ? undefined : `no ${absent}`;
 }
+
+const pathOf = (program: string): string | undefined =>
+  [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']
+    .map((place) => join(place, program))
+    .find((path) => existsSync(path));
+
+/** Why hosts have no runtime `runsc` (gVisor); undefined when each has it. */
+export const missingRunsc = (): string | undefined => (pathOf('runsc') === undefined ? 'no runsc' : undefined);
 
 const prefix = 'slipway-hosts-';
 const folderOf = (owner: number): string => join(tmpdir(), `${prefix}${owner}`);
@@ -129,6 +134,9 @@ async function startHost(
     return child;
   };
   const log = join(folder, 'dockerd.log');
+  const runsc = { path: pathOf('runsc'), runtimeArgs: ['--network=host'] };
+  const settings = join(folder, 'daemon.json');
+  writeFileSync(settings, JSON.stringify(runsc.path === undefined ? {} : { runtimes: { runsc } }));
   const daemon = start(
     'dockerd',
     [
@@ -142,6 +150,8 @@ async function startHost(
       dockerHost,
       '--insecure-registry',
       '198.18.0.0/16',
+      '--config-file',
+      settings,
     ],
     { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, ...engine },
     log,

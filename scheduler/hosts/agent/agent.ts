@@ -16,6 +16,7 @@ import { ImageCleanup } from './image-cleanup.ts';
 import { Images } from './images.ts';
 import { KeptImages, noKeptImages } from './kept-images.ts';
 import { RegistryLogins } from './logins.ts';
+import { TaskIsolation } from './isolation/index.ts';
 import { noLimits, type TaskLimitsPort } from './limits/index.ts';
 import { dockerLogs, LogShipping } from './logs/index.ts';
 import { Membership } from './membership.ts';
@@ -97,6 +98,7 @@ class RunningAgent implements Agent {
   readonly #options: ResolvedOptions;
   readonly #docker: Docker;
   readonly #ports: AgentPorts;
+  readonly #isolation: TaskIsolation;
   readonly #stopped = new AbortController();
   readonly #identityFile: string;
   #identity: Identity | undefined;
@@ -115,6 +117,7 @@ class RunningAgent implements Agent {
     this.#options = options;
     this.#ports = ports(options, () => this.#hostSecret());
     this.#docker = this.#ports.docker;
+    this.#isolation = new TaskIsolation(this.#docker, options.isolation);
     this.#identityFile = join(options.dataDir, 'agent.json');
   }
 
@@ -261,6 +264,7 @@ class RunningAgent implements Agent {
       network: network.port,
       limits: this.#limits,
       storage: this.#storage,
+      isolation: this.#isolation,
       routers: this.#routers,
       hostPorts: new HostPorts({
         disk: this.#ports.disk,
@@ -405,6 +409,12 @@ class RunningAgent implements Agent {
         if (alone !== undefined) log.warn({ reason: alone }, 'only containers are limited on this host, not tasks');
         const unrouted = await this.#routers.reason();
         if (unrouted !== undefined) log.warn({ reason: unrouted }, 'no task with a log router runs on this host');
+        const isolation = await this.#isolation.look();
+        if (isolation !== undefined && 'reason' in isolation)
+          log.error(
+            { reason: isolation.reason },
+            'no task of Fargate comes: this host cannot isolate them as it was told',
+          );
         const host = await inspectHost(this.#docker, {
           attributes,
           privileged: allow.privileged === true,
@@ -412,6 +422,7 @@ class RunningAgent implements Agent {
           hostNetwork: allow.hostNetwork === true,
           taskNetwork: network.reason === undefined,
           fargate: this.#options.fargate === 'auto',
+          isolation,
           spot: this.#options.spot,
           fileSystems: this.#options.allow.fileSystems !== undefined,
           taskLimits: alone === undefined,

@@ -26,7 +26,7 @@ export class ContainerMaker {
   /**
    * Makes one, unless it is made already.
    * @param saved the task, with the image of the container
-   * @throws EngineError, EngineUnavailable, VolumeError, FileSystemError, RouterError, LimitsError, LogSetupRefused
+   * @throws EngineError, EngineUnavailable, VolumeError, FileSystemError, RouterError, LimitsError, IsolationError, LogSetupRefused
    */
   async make(saved: SavedTask, container: AgentContainer): Promise<void> {
     const { docker, options, agentId } = this.#ports;
@@ -55,6 +55,7 @@ export class ContainerMaker {
       hostPorts: await this.#hostPorts(task, container),
       parent: await this.#group.parent(),
       storage: (await this.#ports.storage.reason()) === undefined ? task.ephemeralStorage : undefined,
+      runtime: await this.#ports.isolation.runtimeOf(task, container),
       pidsLimit: options.taskPidsLimit,
       mounts: routing.mounts,
       image,

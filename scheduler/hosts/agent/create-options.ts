@@ -31,6 +31,8 @@ export interface Placement {
   readonly parent: string | undefined;
   /** GiB that the engine holds what the container writes to; undefined where it holds nothing. */
   readonly storage: number | undefined;
+  /** The engine's runtime that the container is isolated by; undefined for the usual one. */
+  readonly runtime?: string | undefined;
   /** The Docker volume that is the folder of all file systems; undefined where this host has none. */
   readonly share?: string | undefined;
   /** Processes and threads of a container at most. */
@@ -138,6 +140,7 @@ export function createOptions(
         ? {}
         : { StorageOpt: { size: String(at.storage * 2 ** 30) } }),
       RestartPolicy: { Name: '' },
+      ...given('Runtime', at.runtime),
       ...given('PidMode', host.PidMode ?? pidModeOf(task, container)),
       ...given('IpcMode', host.IpcMode ?? ipcModeOf(task, container)),
       ...given('MemoryReservation', host.MemoryReservation),

@@ -7,6 +7,7 @@ import type { HostPorts } from './host-ports.ts';
 import type { Images } from './images.ts';
 import type { PullRights } from './logins.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
+import type { TaskIsolation } from './isolation/index.ts';
 import type { TaskLimitsPort } from './limits/index.ts';
 import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
@@ -52,6 +53,7 @@ export interface RunnerPorts {
   readonly network: Pick<TaskNetworkPort, 'attach' | 'detach'>;
   readonly limits: TaskLimitsPort;
   readonly storage: Pick<TaskStoragePort, 'reason'>;
+  readonly isolation: Pick<TaskIsolation, 'runtimeOf'>;
   readonly hostPorts: Pick<HostPorts, 'take' | 'release'>;
   /** The files of tasks' log routers. */
   readonly routers: Pick<RouterPort, 'prepare' | 'socket'>;

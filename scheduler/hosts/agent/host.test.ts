@@ -68,3 +68,16 @@ test('a host says whether it limits tasks or their containers only', async () =>
 test('a host says whether its engine holds containers to a size', async () => {
   expect(await slipway({ storageQuota: false })).toMatchObject({ 'slipway.storage': 'counted' });
 });
+
+test('a host says by what it isolates tasks of Fargate, and takes none where it cannot', async () => {
+  expect(await slipway({ isolation: { runtime: 'runsc', several: true } })).toMatchObject({
+    'slipway.isolation': 'runsc',
+    'slipway.isolation.containers': 'several',
+    'slipway.capability.fargate': undefined,
+  });
+  expect(await slipway({ isolation: { runtime: 'vm', several: false } })).toMatchObject({
+    'slipway.isolation.containers': 'one',
+  });
+  const network = { ...limits, 'slipway.capability.task-network': undefined };
+  expect(await slipway({ isolation: { reason: 'no runtime' } })).toEqual({ ...network, 'slipway.isolation': 'none' });
+});

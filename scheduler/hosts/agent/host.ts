@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 
 import { engineCall } from './docker.ts';
 import { endpointPort } from './endpoint/index.ts';
+import type { Isolation } from './isolation/index.ts';
 
 /** What a host registers with. */
 export interface Host {
@@ -30,6 +31,8 @@ export interface HostOptions {
   readonly taskNetwork: boolean;
   /** Whether tasks of Fargate may come, if they get network interfaces here. */
   readonly fargate: boolean;
+  /** What isolates tasks of Fargate here, or that it cannot; undefined where nothing is to. */
+  readonly isolation?: Isolation | { readonly reason: string } | undefined;
   /** Whether it may be taken back. */
   readonly spot: boolean;
   /** Whether this host has the folder that file systems of EFS lie in. */
@@ -109,6 +112,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
       : []),
     ...(options.address === undefined ? [] : [{ name: 'slipway.address', value: options.address }]),
     ...(options.publishedOn === undefined ? [] : [{ name: 'slipway.published-on', value: options.publishedOn }]),
+    ...isolationAttributes(options.isolation),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),
     { name: 'slipway.limits', value: options.taskLimits ? 'task' : 'container' },
     { name: 'slipway.storage', value: options.storageQuota ? 'quota' : 'counted' },
@@ -137,11 +141,21 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
 }
 
 /** What a host says that gives tasks network interfaces: who may come. */
-const networkAttributes = ({ fargate }: HostOptions): Attribute[] => [
+const networkAttributes = ({ fargate, isolation }: HostOptions): Attribute[] => [
   { name: 'ecs.capability.task-eni' },
   { name: 'slipway.capability.task-network' },
-  ...(fargate ? [{ name: 'slipway.capability.fargate' }] : []),
+  ...(fargate && !(isolation !== undefined && 'reason' in isolation) ? [{ name: 'slipway.capability.fargate' }] : []),
 ];
+
+/** What a host says that isolates tasks of Fargate: by which runtime, and how many containers such a task may have. */
+function isolationAttributes(isolation: HostOptions['isolation']): Attribute[] {
+  if (isolation === undefined) return [];
+  if ('reason' in isolation) return [{ name: 'slipway.isolation', value: 'none' }];
+  return [
+    { name: 'slipway.isolation', value: isolation.runtime },
+    { name: 'slipway.isolation.containers', value: isolation.several ? 'several' : 'one' },
+  ];
+}
 
 /** What a host says that runs log routers: both programs, with configuration from their images or from S3. */
 const routerAttributes: readonly Attribute[] = [

@@ -69,6 +69,11 @@ export interface AgentOptions {
   readonly taskNetwork?: 'auto' | 'off';
   /** Whether tasks of Fargate come here, where they can: `auto`, they do. Default `auto`. */
   readonly fargate?: 'auto' | 'off';
+  /**
+   * The runtime of the Docker engine, gVisor or Kata, that runs the containers of Fargate's tasks. Without it they run as all others;
+   * where it is named and cannot be used, no task of Fargate comes.
+   */
+  readonly isolation?: string | undefined;
   /** Whether this host may be taken back: of Fargate it then takes what may be interrupted. Default false. */
   readonly spot?: boolean;
   /** Default `default`: pull, and fall back to the image that is there. Pinned digests are never pulled twice. */
@@ -105,10 +110,10 @@ export interface AgentOptions {
 
 /** {@link AgentOptions} with every default in place. */
 export type ResolvedOptions = Required<
-  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries' | 'credentials'>
+  Omit<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries' | 'isolation' | 'credentials'>
 > & {
   readonly credentials: () => Promise<AgentCredentials>;
-} & Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries'>;
+} & Pick<AgentOptions, 'docker' | 'reservedMemory' | 'availabilityZone' | 'registries' | 'isolation'>;
 
 /** Fills in defaults. @throws TypeError on an endpoint that is not an http(s) URL */
 export function resolveOptions(options: AgentOptions, hostSecret: () => string): ResolvedOptions {

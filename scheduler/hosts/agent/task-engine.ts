@@ -44,6 +44,7 @@ export interface TaskEnginePorts {
   readonly network: TaskNetworkPort;
   readonly limits: TaskLimitsPort;
   readonly storage: TaskStoragePort;
+  readonly isolation: RunnerPorts['isolation'];
   readonly routers: RouterPort;
   readonly hostPorts: HostPorts;
   readonly mountsOf: RunnerPorts['mountsOf'];

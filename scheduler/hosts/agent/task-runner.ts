@@ -7,6 +7,7 @@ import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { FileSystemError } from './file-systems/index.ts';
+import { IsolationError } from './isolation/index.ts';
 import { LimitsError, TaskGroup } from './limits/index.ts';
 import { LogSetupRefused } from './logs/index.ts';
 import { attachmentsOf, ensurePauseImage, NetworkError } from './network/index.ts';
@@ -273,7 +274,11 @@ export class TaskRunner {
     // What holds file systems has nothing else that an engine could refuse.
     const ofFiles = container.name === holderName && (error instanceof EngineError || error instanceof VolumeError);
     if (ofFiles) return this.#failAction(kind, container, new FileSystemError(error.message, { cause: error }));
-    const ofHost = error instanceof NetworkError || error instanceof LimitsError || error instanceof RouterError;
+    const ofHost =
+      error instanceof NetworkError ||
+      error instanceof LimitsError ||
+      error instanceof RouterError ||
+      error instanceof IsolationError;
     const resource = error instanceof VolumeError ? 'CannotCreateVolumeError' : undefined;
     const said =
       error instanceof LogSetupRefused ? error.message : error instanceof FileSystemError ? error.reason : undefined;

@@ -19,7 +19,13 @@ import {
 
 import type { AgentControlOptions } from './options.ts';
 import { requireOwner } from './owner.ts';
-import { applyOneContainer, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';
+import {
+  applyOneContainer,
+  applyTaskChange,
+  type ContainerChange,
+  type TaskChange,
+  withIsolation,
+} from './transitions.ts';
 
 /**
  * SubmitTaskStateChange: only for a task that is placed on an instance the caller registered. Repeated and late reports
@@ -98,7 +104,7 @@ async function changeTask(
     // What a host says that was taken out of the cluster counts no more: its tasks are over, for that reason and no other.
     if (instance.status === 'INACTIVE') return { task };
     const changed = change(task);
-    if (changed !== undefined) tx.put(clusterKeys.task(id), toJson(changed));
+    if (changed !== undefined) tx.put(clusterKeys.task(id), toJson(withIsolation(task, changed, instance)));
     return undefined;
   });
   if (left === undefined) return;

@@ -10,6 +10,7 @@ import {
   deprovisioned,
   giveUp,
   type TaskChange,
+  withIsolation,
 } from './transitions.ts';
 
 const created = 1_000_000;
@@ -254,4 +255,16 @@ describe('a task with a network interface', () => {
     expect(giveUp(told ?? pending(), 'the role is gone', created + 6)).toBeUndefined();
     expect(giveUp(pending(), 'the role is gone', created + 5)).toMatchObject({ lastStatus: 'STOPPED' });
   });
+});
+
+test('what isolates a task is what its host said when the first container was made', () => {
+  const by = (value: string) => ({ attributes: [{ name: 'slipway.isolation', value }] });
+  const task = pending({ launchType: 'FARGATE' });
+  const made = { ...task, containers: task.containers.map((container) => ({ ...container, runtimeId: 'x' })) };
+  expect(withIsolation(task, made, by('runsc')).isolation).toBe('runsc');
+  expect(withIsolation(task, task, by('runsc'))).toBe(task);
+  expect(withIsolation(made, made, by('runsc'))).toBe(made);
+  expect(withIsolation(task, made, by('none'))).toBe(made);
+  const other = { ...made, launchType: 'EC2' as const };
+  expect(withIsolation(task, other, by('runsc'))).toBe(other);
 });

@@ -1,6 +1,8 @@
 import {
   type ContainerRecord,
   type HealthStatus,
+  type InstanceRecord,
+  isolationAttribute,
   type NetworkBinding,
   sameRecord,
   type TaskRecord,
@@ -98,6 +100,21 @@ export function giveUp(task: TaskRecord, reason: string, now: number): TaskRecor
     stoppingAt: task.stoppingAt ?? now,
     version: task.version + 1,
   };
+}
+
+/**
+ * A task with what isolates it, once the first of its containers was made: a host that is set up otherwise later says so of its later
+ * tasks alone.
+ */
+export function withIsolation(
+  before: TaskRecord,
+  after: TaskRecord,
+  { attributes }: Pick<InstanceRecord, 'attributes'>,
+): TaskRecord {
+  const made = ({ containers }: TaskRecord): boolean => containers.some(({ runtimeId }) => runtimeId !== undefined);
+  if (after.launchType !== 'FARGATE' || made(before) || !made(after)) return after;
+  const isolation = attributes.find(({ name }) => name === isolationAttribute)?.value;
+  return isolation === undefined || isolation === 'none' ? after : { ...after, isolation };
 }
 
 /** The record after a report about one container alone (SubmitContainerStateChange), or undefined when nothing is new. */

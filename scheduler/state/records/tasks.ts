@@ -160,6 +160,8 @@ export interface TaskRecord {
   readonly launchType: LaunchType;
   /** GiB of disk that a task of Fargate may fill; tasks that older servers started have none. */
   readonly ephemeralStorage?: number;
+  /** By what the host isolated a task of Fargate, as it said when the first container was made. */
+  readonly isolation?: string;
   /** Of a task that a strategy was used for. */
   readonly capacityProvider?: CapacityProvider;
   /** Of a task that is on no instance yet, PROVISIONING until one has room: what placement is asked for. */
