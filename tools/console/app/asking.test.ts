@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ecs, request } from './aws.ts';
+import { preview } from './lifecycle.tsx';
 import { further } from './logs.tsx';
 import { readServices } from './overview-data.ts';
 import { readRepository } from './repositories-data.ts';
@@ -140,4 +141,17 @@ test('a search goes on where the last look ended, and what was searched is not s
   expect(token).toBeUndefined();
   expect(since).toBeGreaterThan(found.timestamp);
   expect(third.lines).toEqual(second.lines);
+});
+
+test('one answer that is lost does not end a preview of a policy, two in turn do', async () => {
+  const lost = (): Response => {
+    throw new TypeError('the connection broke');
+  };
+  const complete = { status: 'COMPLETE', previewResults: [{ imageDigest: 'sha256:0', appliedRulePriority: 7 }] };
+  answers = [lost, says({}), lost, says(complete), lost, says(complete)];
+  expect(await preview('web', '{}')).toEqual([{ digest: 'sha256:0', tags: [], pushed: undefined, rule: 7 }]);
+  answers = [says({}), lost, lost];
+  await expect(preview('web', '{}')).rejects.toMatchObject({ code: 'NoAnswer' });
+  answers = [refused];
+  await expect(preview('web', '{}')).rejects.toMatchObject({ isRefusal: true });
 });

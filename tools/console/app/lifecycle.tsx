@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { AwsError, ecr, pages } from './aws.ts';
 import { Dialog } from './dialog.tsx';
 import { plural, visible } from './format.ts';
@@ -30,18 +30,28 @@ async function readPolicy(repositoryName: string, signal: AbortSignal): Promise<
   }
 }
 
+/** Asks once more where no answer came: a preview changes nothing, and one lost answer among many would end it. @throws AwsError */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof AwsError) || error.code !== 'NoAnswer') throw error;
+    return ask();
+  }
+}
+
 /** What a policy would remove now; nothing is removed. @throws AwsError with the rule and the member that are wrong */
-async function preview(repositoryName: string, lifecyclePolicyText: string): Promise<readonly Expiring[]> {
-  await ecr('StartLifecyclePolicyPreview', { repositoryName, lifecyclePolicyText });
+export async function preview(repositoryName: string, lifecyclePolicyText: string): Promise<readonly Expiring[]> {
+  await patiently(() => ecr('StartLifecyclePolicyPreview', { repositoryName, lifecyclePolicyText }));
   for (let look = 0; look < looks; look++) {
-    const { status } = await ecr('GetLifecyclePolicyPreview', { repositoryName, maxResults: 1 });
+    const { status } = await patiently(() => ecr('GetLifecyclePolicyPreview', { repositoryName, maxResults: 1 }));
     if (status === 'COMPLETE') break;
     if (status !== 'IN_PROGRESS' || look === looks - 1)
       throw new AwsError('GetLifecyclePolicyPreview', 'Preview', 'The preview did not come to an end.', '');
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   const found = await pages(
-    (nextToken) => ecr('GetLifecyclePolicyPreview', { repositoryName, nextToken, maxResults: 100 }),
+    (nextToken) => patiently(() => ecr('GetLifecyclePolicyPreview', { repositoryName, nextToken, maxResults: 100 })),
     (page) => page.previewResults,
     mostPreviewed,
   );
@@ -84,6 +94,8 @@ function Policy(props: {
 }): JSX.Element {
   const { repository, text, again } = props;
   const [draft, setDraft] = useState(text === undefined ? beginning : indented(text));
+  const written = useRef(draft);
+  written.current = draft;
   const [open, setOpen] = useState(text !== undefined);
   const [state, setState] = useState<'idle' | 'busy' | 'applying'>('idle');
   const [found, setFound] = useState<readonly Expiring[]>();
@@ -95,13 +107,16 @@ function Policy(props: {
   const look = async (): Promise<void> => {
     setState('busy');
     setError(undefined);
+    setFound(undefined);
     try {
-      setFound(await preview(repository, draft));
+      const expiring = await preview(repository, draft);
+      // What another policy than the one that stands there now would remove is told to nobody.
+      if (written.current === draft) setFound(expiring);
     } catch (thrown) {
-      setFound(undefined);
-      setError(thrown as AwsError);
+      if (written.current === draft) setError(thrown as AwsError);
     }
-    setState('idle');
+    // Whoever has gone on to put it in place is not interrupted.
+    setState((now) => (now === 'busy' ? 'idle' : now));
   };
   const write = <Button onClick={() => setOpen(true)}>Write one</Button>;
   return (
@@ -120,6 +135,7 @@ function Policy(props: {
               onInput={({ currentTarget: { value } }) => {
                 setDraft(value);
                 setFound(undefined);
+                setError(undefined);
               }}
             />
           </label>

@@ -6,6 +6,8 @@ type Watcher = (event: { readonly key?: string | null }) => void;
 let kept: Map<string, string>;
 let people: Map<string | null, string>;
 let reachable: boolean;
+/** Where the server takes its time: when it goes on. */
+let slow: Promise<void> | undefined;
 let listeners: Map<string, Watcher>;
 let address: { hash: string };
 let asked: string[];
@@ -15,6 +17,7 @@ beforeEach(async () => {
   kept = new Map();
   people = new Map();
   reachable = true;
+  slow = undefined;
   listeners = new Map();
   address = { hash: '' };
   asked = [];
@@ -31,6 +34,7 @@ beforeEach(async () => {
     async (_path: string, init: { method: string; headers: Record<string, string>; body?: string }) => {
       const { method, headers, body } = init;
       asked.push(`${method} ${body ?? ''}`.trim());
+      await slow;
       if (!reachable) throw new TypeError('nobody is there');
       const arn = method === 'POST' ? 'arn:code' : people.get(headers['x-slipway-session'] ?? '');
       if (arn === undefined) return new Response('{"message":"the session is over"}', { status: 401 });
@@ -97,4 +101,41 @@ test('a server that does not answer ends no session, and the page says so instea
   people.clear();
   await session.resume();
   expect([kept.get(proof), who()]).toEqual([undefined, 'out']);
+});
+
+test('signing out ends everything here at once, however slow the server is, and says where it has not confirmed it', async () => {
+  for (const [answers, notice] of [
+    [true, 'You are signed out.'],
+    [false, expect.stringContaining('has not confirmed it')],
+  ] as const) {
+    kept.set(proof, 'one');
+    people.set('one', 'arn:reader');
+    await session.resume();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slow = promise;
+    reachable = answers;
+    const leaving = session.signOut();
+    // Other tabs are told by what they share.
+    expect([kept.get(proof), who(), asked.at(-1)]).toEqual([undefined, 'out', 'DELETE']);
+    resolve();
+    await leaving;
+    expect(session.currentSession()).toEqual({ kind: 'out', notice });
+    [slow, reachable] = [undefined, true];
+  }
+});
+
+test('who has signed in again meanwhile hears nothing of the sign-out before', async () => {
+  kept.set(proof, 'one');
+  people.set('one', 'arn:reader');
+  await session.resume();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  slow = promise;
+  reachable = false;
+  const leaving = session.signOut();
+  [slow, reachable] = [undefined, true];
+  await session.signIn({ code: 'abc' });
+  reachable = false;
+  resolve();
+  await leaving;
+  expect([kept.get(proof), who()]).toEqual(['of the code', 'arn:code']);
 });

@@ -95,10 +95,23 @@ export async function signIn(given: SignIn): Promise<void> {
   become({ kind: 'in', session: { arn: body.arn, account: body.account, region: body.region } });
 }
 
+/**
+ * Ends the session: here and in the other tabs at once, whatever they have open, and on the server as soon as it answers. A server that is slow
+ * or gone would otherwise keep terminals of tabs that nobody sees.
+ */
 export async function signOut(): Promise<void> {
-  await ask('DELETE').catch(() => undefined);
+  // It is sent with what proves the session, which is gone from here on.
+  const answer = ask('DELETE').catch(() => undefined);
   localStorage.removeItem(kept);
   become({ kind: 'out', notice: 'You are signed out.' });
+  const said = await answer;
+  const isOver = said !== undefined && (said.ok || said.status === 401);
+  if (isOver || state.kind !== 'out' || localStorage.getItem(kept) !== null) return;
+  become({
+    kind: 'out',
+    notice:
+      'You are signed out here. The server has not confirmed it: there the session ends after two hours without use.',
+  });
 }
 
 /** The server said that there is no session any more. @param proof what it was asked with; another tab may have a new session since */
@@ -114,6 +127,8 @@ function ask(method: 'GET' | 'POST' | 'DELETE', body?: SignIn): Promise<Response
     headers: sessionHeaders(),
     credentials: 'same-origin',
     cache: 'no-store',
+    // A sign-out goes its way also where the page is closed right after it.
+    keepalive: method === 'DELETE',
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 }
