@@ -26,7 +26,7 @@ export interface PeerEvent {
 }
 
 /** Processor time of a process, seconds. */
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     const [spent] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
@@ -35,14 +35,14 @@ function cpuOf(pid: number): number {
   return nanoseconds / 1e9;
 }
 
-function bytesIn(folder: string): number {
+export function bytesIn(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
     if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size;
   return bytes;
 }
 
-async function answered(url: string, body?: string): Promise<string> {
+export async function answered(url: string, body?: string): Promise<string> {
   const response = await fetch(url, body === undefined ? {} : { method: 'POST', body });
   const text = await response.text();
   if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);

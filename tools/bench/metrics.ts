@@ -4,13 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkQueries, evaluateQueries } from '@slipway/scheduler/signals/metrics';
 import { blobsOfMetrics, type Sample, StoredMetrics } from '@slipway/scheduler/signals/metrics/store';
 import { systemClock } from '@slipway/storage/clock';
 import { openStorage } from '@slipway/storage/engine';
+import { type MetricPeer, prometheus } from './metric-peers.ts';
 import { quantile, type Row, short, writeSection } from './results.ts';
 
 // What is said to the benchmark of logs is not for this one.
@@ -52,6 +53,9 @@ const sample = (series: number, timestamp: number, value: number): Sample => ({
   measured: value,
 });
 
+const valueAt = (at: number, series: number): number => (at * 17 + series * 31) % 101;
+let peer: MetricPeer | undefined;
+
 /** Calls of 1,000 data from 20 callers at once, each answered when it is durable. */
 async function measureIngest(): Promise<void> {
   const series = 2000;
@@ -74,8 +78,8 @@ async function measureIngest(): Promise<void> {
   rows.push({
     what: `points taken in, ${series} series, for each second of processor time`,
     ours: `${short(rate)} points/s (${short(points / seconds)} points/s of the clock)`,
-    peer: '',
-    ratio: '',
+    peer: peer === undefined ? '' : `${short(peer.pointsPerCpuSecond)} points/s`,
+    ratio: peer === undefined ? '' : `${short(rate / peer.pointsPerCpuSecond)}x`,
     goal: 'at least 100,000 points/s',
   });
 }
@@ -92,7 +96,7 @@ async function fillDay(): Promise<number> {
       metrics.put(
         account,
         Array.from({ length: 2 * services }, (_, series) =>
-          sample(series, now - (minutes - at - index) * minute, ((at + index) * 17 + series * 31) % 101),
+          sample(series, now - (minutes - at - index) * minute, valueAt(at + index, series)),
         ),
       ),
     );
@@ -116,8 +120,8 @@ async function measureDay(): Promise<void> {
   rows.push({
     what: `a day of ${2 * services} series by the minute on disk, in three resolutions`,
     ours: `${short(bytes / day)} bytes a point (${files} files), ${short((cpu / day) * 1e6)} µs of a core a point to take in and compact`,
-    peer: '',
-    ratio: '',
+    peer: peer === undefined ? '' : `${short(peer.bytesPerPoint)} bytes a point, in one resolution`,
+    ratio: peer === undefined ? '' : `${short(bytes / day / peer.bytesPerPoint)}x`,
     goal: '',
   });
   for (const period of [60, 300]) {
@@ -152,33 +156,40 @@ async function measureDay(): Promise<void> {
     }
     const spent = process.cpuUsage(before);
     const each = (spent.user + spent.system) / 1000 / runs;
+    const theirs = await peer?.day(period, runs);
     rows.push({
       what: `GetMetricData over a day of ${services} services, period ${period} s, without its encoding`,
       ours: `${short(quantile(times, 0.5))} ms (${short(each)} ms of a core; first ${short(times[0] ?? 0)}, p99 ${short(quantile(times, 0.99))})`,
-      peer: '',
-      ratio: '',
+      peer:
+        theirs === undefined
+          ? ''
+          : `${short(quantile(theirs.times, 0.5))} ms (${short(theirs.cpu)} ms of a core; first ${short(theirs.times[0] ?? 0)}), with its encoding`,
+      ratio: theirs === undefined ? '' : `${short(theirs.cpu / each)}x of a core`,
       goal: 'under 100 ms',
     });
   }
 }
 
 try {
+  peer = await prometheus(folder, { services, from: now - minutes * minute, to: now - minute, value: valueAt });
   await measureDay();
   await measureIngest();
 } finally {
+  await peer?.stop();
   await metrics.close();
   await storage.close();
   rmSync(folder, { recursive: true, force: true });
 }
-for (const row of rows) process.stdout.write(`${row.what}: ${row.ours} | ${row.goal}\n`);
+for (const row of rows) process.stdout.write(`${row.what}: ${row.ours} | ${row.peer} | ${row.ratio} | ${row.goal}\n`);
 if (!quick)
   writeSection({
     name: 'metrics',
     title: 'Metrics',
     command: 'npm run bench:signals',
     notes: [
-      'SQLite and files on one disk; a call of 1,000 data is answered after its commit and its fsync. Chunks are compacted ten minutes of data at a time. The machine was busy with other work: its load was above 5 on 2 cores.',
-      'What the API adds (decoding of requests, authorization) is not in it. No peer was measured.',
+      'SQLite and files on one disk; a call of 1,000 data is answered after its commit and its fsync. Chunks are compacted ten minutes of data at a time.',
+      'What the API adds (decoding of requests, authorization) is not in it.',
+      `The peer is Debian’s Prometheus 2.42, where it is installed, with the same day in its blocks, and while it fetches 2,000 series a second, which it does not sync. Work waiting for a core when it ended (load average of a minute): ${short(loadavg()[0] ?? 0)}.`,
     ],
     rows,
   });
