@@ -13,6 +13,12 @@ const interval = 2_000;
 /** Milliseconds after which the same is told again: it is still so. */
 const again = 8_000;
 
+/**
+ * What counts as the same: sums that differ by so small a part, or by so few per cent of a task. Nothing scales by that, and tasks that use
+ * no more than a moment ago never use exactly as much: their row would be written with every look at one of them.
+ */
+const sameWithin = { part: 0.02, percent: 0.5 };
+
 export interface ReadingsTellerOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -24,7 +30,7 @@ export interface ReadingsTellerOptions {
 export class ReadingsTeller {
   readonly #options: ReadingsTellerOptions;
   /** By cluster: what was said, and in how many rows. */
-  readonly #told = new Map<string, { readonly text: string; readonly rows: number; readonly at: number }>();
+  readonly #told = new Map<string, { readonly known: Known; readonly rows: number; readonly at: number }>();
 
   constructor(options: ReadingsTellerOptions) {
     this.#options = options;
@@ -54,19 +60,38 @@ export class ReadingsTeller {
       const of = (clusters.get(key) ?? []).filter(({ task }) => wanted?.has(task.service ?? '') === true);
       const known = readingsOf(of);
       if (known.size === 0 && before === undefined) continue;
-      const text = JSON.stringify([...known]);
-      if (before !== undefined && text === before.text && now - before.at < again) continue;
+      if (before !== undefined && now - before.at < again && isMuchTheSame(known, before.known)) continue;
       const rows = await readings.put(account, cluster, collector.self, known, before?.rows ?? 0);
       if (rows === 0) this.#told.delete(key);
-      else this.#told.set(key, { text, rows, at: now });
+      else this.#told.set(key, { known, rows, at: now });
     }
   }
+}
+
+type Known = ReadonlyMap<string, ServiceReadings>;
+
+/** Whether nobody would scale by the one otherwise than by the other. Pure. */
+function isMuchTheSame(one: Known, other: Known): boolean {
+  const areLooks = (now: Looks, before: Looks): boolean =>
+    now.tasks === before.tasks &&
+    now.sums.length === before.sums.length &&
+    now.sums.every((sum, index) => {
+      const told = before.sums[index] ?? 0;
+      return Math.abs(sum - told) <= Math.max(sameWithin.part * told, sameWithin.percent * now.tasks);
+    });
+  return (
+    one.size === other.size &&
+    [...one].every(([service, { cpu, memory }]) => {
+      const before = other.get(service);
+      return before !== undefined && areLooks(cpu, before.cpu) && areLooks(memory, before.memory);
+    })
+  );
 }
 
 const none: Looks = { sums: [], tasks: 0 };
 
 /** By service, what the looks at its tasks come to. Pure. */
-export function readingsOf(looked: ReturnType<UsageLedger['recent']>): ReadonlyMap<string, ServiceReadings> {
+export function readingsOf(looked: ReturnType<UsageLedger['recent']>): Known {
   const known = new Map<string, ServiceReadings>();
   for (const { task, last } of looked) {
     const looks = (all: readonly number[], percent: (value: number) => number | []): Looks => {

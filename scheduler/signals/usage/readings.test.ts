@@ -169,6 +169,29 @@ test('the same is not written again at once, nor what nobody asks about, and who
   expect(await rows()).toBe(0);
 });
 
+test('what moves by less than anybody would scale by is told after a while, what moves by more at once', async () => {
+  const { clock, readings, process, commits } = open();
+  await readings.want(account, 'shop', new Set(['web']));
+  const one = await process();
+  const agent = await one.agent('a', [task('1')]);
+  const newest = async (cpu: number): Promise<number | undefined> => {
+    clock.at += 4_000;
+    agent.say(cpu, 100);
+    await one.teller.tell();
+    return (await readings.read(account, 'shop')).get('web')?.cpu.sums[0];
+  };
+  for (let look = 0; look < 2; look++) await newest(50);
+  expect(await newest(50)).toBe(200);
+  const before = commits();
+  // 1 % of what it was.
+  expect(await newest(50.5)).toBe(200);
+  expect(commits()).toBe(before);
+  // It adds up with what was told, not with what was left out; and 8 s are over.
+  expect(await newest(50.9)).toBe(203.6);
+  expect(await newest(55)).toBe(220);
+  expect(commits()).toBe(before + 2);
+});
+
 test('a process takes the rows away that it needs no longer', async () => {
   const { readings, records } = open();
   const of = (count: number) =>
