@@ -3,9 +3,11 @@ import type { Duplex } from 'node:stream';
 import type { AccessList } from './access.ts';
 import type { Call } from './call.ts';
 
-/** A WebSocket endpoint; the upgrade request is authenticated by SigV4 for `service` and authorized before `accept` runs. */
+/** An endpoint of WebSockets, or of another protocol; the upgrade request is authenticated by SigV4 for `service` and authorized before `accept` runs. */
 export interface UpgradeService {
   readonly path: string;
+  /** What connections are upgraded to, in lower case. Default: `websocket`. `accept` sees requests for those of other services as well. */
+  readonly protocol?: string;
   readonly service: string;
   /**
    * What the opener must be allowed. `'proof'`: nobody is known yet, and `accept` is called for every stranger: the first message has to

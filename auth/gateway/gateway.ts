@@ -61,6 +61,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const objects = web.find((service) => objectsOf(service) !== undefined);
   const objectsName = objects && objectsOf(objects);
   const upgrades = new Map((options.upgrades ?? []).map((service) => [service.path, service] as const));
+  const protocols = new Set(['websocket', ...[...upgrades.values()].flatMap(({ protocol }) => protocol ?? [])]);
   const routes = new AwsRoutes(options.services, options.region, limits.bodyBytes);
   const known = enumerate(routes, web, [...upgrades.values()]);
   const shared = {
@@ -179,7 +180,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const respond = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
     const bad =
       listener?.refusedUpgrade(request) === true
-        ? { status: 400, message: 'A WebSocket is asked for without a body, once everything before is answered.' }
+        ? { status: 400, message: 'An upgrade is asked for without a body, once everything before is answered.' }
         : badHead(request);
     if (bad !== undefined) {
       listener?.slowPeers.begin(request, response);
@@ -218,7 +219,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     async listen(where) {
       if (listener !== undefined) throw new GatewayConfigError('the gateway listens already');
       const onError = (err: Error): void => options.log.error({ err }, 'the port could not take a connection');
-      listener = await openListener(serve, where, limits, (address) => shared.origins.isProxy(address), onError);
+      const isProxy = (address: string): boolean => shared.origins.isProxy(address);
+      listener = await openListener(serve, where, limits, isProxy, onError, protocols);
       listener.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         socket.on('error', () => socket.destroy());
         contain(socket, async () => {

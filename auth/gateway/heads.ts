@@ -26,9 +26,9 @@ export function badHead(request: IncomingMessage): BadHead | undefined {
   return undefined;
 }
 
-/** Whether a request asks for a WebSocket; other protocols are not offered, and such a request is served as if it had not asked. */
-export const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
-  headers.upgrade?.toLowerCase() === 'websocket';
+/** Whether a request asks for a protocol that something here speaks; one that asks for another is served as if it had not asked. @param protocols in lower case */
+export const asksForUpgrade = ({ headers }: IncomingMessage, protocols: ReadonlySet<string>): boolean =>
+  headers.upgrade !== undefined && protocols.has(headers.upgrade.toLowerCase());
 
 /** Whether a body comes with it. Node would hand an upgrade's connection over before that body was there. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { CertificateSource } from './certificates.ts';
 import { ListenError } from './errors.ts';
 import type { Limits } from './options.ts';
-import { asksForWebSocket, hasBody } from './heads.ts';
+import { asksForUpgrade, hasBody } from './heads.ts';
 import { isLoopback } from './origin.ts';
 import { SlowPeers } from './slow-peers.ts';
 
@@ -39,7 +39,7 @@ export interface Listener {
   readonly server: Server | TlsServer;
   readonly slowPeers: SlowPeers;
   readonly listening: Listening;
-  /** Whether a request asked for a WebSocket in a way that none can be given: with a body, or behind requests that are still under way. */
+  /** Whether a request asked for an upgrade in a way that none can be given: with a body, or behind requests that are still under way. */
   refusedUpgrade(request: IncomingMessage): boolean;
   /** Stops accepting, lets requests finish for `deadlineMs`, then closes what is left. */
   close(deadlineMs: number): Promise<void>;
@@ -48,6 +48,7 @@ export interface Listener {
 /**
  * Opens the one port.
  * @param isShared whether an address stands for many clients, as a proxy's does
+ * @param protocols that connections may be upgraded to, in lower case
  * @param onError told what the port itself ran into, such as no file descriptors for a connection; it goes on listening
  * @throws ListenError that says what to do: port taken, no permission, no such address, plain HTTP not asked for
  */
@@ -57,6 +58,7 @@ export async function openListener(
   limits: Limits,
   isShared: (address: string) => boolean,
   onError: (error: Error) => void,
+  protocols: ReadonlySet<string>,
 ): Promise<Listener> {
   if (
     options.tls === undefined &&
@@ -78,7 +80,7 @@ export async function openListener(
     connectionsCheckingInterval: Math.max(100, Math.min(2000, limits.headersMs / 4)),
     noDelay: true,
     shouldUpgradeCallback: (request) => {
-      if (!asksForWebSocket(request)) return false;
+      if (!asksForUpgrade(request, protocols)) return false;
       if (!hasBody(request) && !slowPeers.isBusy(request.socket)) return true;
       refused.add(request);
       return false;

@@ -39,8 +39,9 @@ describe('WebSocket upgrades', () => {
       closed: (query, { principal }) => `${principal.arn} had ${query.get('what')}`,
     },
   };
+  const own: UpgradeService = { ...channel, path: '/own', protocol: 'files' };
   beforeAll(async () => {
-    door = await openFrontDoor({ upgrades: [channel, audited], limits: { stallMs: 400, channelCheckMs: 100 } });
+    door = await openFrontDoor({ upgrades: [channel, audited, own], limits: { stallMs: 400, channelCheckMs: 100 } });
   });
   afterAll(() => door[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -57,6 +58,7 @@ describe('WebSocket upgrades', () => {
       sign?: boolean;
       service?: string;
       say?: string;
+      protocol?: string;
     } = {},
   ): Promise<string> {
     const host = new URL(door.url).host;
@@ -73,7 +75,7 @@ describe('WebSocket upgrades', () => {
       options.caller ?? callers.admin,
     );
     const headers = options.sign === false ? { Host: host } : (signed.headers as Record<string, string>);
-    const lines = Object.entries({ ...headers, Connection: 'Upgrade', Upgrade: 'websocket' }).map(
+    const lines = Object.entries({ ...headers, Connection: 'Upgrade', Upgrade: options.protocol ?? 'websocket' }).map(
       ([name, value]) => `${name}: ${value}\r\n`,
     );
     const socket = connect(door.listening.port, '127.0.0.1');
@@ -93,6 +95,19 @@ describe('WebSocket upgrades', () => {
     expect(answer).toMatch(/^HTTP\/1.1 101 [^]*echo hello$/);
     expect(calls[0]).toMatchObject({ principal: callers.admin.principal, endpoint: door.url });
     expect(door.audit[0]).toMatchObject({ service: 'ecs', operation: 'WS /ws', status: 101, via: 'sigv4' });
+  });
+
+  test('a connection is upgraded to what something here speaks, and to nothing else', async () => {
+    const path = '/own?sendCredentials=true';
+    expect(await upgrade(path, { say: 'hello', protocol: 'Files' })).toMatch(/^HTTP\/1.1 101 /);
+    expect(calls).toHaveLength(1);
+    // Served as if it had not asked.
+    const socket = connect(door.listening.port, '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n`);
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+    await once(socket, 'close');
+    expect([/^HTTP\/1.1 [45]/.test(answer), calls.length]).toEqual([true, 1]);
   });
 
   test('what is done is what was decided about', async () => {

@@ -176,6 +176,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   });
   const agents = createAgentControl({
     meetings: exec.meetings,
+    copies: exec.copies.meetings,
     networks: interfaces,
     usage: (instance) => usage.open(instance),
     ...base,

@@ -1,25 +1,33 @@
 import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { copyFrame, copyLimits, type CopyReport } from '@slipway/scheduler/exec/protocol';
+import { acceptCopy, type CopyChannel, copyFrame, type CopyReport } from '@slipway/scheduler/exec/protocol';
 import { afterEach, expect, test, vi } from 'vitest';
-import { type WebSocket, WebSocketServer } from 'ws';
 import { CopyConnection } from './copy-connection.ts';
 
-const servers: WebSocketServer[] = [];
+const servers: Server[] = [];
+const channels: CopyChannel[] = [];
 afterEach(() => {
   vi.unstubAllEnvs();
-  for (const server of servers.splice(0)) {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  }
+  for (const channel of channels.splice(0)) channel.terminate();
+  for (const server of servers.splice(0)) server.close();
 });
 
-/** Opens a copy at a server that says something to whoever comes. */
-async function open(says: (ws: WebSocket) => void) {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+/** Opens a copy at a server that says something to whoever comes. @param says undefined for one that lets nobody in */
+async function open(says?: (channel: CopyChannel) => void) {
+  const refusal = JSON.stringify({ message: 'you may not' });
+  const server = createServer((_request, response) => response.writeHead(403).end(refusal));
   servers.push(server);
+  if (says !== undefined)
+    server.on('upgrade', (request, socket, head) => {
+      const channel = acceptCopy(request, socket, head);
+      if (channel === undefined) return;
+      channels.push(channel);
+      channel.resume();
+      says(channel);
+    });
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  server.on('connection', says);
   vi.stubEnv('AWS_ENDPOINT_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
@@ -27,25 +35,53 @@ async function open(says: (ws: WebSocket) => void) {
 }
 
 const ready = (name?: string): CopyReport => ({ type: 'CopyReady', message: { is: 'nothing', ...(name && { name }) } });
+const end: CopyReport = { type: 'CopyEnd', message: {} };
 
-test.each([
-  ['bytes', copyLimits.frameBytes, copyLimits.windowBytes / copyLimits.frameBytes],
-  ['pieces', 1, copyLimits.frames],
-])('a host that sends more %s than there is room for has nobody hold them', async (_, bytes, most) => {
-  const { connection } = await open((ws) => {
-    ws.send(copyFrame(ready()));
-    for (let frames = 0; frames <= most; frames += 1) ws.send(Buffer.alloc(bytes));
+test('an archive comes whole, and is read no faster than it is taken', async () => {
+  const piece = 60_000;
+  let [sent, isOver] = [0, false];
+  const { connection } = await open((channel) => {
+    const more = (): void => {
+      while (sent < 500) {
+        sent += 1;
+        if (!channel.send(Buffer.alloc(piece, sent))) return;
+      }
+      if (isOver) return;
+      isOver = true;
+      channel.say(copyFrame(end));
+    };
+    channel.on('drain', more);
+    channel.say(copyFrame(ready()));
+    more();
   });
-  await expect(connection.finish()).rejects.toThrow('the host sends more than there is room for');
+  let [bytes, wrong] = [0, 0];
+  for await (const part of connection.archive()) {
+    for (const [at, byte] of part.entries()) if (byte !== ((Math.floor((bytes + at) / piece) + 1) & 0xff)) wrong += 1;
+    bytes += part.length;
+  }
+  expect([bytes, wrong]).toEqual([500 * piece, 0]);
+});
+
+test('what the server says instead is told, and that the connection broke', async () => {
+  await expect(open()).rejects.toThrow('you may not');
+  const refused: CopyReport = { type: 'CopyRefused', message: { reason: 'the task is over' } };
+  await expect(open((channel) => channel.say(copyFrame(refused)))).rejects.toThrow('the task is over');
+  const { connection } = await open((channel) => {
+    channel.say(copyFrame(ready()));
+    channel.close();
+  });
+  await expect(connection.finish()).rejects.toThrow('the connection broke');
 });
 
 test.each(['../x', '/etc/x', '.', '..', 'x\0', ''])('a host that names a file %j is not believed', async (name) => {
-  const message = JSON.stringify({ type: 'CopyReady', message: { is: 'nothing', name } });
-  await expect(open((ws) => ws.send(message))).rejects.toThrow('the server says what this command does not know');
+  const message = Buffer.from(JSON.stringify({ type: 'CopyReady', message: { is: 'nothing', name } }));
+  await expect(open((channel) => channel.say(message))).rejects.toThrow(
+    'the server says what this command does not know',
+  );
 });
 
 test('whatever else a file may be called is good', async () => {
-  const { connection, ready: said } = await open((ws) => ws.send(copyFrame(ready('-x .. \n'))));
+  const { connection, ready: said } = await open((channel) => channel.say(copyFrame(ready('-x .. \n'))));
   expect(said).toEqual({ is: 'nothing', name: '-x .. \n' });
   connection.close();
 });

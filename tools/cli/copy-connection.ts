@@ -1,18 +1,17 @@
 import {
+  type CopyChannel,
   copyFrame,
   copyLimits,
   copyPath,
+  CopyRefused,
   copyReport,
   type CopyReport,
-  CopyTaken,
-  CopyWindow,
   framesOf,
-  maskTo,
+  openCopy,
   parseCopyFrame,
 } from '@slipway/scheduler/exec/protocol';
 import { systemClock, waitAtMost } from '@slipway/storage/clock';
 import aws4 from 'aws4';
-import { WebSocket } from 'ws';
 import { clientSettings } from './aws-client.ts';
 import { CliError } from './errors.ts';
 import type { ExecTarget } from './exec-target.ts';
@@ -21,33 +20,27 @@ type Ready = Extract<CopyReport, { type: 'CopyReady' }>['message'];
 
 /** One archive on its way from or to a container. */
 export class CopyConnection {
-  readonly #ws: WebSocket;
-  readonly #window = new CopyWindow();
-  readonly #taken: CopyTaken;
+  readonly #channel: CopyChannel;
   readonly #ready = Promise.withResolvers<Ready>();
   readonly #over = new AbortController();
   /** What came and was not taken yet. */
   readonly #came: Buffer[] = [];
   #waiting = 0;
   #more: () => void = () => undefined;
+  #room: () => void = () => undefined;
   #whole = false;
   #why: CliError | undefined;
 
-  private constructor(ws: WebSocket) {
-    this.#ws = ws;
+  private constructor(channel: CopyChannel) {
+    this.#channel = channel;
     this.#ready.promise.catch(() => undefined);
-    this.#taken = new CopyTaken((bytes) => this.#say({ type: 'CopyCredit', message: { bytes } }));
-    ws.on('message', (data, isBinary) => {
-      if (isBinary) this.#hear(data as Buffer);
-      else this.#report(parseCopyFrame(copyReport, data as Buffer));
+    channel.on('message', (bytes, isArchive) => {
+      if (isArchive) this.#hear(bytes);
+      else this.#report(parseCopyFrame(copyReport, bytes));
     });
-    ws.on('error', (error) => this.#end(error.message));
-    ws.on('unexpected-response', (_request, response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (part: string) => (body = (body + part).slice(0, 65_536)));
-      response.on('end', () => this.#end(messageOf(body) ?? `the server answers ${response.statusCode}`));
-    });
-    ws.on('close', () => this.#end('the connection broke, or the right to it was taken away'));
+    channel.on('drain', () => this.#room());
+    channel.on('close', () => this.#end('the connection broke, or the right to it was taken away'));
+    channel.resume();
   }
 
   /**
@@ -64,16 +57,10 @@ export class CopyConnection {
     for (const [name, value] of Object.entries({ ...target, direction, path })) url.searchParams.set(name, value);
     const to = { method: 'GET', host: url.host, path: `${url.pathname}${url.search}`, service: 'ecs', region };
     const { headers } = aws4.sign(to, credentials);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const generateMask = maskTo(url);
-    const ws = new WebSocket(url, {
-      headers: headers as Record<string, string>,
-      perMessageDeflate: false,
-      handshakeTimeout: 15_000,
-      maxPayload: copyLimits.frameBytes,
-      ...(generateMask === undefined ? {} : { generateMask }),
+    const channel = await openCopy(url, headers as Record<string, string>).catch(async (error: unknown) => {
+      throw new CliError(error instanceof CopyRefused ? await refusalOf(error) : (error as Error).message);
     });
-    const connection = new CopyConnection(ws);
+    const connection = new CopyConnection(channel);
     return { connection, ready: await connection.#ready.promise };
   }
 
@@ -86,7 +73,7 @@ export class CopyConnection {
         const { length } = next;
         yield next;
         this.#waiting -= length;
-        this.#taken.add(length);
+        if (this.#waiting <= copyLimits.frameBytes) this.#channel.resume();
       } else if (this.#whole) {
         this.close();
         return;
@@ -99,15 +86,15 @@ export class CopyConnection {
   /** Sends more of an archive, no faster than it is taken. @throws CliError when it is not taken any more */
   async send(bytes: Buffer): Promise<void> {
     for (const frame of framesOf(bytes)) {
-      await this.#window.take(frame.length, systemClock, this.#over.signal);
       if (this.#why !== undefined) throw this.#why;
-      this.#ws.send(frame);
+      if (!this.#channel.send(frame))
+        await waitAtMost(Infinity, (wake) => void (this.#room = wake), systemClock, this.#over.signal);
     }
   }
 
   /** The archive is whole; resolves when it is unpacked. @throws CliError when it is not */
   async finish(): Promise<void> {
-    this.#say({ type: 'CopyInputEnd', message: {} });
+    this.#channel.say(copyFrame({ type: 'CopyInputEnd', message: {} }));
     while (!this.#whole && this.#why === undefined)
       await waitAtMost(Infinity, (wake) => void (this.#more = wake), systemClock, this.#over.signal);
     this.close();
@@ -116,28 +103,19 @@ export class CopyConnection {
 
   /** Ends it, wherever it is. */
   close(): void {
-    this.#ws.close(1000);
     this.#end('the copy was ended');
   }
 
-  #say(message: Parameters<typeof copyFrame>[0]): void {
-    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.send(copyFrame(message));
-  }
-
   #hear(bytes: Buffer): void {
-    this.#waiting += bytes.length;
-    // The server counts what it holds itself, and it is the host that sends.
-    if (this.#waiting > copyLimits.windowBytes || this.#came.length >= copyLimits.frames) {
-      this.#end('the host sends more than there is room for');
-      return;
-    }
     this.#came.push(bytes);
+    this.#waiting += bytes.length;
+    if (this.#waiting >= copyLimits.waitingBytes || this.#came.length >= copyLimits.waitingFrames)
+      this.#channel.pause();
     this.#more();
   }
 
   #report(report: CopyReport | undefined): void {
     if (report?.type === 'CopyReady') this.#ready.resolve(report.message);
-    else if (report?.type === 'CopyCredit') this.#window.grant(report.message.bytes);
     else if (report?.type === 'CopyEnd') {
       this.#whole = true;
       this.#more();
@@ -150,14 +128,20 @@ export class CopyConnection {
     this.#why ??= new CliError(why);
     this.#over.abort();
     this.#ready.reject(this.#why);
-    this.#ws.terminate();
+    this.#channel.terminate();
   }
 }
 
-function messageOf(body: string): string | undefined {
+/** What a server answers, in its own words where it has any. */
+async function refusalOf({ response, message }: CopyRefused): Promise<string> {
+  let body = '';
+  for await (const part of response.setEncoding('utf8')) {
+    body += String(part);
+    if (body.length > 65_536) break;
+  }
   try {
-    return (JSON.parse(body) as { message?: string }).message;
+    return (JSON.parse(body) as { message?: string }).message ?? message;
   } catch {
-    return undefined;
+    return message;
   }
 }

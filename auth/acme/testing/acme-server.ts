@@ -76,6 +76,7 @@ export async function startServer({
     defaultLimits,
     () => false,
     (err) => logged.push({ message: err.message, fields: { err } }),
+    new Set(),
   );
   const endpoint = `${settings.names[0]}:${listener.listening.port}`;
   if (renews) await certificates.renew({ host: '127.0.0.1', endpoints: [endpoint] }, beside);

@@ -128,6 +128,7 @@ export async function openApi({
   const agents = createAgentControl({
     ...ports,
     meetings: new Meetings(systemClock),
+    copies: new Meetings(systemClock),
     networks: noHostNetworks,
     views,
     log: quiet,

@@ -8,11 +8,10 @@ import { systemClock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 
 import { createCluster } from '../../cluster/index.ts';
 import { serverReach } from '../../reach/index.ts';
-import { copyLimits, copyPath } from '../protocol/index.ts';
+import { copyLimits, copyPath, openCopy } from '../protocol/index.ts';
 import { mostCopies } from './copies.ts';
 import { ExecFront } from './index.ts';
 
@@ -66,10 +65,11 @@ async function open(held: Promise<void> = Promise.resolve()) {
   const { port } = server.address() as AddressInfo;
   /** What a client is told last. @param more at the end of the request's target, as it is */
   const come = async (query = new URLSearchParams(asked)): Promise<string> => {
-    const ws = new WebSocket(`ws://127.0.0.1:${port}${copyPath}?${String(query)}`);
+    const channel = await openCopy(new URL(`http://127.0.0.1:${port}${copyPath}?${String(query)}`), {});
     let told = '';
-    ws.on('message', (data) => (told = (data as Buffer).toString('utf8')));
-    await once(ws, 'close');
+    channel.on('message', (bytes) => (told = bytes.toString('utf8')));
+    channel.resume();
+    await once(channel, 'close');
     return told;
   };
   const close = async (): Promise<void> => {

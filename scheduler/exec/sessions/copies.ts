@@ -3,17 +3,17 @@ import type { Duplex } from 'node:stream';
 
 import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
 import { settling, waitAtMost } from '@slipway/storage/clock';
-import { type WebSocket, WebSocketServer } from 'ws';
 
 import { activeCluster, type ClusterRef, invalidParameter } from '../../cluster/index.ts';
 import { arns, type ExecSessionRecord, type TaskRecord } from '../../state/index.ts';
 import { findTasks } from '../../tasks/index.ts';
 
-import { copyFrame, copyLimits, copyPath } from '../protocol/index.ts';
+import { acceptCopy, type CopyChannel, copyFrame, copyLimits, copyPath, copyProtocol } from '../protocol/index.ts';
 import { execAccess } from './allowed.ts';
 import { type Copied, CopyRelay } from './copy-relay.ts';
 import type { ExecFrontPorts } from './front.ts';
 import { leaveOpen } from './leave-open.ts';
+import { Meetings } from './meeting.ts';
 import type { Recorder } from './recorder.ts';
 import type { ServedRooms } from './served.ts';
 import { hostPatience } from './store.ts';
@@ -39,15 +39,9 @@ interface AskedCopy {
  */
 export class CopyFront {
   readonly upgrade: UpgradeService;
+  readonly meetings: Meetings<CopyChannel>;
   readonly #ports: ExecFrontPorts;
-  readonly #rooms: ServedRooms;
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    maxPayload: copyLimits.frameBytes,
-    perMessageDeflate: false,
-    maxFragments: 64,
-    maxBufferedChunks: 1_024,
-  });
+  readonly #rooms: Omit<ServedRooms, 'meetings'>;
   readonly #serving = new Set<Promise<void>>();
   /** How many there are; whoever is told that there are too many counts as none. */
   #count = 0;
@@ -56,11 +50,13 @@ export class CopyFront {
   readonly #copied = new WeakMap<Call, Copied>();
   readonly #stopped = new AbortController();
 
-  constructor(ports: ExecFrontPorts, rooms: ServedRooms) {
+  constructor(ports: ExecFrontPorts, rooms: Omit<ServedRooms, 'meetings'>) {
     this.#ports = ports;
     this.#rooms = rooms;
+    this.meetings = new Meetings(ports.clock);
     this.upgrade = {
       path: copyPath,
+      protocol: copyProtocol,
       service: 'ecs',
       access: (query, call) => this.#access(askedOf(query), call),
       audit: {
@@ -98,51 +94,49 @@ export class CopyFront {
     const { log } = this.#ports;
     const { id } = call.principal;
     const asked = askedOf(query);
-    this.#server.handleUpgrade(request, socket, head, (ws) => {
-      ws.pause();
-      ws.on('error', () => ws.terminate());
-      const own = this.#counts.get(id) ?? 0;
-      const isFull = own >= mostCopies.each || this.#count >= mostCopies.all || this.#stopped.signal.aborted;
-      if (!isFull) {
-        this.#count += 1;
-        this.#counts.set(id, own + 1);
-      }
-      const why = isFull ? 'There are too many copies; try again later.' : undefined;
-      const served = this.#begin(ws, asked, call, why)
-        .catch((err: unknown) => log.warn({ err }, 'a copy ended with an error'))
-        .then(() => this.#leaveOpen(ws, isFull ? 0 : lastWords.longest))
-        .finally(() => {
-          ws.terminate();
-          this.#serving.delete(served);
-          if (isFull) return;
-          this.#count -= 1;
-          const others = (this.#counts.get(id) ?? 1) - 1;
-          if (others === 0) this.#counts.delete(id);
-          else this.#counts.set(id, others);
-        });
-      this.#serving.add(served);
-    });
+    const channel = acceptCopy(request, socket, head);
+    if (channel === undefined) return;
+    const own = this.#counts.get(id) ?? 0;
+    const isFull = own >= mostCopies.each || this.#count >= mostCopies.all || this.#stopped.signal.aborted;
+    if (!isFull) {
+      this.#count += 1;
+      this.#counts.set(id, own + 1);
+    }
+    const why = isFull ? 'There are too many copies; try again later.' : undefined;
+    const served = this.#begin(channel, asked, call, why)
+      .catch((err: unknown) => log.warn({ err }, 'a copy ended with an error'))
+      .then(() => this.#leaveOpen(channel, isFull ? 0 : lastWords.longest))
+      .finally(() => {
+        channel.terminate();
+        this.#serving.delete(served);
+        if (isFull) return;
+        this.#count -= 1;
+        const others = (this.#counts.get(id) ?? 1) - 1;
+        if (others === 0) this.#counts.delete(id);
+        else this.#counts.set(id, others);
+      });
+    this.#serving.add(served);
   }
 
   /**
    * Lets what was said last get to a client that takes it.
    * @param longest milliseconds that it has for that while the server does not stop
    */
-  #leaveOpen(ws: WebSocket, longest: number): Promise<void> {
+  #leaveOpen(channel: CopyChannel, longest: number): Promise<void> {
     const { clock } = this.#ports;
-    return leaveOpen(ws, 1000, async (closed) => {
+    return leaveOpen(channel, 1000, async (closed) => {
       await waitAtMost(longest, settling(closed), clock, this.#stopped.signal);
       await waitAtMost(lastWords.refused, settling(closed), clock);
     });
   }
 
-  async #begin(ws: WebSocket, asked: AskedCopy | string, call: Call, why: string | undefined): Promise<void> {
-    if (why !== undefined) refuse(ws, why);
-    else if (typeof asked === 'string') refuse(ws, asked);
-    else await this.#serve(ws, asked, call);
+  async #begin(channel: CopyChannel, asked: AskedCopy | string, call: Call, why: string | undefined): Promise<void> {
+    if (why !== undefined) refuse(channel, why);
+    else if (typeof asked === 'string') refuse(channel, asked);
+    else await this.#serve(channel, asked, call);
   }
 
-  async #serve(ws: WebSocket, asked: AskedCopy, call: Call): Promise<void> {
+  async #serve(channel: CopyChannel, asked: AskedCopy, call: Call): Promise<void> {
     const { log } = this.#ports;
     const { waiting } = this.#rooms;
     const ref = { account: call.account, cluster: asked.cluster };
@@ -163,10 +157,10 @@ export class CopyFront {
         principal: call.principal,
       });
       recorder = await this.#ports.record(ref, session, call);
-      await this.#relay(ws, { ref, session, asked, call }, recorder);
+      await this.#relay(channel, { ref, session, asked, call }, recorder);
     } catch (error) {
       log.warn({ ...asked, principal: call.principal.arn, err: error }, 'a copy did not begin');
-      refuse(ws, error instanceof Error ? error.message : String(error));
+      refuse(channel, error instanceof Error ? error.message : String(error));
     } finally {
       const stays = (err: unknown): void => log.warn({ ...asked, err }, 'the row of a copy could not be removed');
       if (session !== undefined) await waiting.remove(ref, session.id).catch(stays);
@@ -175,25 +169,25 @@ export class CopyFront {
   }
 
   async #relay(
-    ws: WebSocket,
+    channel: CopyChannel,
     { ref, session, asked, call }: { ref: ClusterRef; session: ExecSessionRecord; asked: AskedCopy; call: Call },
     recorder: Recorder | undefined,
   ): Promise<void> {
     const { clock, log, region } = this.#ports;
-    const { meetings, running } = this.#rooms;
+    const { running } = this.#rooms;
     const { id, instanceId, taskId, containerName, runtimeId } = session;
     const gone = new AbortController();
-    ws.once('close', () => gone.abort());
-    if (ws.readyState === ws.CLOSED) return;
+    channel.once('close', () => gone.abort());
+    if (channel.readyState === channel.CLOSED) return;
     const either = AbortSignal.any([gone.signal, this.#stopped.signal]);
-    const host = await meetings.wait(id, instanceId, hostPatience, either);
+    const host = await this.meetings.wait(id, instanceId, hostPatience, either);
     if (host === undefined) throw new Error('The host of the task did not come for the copy; try again.');
     const { direction, path } = asked;
     const taskArn = arns.task(region, ref.account, ref.cluster, taskId);
     const about = { session: id, cluster: ref.cluster, task: taskId, container: containerName, direction, path };
     const start = { sessionId: id, taskArn, containerName, runtimeId, direction, path };
     const keep = (): Promise<boolean> => running.keep(ref, session);
-    const relay = new CopyRelay({ clock, log, client: ws, host, start, keep });
+    const relay = new CopyRelay({ clock, log, client: channel, host, start, keep });
     this.#copied.set(call, relay.copied);
     const kept = keep().catch((err: unknown) => log.warn({ ...about, err }, 'the row of a copy could not be written'));
     const { sourceIp, principal } = call;
@@ -228,7 +222,6 @@ const worded = (asked: AskedCopy | string): string =>
   typeof asked === 'string' ? 'copies nothing' : `copies ${asked.direction} ${asked.container}: ${asked.path}`;
 
 /** Says why there is no copy. */
-function refuse(ws: WebSocket, reason: string): void {
-  if (ws.readyState !== ws.OPEN) return;
-  ws.send(copyFrame({ type: 'CopyRefused', message: { reason: reason.slice(0, 1024) } }));
+function refuse(channel: CopyChannel, reason: string): void {
+  channel.say(copyFrame({ type: 'CopyRefused', message: { reason: reason.slice(0, 1024) } }));
 }

@@ -1,16 +1,12 @@
 import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
-import type { WebSocket } from 'ws';
-
-import { execEnded } from '../../hosts/wire/index.ts';
 
 import {
+  type CopyChannel,
   copyFrame,
-  copyLimits,
   copyReport,
   copyRequest,
   type CopyStart,
-  giveBack,
   parseCopyFrame,
 } from '../protocol/index.ts';
 import type { SessionRow } from './session.ts';
@@ -23,14 +19,11 @@ const timing = {
   look: 30_000,
 } as const;
 
-/** Bytes that wait for one side, at most: the other one sends fewer until this one says that it took them. */
-const mostWaiting = 2 * copyLimits.windowBytes;
-
 export interface CopyParts extends SessionRow {
   readonly clock: Clock;
   readonly log: Log;
-  readonly client: WebSocket;
-  readonly host: WebSocket;
+  readonly client: CopyChannel;
+  readonly host: CopyChannel;
   readonly start: CopyStart;
 }
 
@@ -42,14 +35,12 @@ export interface Copied {
   whole: boolean;
 }
 
-/** Sends a client's archive on to a host, or a host's to its client, as it comes: how much is on the way is between the two of them. */
+/** Sends a client's archive on to a host, or a host's to its client, as it comes, and reads no more of one than the other takes. */
 export class CopyRelay {
   readonly copied: Copied = { bytes: 0, whole: false };
   readonly #parts: CopyParts;
   readonly #over = new AbortController();
   #moved: number;
-  /** Frames that did not get on their way yet. */
-  #waiting = 0;
   /** The host has said its last word. */
   #isLast = false;
 
@@ -63,66 +54,60 @@ export class CopyRelay {
     const { client, host, start } = this.#parts;
     const stop = (): void => this.#end('The server is stopping; copy again.');
     stopped.addEventListener('abort', stop, { once: true });
-    host.on('error', () => host.terminate());
-    host.once('close', (status) => {
-      if (this.#isLast) return;
-      const wasAsked = status === execEnded;
-      this.#end(wasAsked ? 'The copy was terminated.' : 'The connection to the host of the task was lost.');
+    host.once('close', () => {
+      if (!this.#isLast) this.#end('The connection to the host of the task was lost.');
     });
     client.once('close', () => this.#over.abort());
-    client.on('message', (data, isBinary) => this.#fromClient(data as Buffer, isBinary));
-    host.on('message', (data, isBinary) => this.#fromHost(data as Buffer, isBinary));
-    host.send(copyFrame({ type: 'CopyStart', message: start }));
+    client.on('message', (bytes, isArchive) => this.#fromClient(bytes, isArchive));
+    host.on('message', (bytes, isArchive) => this.#fromHost(bytes, isArchive));
+    client.on('drain', () => host.resume());
+    host.on('drain', () => client.resume());
+    host.say(copyFrame({ type: 'CopyStart', message: start }));
     if (stopped.aborted) stop();
     if (client.readyState !== client.OPEN || host.readyState !== host.OPEN) this.#end('The connection broke.');
     client.resume();
     host.resume();
     await this.#watch();
     stopped.removeEventListener('abort', stop);
-    host.close(1000);
+    host.close();
   }
 
-  #fromClient(bytes: Buffer, isBinary: boolean): void {
-    const { host, start } = this.#parts;
-    if (isBinary ? start.direction === 'from' : parseCopyFrame(copyRequest, bytes) === undefined)
+  #fromClient(bytes: Buffer, isArchive: boolean): void {
+    const { client, host, start } = this.#parts;
+    if (isArchive ? start.direction === 'from' : parseCopyFrame(copyRequest, bytes) === undefined)
       this.#end('That is no part of a copy.');
-    else this.#pass(bytes, isBinary, host);
+    else this.#pass(bytes, isArchive, client, host);
   }
 
-  #fromHost(bytes: Buffer, isBinary: boolean): void {
+  #fromHost(bytes: Buffer, isArchive: boolean): void {
     const { client, host, start } = this.#parts;
     if (this.#isLast) return;
-    const report = isBinary ? undefined : parseCopyFrame(copyReport, bytes);
-    if (isBinary ? start.direction === 'to' : report === undefined) {
+    const report = isArchive ? undefined : parseCopyFrame(copyReport, bytes);
+    if (isArchive ? start.direction === 'to' : report === undefined) {
       this.#end('The host of the task does not know how to copy.');
       return;
     }
     if (report?.type !== 'CopyEnd' && report?.type !== 'CopyRefused') {
-      this.#pass(bytes, isBinary, client);
+      this.#pass(bytes, isArchive, host, client);
       return;
     }
     this.#isLast = true;
     if (report.type === 'CopyEnd') this.copied.whole = true;
-    // A slow client has a whole window of the archive to take before that, and as long for it as it takes any of it.
-    this.#pass(bytes, isBinary, client, () => this.#over.abort());
-    host.close(1000);
+    // A slow client has more of the archive to take before that, and as long for it as it takes any of it.
+    client.say(bytes, () => this.#over.abort());
+    host.close();
   }
 
-  /** @param sent told when it is on its way, or will never be */
-  #pass(bytes: Buffer, isBinary: boolean, to: WebSocket, sent?: () => void): void {
+  #pass(bytes: Buffer, isArchive: boolean, from: CopyChannel, to: CopyChannel): void {
     if (this.#over.signal.aborted) return;
+    this.#move();
+    if (isArchive) this.copied.bytes += bytes.length;
+    const hasRoom = isArchive ? to.send(bytes, () => this.#move()) : to.say(bytes);
+    if (!hasRoom) from.pause();
+  }
+
+  #move(): void {
     this.#moved = this.#parts.clock.monotonic();
-    if (isBinary) this.copied.bytes += bytes.length;
-    // Whoever sends so much beyond what was taken keeps to nothing.
-    const isTooMuch = to.bufferedAmount > mostWaiting || this.#waiting > copyLimits.frames;
-    if (isTooMuch) this.#end('That is more than there is room for.');
-    if (isTooMuch || to.readyState !== to.OPEN) return;
-    this.#waiting += 1;
-    to.send(bytes, { binary: isBinary }, () => {
-      this.#waiting -= 1;
-      giveBack(bytes);
-      sent?.();
-    });
   }
 
   /** @param reason what the client is told */
@@ -130,7 +115,7 @@ export class CopyRelay {
     const { client } = this.#parts;
     if (this.#over.signal.aborted) return;
     this.#over.abort();
-    if (client.readyState === client.OPEN) client.send(copyFrame({ type: 'CopyRefused', message: { reason } }));
+    client.say(copyFrame({ type: 'CopyRefused', message: { reason } }));
   }
 
   async #watch(): Promise<void> {

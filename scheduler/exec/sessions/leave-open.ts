@@ -1,11 +1,19 @@
-import type { WebSocket } from 'ws';
+/** A WebSocket, or a connection of a copy. */
+interface Leavable {
+  readonly OPEN: number;
+  readonly CLOSED: number;
+  readonly readyState: number;
+  once(event: 'close', listener: () => void): unknown;
+  close(status: number): void;
+  resume(): void;
+}
 
 /**
  * Closes a connection and lets what was said last get to a client that takes it: with TLS it may be on its way still.
  * @param wait for the end, as long as the client has for it
  */
 export async function leaveOpen(
-  ws: WebSocket,
+  ws: Leavable,
   status: number,
   wait: (closed: Promise<void>) => Promise<void>,
 ): Promise<void> {

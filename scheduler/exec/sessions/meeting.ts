@@ -2,15 +2,15 @@ import { type Clock, waitAtMost } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
 /** A session that this process has, as hosts find it that bring its client from another one. */
-interface Here {
+interface Here<Connection> {
   readonly instanceId: string;
-  readonly attach: (ws: WebSocket) => void;
+  readonly attach: (ws: Connection) => void;
 }
 
-/** Where the client of a session meets its host: the process that the client is connected to. */
-export class Meetings {
-  readonly #waiting = new Map<string, { readonly instanceId: string; readonly came: (ws: WebSocket) => void }>();
-  readonly #here = new Map<string, Here>();
+/** Where the client of a session, or of a copy, meets its host: the process that the client is connected to. */
+export class Meetings<Connection = WebSocket> {
+  readonly #waiting = new Map<string, { readonly instanceId: string; readonly came: (ws: Connection) => void }>();
+  readonly #here = new Map<string, Here<Connection>>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -23,7 +23,7 @@ export class Meetings {
   }
 
   /** A host has come for a session. @returns whether its client still waits */
-  join(sessionId: string, instanceId: string, ws: WebSocket): boolean {
+  join(sessionId: string, instanceId: string, ws: Connection): boolean {
     const waiting = this.#waiting.get(sessionId);
     if (waiting?.instanceId !== instanceId) return false;
     this.#waiting.delete(sessionId);
@@ -32,7 +32,7 @@ export class Meetings {
   }
 
   /** This process has a session, until it says otherwise. */
-  keep(sessionId: string, here: Here): void {
+  keep(sessionId: string, here: Here<Connection>): void {
     this.#here.set(sessionId, here);
   }
 
@@ -51,7 +51,7 @@ export class Meetings {
    * came to. What a host types that way it could type in its containers without.
    * @returns whether the session is here still
    */
-  attach(sessionId: string, ws: WebSocket): boolean {
+  attach(sessionId: string, ws: Connection): boolean {
     const here = this.#here.get(sessionId);
     here?.attach(ws);
     return here !== undefined;
@@ -66,10 +66,10 @@ export class Meetings {
     instanceId: string,
     milliseconds: number,
     signal: AbortSignal,
-  ): Promise<WebSocket | undefined> {
-    let host: WebSocket | undefined;
+  ): Promise<Connection | undefined> {
+    let host: Connection | undefined;
     const listen = (wake: () => void): (() => void) => {
-      const came = (ws: WebSocket): void => {
+      const came = (ws: Connection): void => {
         host = ws;
         wake();
       };

@@ -6,6 +6,7 @@ import { type Dial, signedDial } from './channel.ts';
 import { type EcsSender, ecsClient } from './control-plane-client.ts';
 import { openDocker } from './docker.ts';
 import { endpointPort } from './endpoint/index.ts';
+import { type DialCopy, signedCopyDial } from './exec/index.ts';
 import { type Disk, systemDisk } from './files.ts';
 import { isPortFree, type Protocol } from './host-ports.ts';
 import { TaskLimits, type TaskLimitsPort } from './limits/index.ts';
@@ -29,6 +30,8 @@ export interface AgentPorts {
   readonly api: EcsSender;
   /** Opens the connections of the agent protocol. */
   readonly dial: Dial;
+  /** Opens those of copies of files. */
+  readonly dialCopy: DialCopy;
   /** The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others'. */
   readonly network: (agentId: string) => TaskNetworkPort;
   /** Where others reach this machine, as far as it can tell. */
@@ -58,6 +61,7 @@ export const machinePorts: MakePorts = (options, hostSecret) => {
     disk: systemDisk,
     api: ecsClient(options, hostSecret),
     dial: signedDial(options, hostSecret),
+    dialCopy: signedCopyDial(options, hostSecret),
     network: (agentId) =>
       options.taskNetwork === 'off'
         ? noNetwork(agentId, "the agent's option taskNetwork is off")

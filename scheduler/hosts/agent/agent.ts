@@ -342,6 +342,7 @@ class RunningAgent implements Agent {
       options: this.#options,
       plane,
       dial: this.#ports.dial,
+      dialCopy: this.#ports.dialCopy,
       engine,
       logs,
       network: network.port,

@@ -169,7 +169,8 @@ function opened(ws: WebSocket): Promise<void> {
   });
 }
 
-async function readRefusal(response: IncomingMessage): Promise<Error> {
+/** What an upgrade was refused with. */
+export async function readRefusal(response: IncomingMessage): Promise<Error> {
   const { statusCode: status = 0 } = response;
   let body = '';
   for await (const chunk of response) {
@@ -188,7 +189,11 @@ async function readRefusal(response: IncomingMessage): Promise<Error> {
 }
 
 /** The headers of a GET signed with Signature Version 4 for `ecs`, as amazon-ecs-agent signs its upgrades. */
-async function signedHeaders(url: URL, options: ResolvedOptions, hostSecret: string): Promise<Record<string, string>> {
+export async function signedHeaders(
+  url: URL,
+  options: ResolvedOptions,
+  hostSecret: string,
+): Promise<Record<string, string>> {
   const { accessKeyId, secretAccessKey, sessionToken } = await options.credentials();
   const signed = aws4.sign(
     {

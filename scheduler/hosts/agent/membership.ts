@@ -1,8 +1,8 @@
 import { Channel, type Dial, socketUrl } from './channel.ts';
 import { ControlHandler } from './control-channel.ts';
 import type { ControlPlaneClient } from './control-plane-client.ts';
-import { execPath, logsPath } from '../wire/index.ts';
-import { type ArchiveEngine, type ExecEngine, ExecSessions } from './exec/index.ts';
+import { copyPath, execPath, logsPath } from '../wire/index.ts';
+import { type ArchiveEngine, type DialCopy, type ExecEngine, ExecSessions } from './exec/index.ts';
 import type { RoleKeys } from './endpoint/index.ts';
 import type { LogShipping } from './logs/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
@@ -20,6 +20,7 @@ export interface MembershipPorts {
   readonly options: ResolvedOptions;
   readonly plane: Pick<ControlPlaneClient, 'discover'>;
   readonly dial: Dial;
+  readonly dialCopy: DialCopy;
   readonly engine: TaskEngine;
   readonly logs: Pick<LogShipping, 'wanted' | 'serve'>;
   readonly network: Pick<TaskNetworkPort, 'apply'>;
@@ -58,6 +59,7 @@ export class Membership {
     this.#sessions = new ExecSessions({
       ...options,
       dial: ports.dial,
+      dialCopy: ports.dialCopy,
       engine: ports.commands,
       archives: ports.archives,
       tasks: () => engine.live(),
@@ -65,6 +67,12 @@ export class Membership {
         const { control } = await ports.plane.discover(containerInstanceArn);
         const more = carried ? { carried: 'true' } : {};
         return socketUrl(new URL(execPath, control).href, { containerInstanceArn, session, ...more });
+      },
+      copyUrl: async (session) => {
+        const { control } = await ports.plane.discover(containerInstanceArn);
+        const url = new URL(copyPath, control);
+        url.search = String(new URLSearchParams({ containerInstanceArn, session }));
+        return url;
       },
     });
     this.#handler = new ControlHandler({

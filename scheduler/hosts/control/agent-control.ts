@@ -1,22 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import type { AccessList, Call, UpgradeService } from '@slipway/auth/contract';
+import type { Call, UpgradeService } from '@slipway/auth/contract';
 import { settling, waitAtMost } from '@slipway/storage/clock';
 import { scanPartitions } from '@slipway/storage/records';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-import { findInstance, parseArn, parseCluster } from '../../cluster/index.ts';
-import { arns, clusterPartition, newId } from '../../state/index.ts';
+import { clusterPartition, newId } from '../../state/index.ts';
 import type { ClusterView, HeldView } from '../../views/index.ts';
 
+import { admit, connectAccess, ConnectionRefused } from './admit.ts';
 import { ConnectionSweeper, type InstanceRef, noteConnected, noteDisconnected, serverSilence } from './connections.ts';
+import { copyUpgrade } from './copy-upgrade.ts';
 import type { AgentControlOptions } from './options.ts';
 import { ControlSession } from './control-session.ts';
 import { type LogCounts, LogSession } from './log-session.ts';
 import { LogStreams } from './log-streams.ts';
 import { connectionKeys } from './keys.ts';
-import { notOwner } from './owner.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
 import { refuseUpgrade, watchLiveness } from './peer.ts';
@@ -61,6 +61,7 @@ export function createAgentControl(options: AgentControlOptions): AgentControl {
       // What policies of agents allow already; AWS has no action for it.
       upgrade(options, `${logsPath}/ws`, 'ecs:Poll', 'logs', connections),
       upgrade(options, `${execPath}/ws`, 'ecs:Poll', 'exec', connections),
+      copyUpgrade(options),
     ],
     connect: async (kind, query, call, open) => {
       const ref = await admit(options, instanceOf[kind], query, call);
@@ -111,60 +112,12 @@ function upgrade(
   return {
     path,
     service: 'ecs',
-    access: (query, call): AccessList => {
-      const arn = query.get(parameter) ?? '';
-      const cluster = /:container-instance\/([^/]+)\//.exec(arn)?.[1] ?? 'default';
-      return [
-        {
-          action,
-          resources: [{ arn: arn.startsWith('arn:') ? arn : '*' }],
-          context: { 'ecs:cluster': arns.cluster(options.region, call.account, cluster) },
-        },
-      ];
-    },
+    access: (query, call) => connectAccess(options, action, query.get(parameter) ?? '', call),
     accept: (...opening) => {
       void accept(server, options, kind, connections, ...opening);
     },
     close: () => connections.close(),
   };
-}
-
-/** Why a connection is refused, as agents expect it on this one. */
-class ConnectionRefused extends Error {
-  override readonly name = 'ConnectionRefused';
-  readonly status: 400 | 403;
-  /** `InactiveInstanceException`, … */
-  readonly exception: string;
-  constructor(status: 400 | 403, exception: string, message: string) {
-    super(message);
-    this.status = status;
-    this.exception = exception;
-  }
-}
-
-/** The instance that a connection is for. @throws ConnectionRefused */
-async function admit(
-  options: AgentControlOptions,
-  parameter: string,
-  query: URLSearchParams,
-  call: Call,
-): Promise<InstanceRef> {
-  const ref = instanceRef(query.get(parameter) ?? '', { account: call.account, region: options.region });
-  if (ref === undefined) {
-    const message = `${parameter} must be the ARN of a container instance of your account.`;
-    throw new ConnectionRefused(400, 'InvalidInstanceException', message);
-  }
-  const instance = await findInstance(options, ref, ref.id);
-  if (instance === undefined || instance.status === 'INACTIVE') {
-    const message = `The container instance ${ref.id} is not registered.`;
-    throw new ConnectionRefused(400, 'InactiveInstanceException', message);
-  }
-  const why = notOwner(instance, call);
-  if (why !== undefined) {
-    const message = `The container instance ${ref.id} is not the caller's: ${why}.`;
-    throw new ConnectionRefused(403, 'AccessDeniedException', message);
-  }
-  return ref;
 }
 
 async function accept(
@@ -202,17 +155,6 @@ async function accept(
     if (socket.writable) socket.destroy();
   } finally {
     socket.off('error', onError);
-  }
-}
-
-function instanceRef(arn: string, home: { account: string; region: string }): InstanceRef | undefined {
-  try {
-    const { type, path } = parseArn(arn, home);
-    const [cluster = '', id, ...rest] = path;
-    if (type !== 'container-instance' || id === undefined || rest.length > 0) return undefined;
-    return { account: home.account, cluster: parseCluster(cluster, home), id };
-  } catch {
-    return undefined;
   }
 }
 

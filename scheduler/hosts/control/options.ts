@@ -2,6 +2,7 @@ import type { RandomBytes } from '../../state/index.ts';
 import type { EcsPorts } from '../../cluster/index.ts';
 import type { Call, Log, Principal } from '@slipway/auth/contract';
 
+import type { CopyChannel } from '../../exec/protocol/index.ts';
 import type { Meetings } from '../../exec/sessions/index.ts';
 import type { TaskLogs } from '../../signals/logs/index.ts';
 import type { InstanceName, UsageSession } from '../../signals/usage/index.ts';
@@ -108,6 +109,8 @@ export interface AgentControlOptions extends EcsPorts {
   readonly taskLogs: Pick<TaskLogs, 'open' | 'ship'>;
   /** Where the clients of sessions of ECS Exec wait for their hosts. */
   readonly meetings: Pick<Meetings, 'awaits' | 'join' | 'has' | 'attach'>;
+  /** Where those of copies of files do. */
+  readonly copies: Pick<Meetings<CopyChannel>, 'awaits' | 'join'>;
   /** Whether a host in an image reference means this installation: its images are pulled with its passwords. */
   readonly ownHost: (host: string) => boolean;
   /**

@@ -87,6 +87,7 @@ export async function serve(
   const exec = new ExecFront({ ...ports, record: () => Promise.resolve(undefined) });
   const control = createAgentControl({
     meetings: exec.meetings,
+    copies: exec.copies.meetings,
     networks,
     records,
     views: new ClusterViews({ records, clock: systemClock, log: silent, placement: { seed: 1 } }),

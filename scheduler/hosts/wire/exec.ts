@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 /** Below it an agent opens a connection for each session of ECS Exec that it serves. */
 export const execPath = '/agent/exec';
+/** Where it opens one for each copy of files. */
+export const copyPath = `${execPath}/copy`;
 
 /** What each side may send before the other one says that it has used it. */
 export const execLimits = {

@@ -1,4 +1,5 @@
 export {
+  copyPath,
   execCost,
   execEnded,
   execLimits,

@@ -253,6 +253,7 @@ export class SimulatedHost {
         }) as AgentPorts['api']['send'],
         destroy: () => {},
       },
+      dialCopy: () => Promise.reject(new Error('the simulation copies no files')),
       dial: async (address, signal) => {
         const kind = address.pathname.includes('acs') ? 'control' : 'telemetry';
         const caller = joins === undefined ? hosts : await this.#join(process, joins, hostSecret());

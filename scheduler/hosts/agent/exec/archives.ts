@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
+import { giveBack } from '../../../exec/protocol/index.ts';
 import { EngineError, engineCall } from '../docker.ts';
 
 /** What is at a path in a container. */
@@ -48,6 +49,19 @@ export const dockerArchives = (docker: Docker): ArchiveEngine => ({
   },
   async write(runtimeId, path, archive, abortSignal) {
     const options = { path, noOverwriteDirNonDir: 'true', abortSignal };
-    await engineCall(() => docker.getContainer(runtimeId).putArchive(archive, options));
+    await engineCall(() => docker.getContainer(runtimeId).putArchive(givingBack(archive), options));
   },
 });
+
+/** A stream that gives the memory of what it has back once it is sent. */
+function givingBack(archive: Readable): Readable {
+  const pipe = <T extends NodeJS.WritableStream>(to: T): T => {
+    archive.on('data', (bytes: Buffer) => {
+      if (!(to as NodeJS.WritableStream as Writable).write(bytes, () => giveBack(bytes))) archive.pause();
+    });
+    archive.on('end', () => to.end());
+    to.on('drain', () => archive.resume());
+    return to;
+  };
+  return Object.assign(archive, { pipe });
+}

@@ -109,6 +109,8 @@ const sessions = new ExecSessions({
       inspected: new Map([['main', { Id: asked.runtimeId, State: { Running: true }, Config: { User: '' } }]]),
     } as unknown as LiveTask,
   ],
+  dialCopy: () => Promise.reject(new Error('nothing is copied')),
+  copyUrl: () => Promise.reject(new Error('nothing is copied')),
   dial: async (address) => {
     const ws = new WebSocket(address);
     ws.once('open', () => ws.pause());

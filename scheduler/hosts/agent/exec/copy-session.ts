@@ -3,25 +3,26 @@ import { Readable } from 'node:stream';
 
 import type { Log } from '@slipway/auth/contract';
 import { type Clock, waitAtMost } from '@slipway/storage/clock';
-import type { WebSocket } from 'ws';
 
 import {
+  type CopyChannel,
   copyFrame,
   copyLimits,
   copyOrder,
   type CopyReport,
   type CopyStart,
-  CopyTaken,
-  CopyWindow,
   framesOf,
   parseCopyFrame,
 } from '../../../exec/protocol/index.ts';
-import { execEnded } from '../../wire/index.ts';
 import type { ArchiveEngine } from './archives.ts';
-import { watchServer } from './watch-server.ts';
 
-/** How often it is looked whether the container of a copy runs still. Milliseconds. */
-const look = 1_000;
+/** Times in milliseconds. */
+const timing = {
+  /** How often it is looked whether the container of a copy runs still. */
+  look: 1_000,
+  /** A connection on which nothing moves for so long has no server any more: one that is there ends it a minute earlier. */
+  idle: 6 * 60_000,
+} as const;
 
 export interface CopySessionPorts {
   readonly archives: ArchiveEngine;
@@ -33,58 +34,84 @@ export interface CopySessionPorts {
 
 /** One copy: an archive of a container's files on its way to a client, or a client's on its way into a container. It ends with its connection. */
 export class CopySession {
-  readonly #ws: WebSocket;
+  readonly #channel: CopyChannel;
   readonly #ports: CopySessionPorts;
   readonly #ended = new AbortController();
-  readonly #window = new CopyWindow();
   /** What came and the engine did not take yet. */
   readonly #input: Buffer[] = [];
-  #waiting = 0;
   #inputEnded = false;
+  /** All was said: what comes now is for nobody, and how the connection ends must be seen. */
+  #isOver = false;
   #inputCame: () => void = () => undefined;
+  #roomCame: () => void = () => undefined;
+  #moved: number;
   #begun: Promise<void> | undefined;
 
-  constructor(ws: WebSocket, ports: CopySessionPorts) {
-    this.#ws = ws;
+  constructor(channel: CopyChannel, ports: CopySessionPorts) {
+    this.#channel = channel;
     this.#ports = ports;
+    this.#moved = ports.clock.monotonic();
   }
 
   /** Serves the copy until it ends. */
   async run(stopped: AbortSignal): Promise<void> {
-    const ws = this.#ws;
-    const stop = (): void => ws.close(1001, 'the agent is stopping');
+    const channel = this.#channel;
+    const stop = (): void => channel.terminate();
     stopped.addEventListener('abort', stop, { once: true });
     const closed = new Promise<void>((resolve) => {
-      ws.once('close', () => {
+      channel.once('close', () => {
         this.#ended.abort();
         resolve();
       });
     });
-    ws.on('message', (data, isBinary) => {
-      if (isBinary) this.#take(data as Buffer);
-      else this.#order(data as Buffer);
+    channel.on('drain', () => this.#roomCame());
+    channel.on('message', (bytes, isArchive) => {
+      this.#move();
+      if (isArchive) this.#take(bytes);
+      else this.#order(bytes);
     });
-    ws.resume();
+    channel.resume();
     if (stopped.aborted) stop();
-    await Promise.all([closed, watchServer(ws, this.#ports.clock, this.#ended.signal)]);
+    await Promise.all([closed, this.#watchServer()]);
     stopped.removeEventListener('abort', stop);
     await this.#begun;
   }
 
   /** Ends the copy, as somebody asked for. */
   end(): void {
-    this.#ws.close(execEnded, 'the copy was terminated');
+    this.#last({ type: 'CopyRefused', message: { reason: 'The copy was terminated.' } });
+    this.#channel.close();
+  }
+
+  async #watchServer(): Promise<void> {
+    const { clock } = this.#ports;
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      if (clock.monotonic() - this.#moved > timing.idle) this.#channel.terminate();
+      await clock.sleep(timing.idle / 8, signal).catch(() => undefined);
+    }
+  }
+
+  #move(): void {
+    this.#moved = this.#ports.clock.monotonic();
   }
 
   #say(report: CopyReport): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(copyFrame(report));
+    this.#channel.say(copyFrame(report));
+  }
+
+  #last(report: CopyReport): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#say(report);
+    this.#channel.resume();
   }
 
   #order(frame: Buffer): void {
     const order = parseCopyFrame(copyOrder, frame);
     switch (order?.type) {
       case undefined:
-        this.#ws.close(1008, 'that is no part of a copy');
+        this.#channel.terminate();
         return;
       case 'CopyStart':
         this.#begun ??= this.#copy(order.message).catch((error: unknown) => this.#refuse(error));
@@ -92,29 +119,27 @@ export class CopySession {
       case 'CopyInputEnd':
         this.#inputEnded = true;
         this.#inputCame();
-        return;
-      case 'CopyCredit':
-        this.#window.grant(order.message.bytes);
     }
   }
 
   #take(bytes: Buffer): void {
-    this.#waiting += bytes.length;
-    const isTooMuch = this.#waiting > copyLimits.windowBytes || this.#input.length >= copyLimits.frames;
-    if (isTooMuch || this.#inputEnded) {
-      this.#ws.close(1008, 'that is more than there is room for');
+    if (this.#isOver) return;
+    if (this.#inputEnded) {
+      this.#channel.terminate();
       return;
     }
     this.#input.push(bytes);
+    // One piece at a time: what is behind it waits where it came from.
+    this.#channel.pause();
     this.#inputCame();
   }
 
   #refuse(error: unknown): void {
     // What breaks off because the connection is gone is no news.
-    if (this.#ws.readyState !== this.#ws.OPEN) return;
+    if (this.#channel.readyState !== this.#channel.OPEN) return;
     this.#ports.log.warn({ err: error }, 'files could not be copied');
     const reason = (error instanceof Error ? error.message : String(error)).slice(0, 1024);
-    this.#say({ type: 'CopyRefused', message: { reason } });
+    this.#last({ type: 'CopyRefused', message: { reason } });
   }
 
   async #copy(start: CopyStart): Promise<void> {
@@ -137,7 +162,7 @@ export class CopySession {
       await watched;
     }
     if (ended !== undefined) throw new Error(ended);
-    this.#say({ type: 'CopyEnd', message: {} });
+    this.#last({ type: 'CopyEnd', message: {} });
   }
 
   /** The engine would go on with a container that has ended. */
@@ -146,22 +171,29 @@ export class CopySession {
     while (!over.aborted) {
       const why = refusal(start);
       if (why !== undefined) end(why);
-      await clock.sleep(look, over).catch(() => undefined);
+      await clock.sleep(timing.look, over).catch(() => undefined);
     }
   }
 
   async #from({ runtimeId, path }: CopyStart, signal: AbortSignal): Promise<void> {
-    const { archives, clock } = this.#ports;
+    const { archives } = this.#ports;
     const there = await archives.stat(runtimeId, path);
     if (there === undefined) throw new Error(`there is no ${path} in the container`);
     const archive = await archives.read(runtimeId, path, signal);
     this.#say({ type: 'CopyReady', message: { is: there.is === 'folder' ? 'folder' : 'other' } });
-    for await (const bytes of archive)
-      for (const frame of framesOf(bytes as Buffer)) {
-        await this.#window.take(frame.length, clock, signal);
-        if (signal.aborted) return;
-        this.#ws.send(frame);
-      }
+    await this.#send(archive, signal);
+  }
+
+  /** Sends what is read, as it was read: read in turns, pieces would be put together in memory of their own. */
+  #send(archive: Readable, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#roomCame = () => archive.resume();
+    archive.on('data', (bytes: Buffer) => {
+      for (const frame of framesOf(bytes)) if (!this.#channel.send(frame, () => this.#move())) archive.pause();
+    });
+    archive.once('end', resolve).once('error', reject);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    return promise.finally(() => archive.destroy());
   }
 
   /** Into a folder, or under the name that the path ends with: as `docker cp` has it. */
@@ -182,10 +214,7 @@ export class CopySession {
       throw new Error(`there is no folder ${folder} in the container`);
     const is = there === undefined ? 'nothing' : isFolder ? 'folder' : 'other';
     this.#say({ type: 'CopyReady', message: isFolder ? { is } : { is, name } });
-    const archive = Readable.from(this.#archive(signal), {
-      objectMode: false,
-      highWaterMark: copyLimits.frameBytes,
-    });
+    const archive = Readable.from(this.#archive(signal), { objectMode: false, highWaterMark: copyLimits.frameBytes });
     // What is cut off is told by the engine, which was not told that it had all of it.
     archive.on('error', () => undefined);
     await archives.write(runtimeId, folder, archive, signal);
@@ -193,18 +222,16 @@ export class CopySession {
 
   async *#archive(signal: AbortSignal): AsyncGenerator<Buffer> {
     const { clock } = this.#ports;
-    const taken = new CopyTaken((bytes) => this.#say({ type: 'CopyCredit', message: { bytes } }));
     while (true) {
       const next = this.#input.shift();
-      if (next !== undefined) {
-        yield next;
-        this.#waiting -= next.length;
-        taken.add(next.length);
-        continue;
+      if (next !== undefined) yield next;
+      else if (signal.aborted) throw new Error('the copy broke off');
+      else if (this.#inputEnded) return;
+      else {
+        const came = waitAtMost(Infinity, (wake) => void (this.#inputCame = wake), clock, signal);
+        this.#channel.resume();
+        await came;
       }
-      if (signal.aborted) throw new Error('the copy broke off');
-      if (this.#inputEnded) return;
-      await waitAtMost(Infinity, (wake) => void (this.#inputCame = wake), clock, signal);
     }
   }
 }

@@ -58,6 +58,8 @@ function host(containerName: string, dial: Dial) {
     archives: dockerArchives(undefined as never),
     tasks: () => [live],
     dial,
+    dialCopy: () => Promise.reject(new Error('nothing is copied')),
+    copyUrl: () => Promise.reject(new Error('nothing is copied')),
     url: () => Promise.resolve(new URL('ws://127.0.0.1')),
     clock: systemClock,
     random: () => 0,

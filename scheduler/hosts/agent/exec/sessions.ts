@@ -2,13 +2,14 @@ import type { Log } from '@slipway/auth/contract';
 import type { Clock } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
-import type { CopyStart } from '../../../exec/protocol/index.ts';
+import type { CopyChannel, CopyStart } from '../../../exec/protocol/index.ts';
 import type { ExecStart } from '../../wire/index.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
 import { commandUser, isHeldToUser } from '../file-systems/index.ts';
 import type { ArchiveEngine } from './archives.ts';
 import { carry } from './carry.ts';
+import type { DialCopy } from './copy-dial.ts';
 import { CopySession } from './copy-session.ts';
 import type { ExecEngine } from './engine.ts';
 import { ExecSession } from './session.ts';
@@ -27,8 +28,11 @@ export interface ExecSessionsPorts {
   readonly archives: ArchiveEngine;
   readonly tasks: () => readonly LiveTask[];
   readonly dial: Dial;
+  readonly dialCopy: DialCopy;
   /** Where the connection of a session is opened; with `carried`: one for its client, which came again to another server. */
   readonly url: (sessionId: string, carried: boolean) => Promise<URL>;
+  /** Where that of a copy is. */
+  readonly copyUrl: (sessionId: string) => Promise<URL>;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -105,7 +109,7 @@ export class ExecSessions {
 
   async #copy(sessionId: string): Promise<void> {
     const { archives, clock, log } = this.#ports;
-    const ws = await this.#connect(sessionId);
+    const ws = await this.#connectCopy(sessionId);
     if (ws === undefined) return;
     const isFull = this.#copies >= mostCopies;
     const refusal = (start: CopyStart): string | undefined => {
@@ -140,13 +144,23 @@ export class ExecSessions {
    * Opens the connection. Behind one address there may be several servers, and one of them has the client: who has not says so, and
    * is asked again, until it is another one; so is one that could not be reached or is in trouble, or something else than a server that answers for it.
    */
-  async #connect(sessionId: string, carried = false): Promise<WebSocket | undefined> {
-    const { dial, url, clock, random } = this.#ports;
+  #connect(sessionId: string, carried = false): Promise<WebSocket | undefined> {
+    const { dial, url } = this.#ports;
+    return this.#find(async (signal) => dial(await url(sessionId, carried), signal));
+  }
+
+  #connectCopy(sessionId: string): Promise<CopyChannel | undefined> {
+    const { dialCopy, copyUrl } = this.#ports;
+    return this.#find(async (signal) => dialCopy(await copyUrl(sessionId), signal));
+  }
+
+  async #find<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const { clock, random } = this.#ports;
     const { signal } = this.#stopped;
     const until = clock.monotonic() + search.longest;
     for (let wait: number = search.first; !signal.aborted; wait = Math.min(wait * 1.3, search.most)) {
       try {
-        return await dial(await url(sessionId, carried), signal);
+        return await ask(signal);
       } catch (error) {
         if (isRefusal(error) || signal.aborted || clock.monotonic() > until) throw error;
       }
