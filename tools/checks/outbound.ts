@@ -16,6 +16,7 @@ const exempt: Readonly<Record<string, string>> = {
     'speaks with engines of this computer by socket files, and carries connections of its machines to the address of the configuration',
   'scheduler/scaling/providers/ssh/wake.ts': 'wakes machines of the configuration by a packet to its network',
   'scheduler/balancing/remote/client.ts': 'runs on a host of its own and calls the address of its configuration',
+  'scheduler/exec/protocol/open-copy.ts': 'is for agents and commands, which call the addresses of their configuration',
   'storage/blobs/s3-client.ts': 'calls the store of the configuration',
 };
 
