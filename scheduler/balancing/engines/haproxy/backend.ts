@@ -1,5 +1,5 @@
 import { cookieToken, type Stickiness, type Target, type TargetGroup, targetCookies } from '../../../routing/index.ts';
-import { cookieLines, keptLines } from './frontend.ts';
+import { cookieLines, keptLines } from './cookies.ts';
 import { isOfTarget } from './statistics.ts';
 import { argument, nameOf } from './words.ts';
 
@@ -77,15 +77,15 @@ function backend(name: string, group: TargetGroup, { cookieKey }: BackendOptions
 function mismatch({ protocolVersion }: TargetGroup): readonly string[] {
   const refuse = 'http-request return status 464';
   if (protocolVersion === 'HTTP1')
-    return [`${refuse} if { req.ver 2.0 } { req.hdr(content-type) -m beg -i -- application/grpc }`];
+    return [`${refuse} if { fc_http_major 2 } { req.hdr(content-type) -m beg -i -- application/grpc }`];
   return [
-    `${refuse} unless { req.ver 2.0 }`,
+    `${refuse} unless { fc_http_major 2 }`,
     ...(protocolVersion === 'GRPC' ? [`${refuse} unless { method POST }`] : []),
   ];
 }
 
 /** HAProxy says 503 of a target that refuses; ELB has that word for groups without any that is up. */
-const refused = `http-after-response set-status 502 if { status 503 } !${isOfTarget} { nbsrv gt 0 }`;
+const refused = `http-after-response set-status 502 if !${isOfTarget} { status 503 } { nbsrv gt 0 }`;
 
 function serverOf(group: TargetGroup, target: Target, cookieKey: string, options: string): Server {
   const host = target.address.includes(':') ? `[${target.address}]` : target.address;

@@ -76,7 +76,8 @@ export function configure(state: DesiredState, options: ProcessOptions): Configu
     },
   };
   const lua = luaParts();
-  const frontends = state.listeners.map((listener) => frontend(listener, places, lua));
+  const groups = new Map(state.targetGroups.map((group) => [group.id, group]));
+  const frontends = state.listeners.map((listener) => frontend(listener, groups, places, lua));
   const idle = idleTimeouts(state);
   const all = state.targetGroups.flatMap((group) =>
     backends(group, { cookieKey: state.cookieKey, idleTimeout: idle.get(group.id) ?? 60 }),
@@ -84,6 +85,8 @@ export function configure(state: DesiredState, options: ProcessOptions): Configu
   const luaPath = put('slipway.lua', lua.text());
   const head = section('global', [
     `lua-load ${luaPath}`,
+    // Its own client in Lua is not used: a third of a start would go into reading authorities for it.
+    'httpclient.ssl.verify none',
     'noreuseport',
     'tune.bufsize 65536',
     'tune.http.maxhdr 256',

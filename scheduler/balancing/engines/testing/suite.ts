@@ -16,6 +16,7 @@ import { latencyBounds, noLatency } from '../counts.ts';
 import { ask, freshAddress, openRaw, type RawAnswer, valueOf } from './raw.ts';
 import { balanceSuite } from './suite-balance.ts';
 import { framingSuite } from './suite-framing.ts';
+import { headersSuite } from './suite-headers.ts';
 import { http2Suite } from './suite-http2.ts';
 import { limitsSuite } from './suite-limits.ts';
 import { listenerSuite } from './suite-listeners.ts';
@@ -378,6 +379,7 @@ export function engineSuite(
 
   const bench = (): Bench => ({ engine: opened.engine, a, b, app, apply });
   listenerSuite(bench);
+  headersSuite(bench);
   framingSuite(bench, rewrites);
   retrySuite(bench);
   tlsSuite(bench);

@@ -1,0 +1,121 @@
+import type { HttpListener } from '../../../routing/index.ts';
+import { isOfTarget, latencyBegin, latencyLines } from './statistics.ts';
+import { argument, formatWord, word } from './words.ts';
+
+/** The methods that are passed on: those that both engines' parsers know, without TRACE and CONNECT. */
+export const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'];
+
+/** Headers that some rule is about. Names are in small letters by then, whoever wrote them how. */
+const handled = [
+  'expect',
+  'upgrade',
+  'transfer-encoding',
+  'keep-alive',
+  'proxy-connection',
+  'x-forwarded-for',
+  'x-amzn-trace-id',
+  'x-amzn-tls-version',
+  'x-amzn-tls-cipher-suite',
+];
+const handledLine = `(?:^|\n)(?:(?:${handled.join('|')}):|connection:(?! (?i:keep-alive|close)\r))`;
+
+/** The ACL of requests, most of all, that none of the rules about headers and hosts has anything to do with: they pass by them. */
+export const isPlain = '{ var(txn.plain) -m found }';
+
+/** What is refused before any rule, and what the target is not to see. */
+export function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
+  const isKnownHost = `{ req.hdr(host) -m reg -- ^[A-Za-z0-9._~%!&*+,=:\\[\\];-]+$ }`;
+  const isOwnHost = attributes.preserveHostHeader ? isKnownHost : '{ req.hdr(host) -m reg -- ^[a-z0-9._-]+$ }';
+  return [
+    `http-request return status 405 unless { method -- ${methods.join(' ')} }`,
+    'http-request return status 400 unless { req.ver 1.0 1.1 2.0 }',
+    `http-request set-var(txn.plain) bool(true) if ${isOwnHost} !{ req.hdrs -m reg -- ${word(handledLine)} }`,
+    `http-request return status 400 if !${isPlain} { req.hdr(transfer-encoding) -m found } { req.ver 1.0 }`,
+    `http-request set-header Host ${word(dnsName)} if !${isPlain} !{ req.hdr(host) -m found } { req.ver 1.0 }`,
+    `http-request return status 400 if !${isPlain} !${isKnownHost}`,
+    'http-request set-uri %[pathq] if !{ url_beg / } { url_beg -i -- http: https: }',
+    'http-request return status 400 unless { path_beg / }',
+    `http-request return status 463 if !${isPlain} { req.hdr_cnt(x-forwarded-for) -m int gt 30 }`,
+    ...(attributes.dropInvalidHeaderFields ? ['http-request del-header [^-A-Za-z0-9] -m reg'] : []),
+    `http-request wait-for-body time ${attributes.idleTimeout}s at-least 1 if !${isPlain} { req.hdr(expect) -m str -i -- 100-continue }`,
+    // WebSocket alone changes the protocol: nobody gets past the rules to a target that agrees to speak HTTP/2.
+    `http-request del-header Upgrade unless ${isPlain} or { req.hdr(upgrade) -m str -i websocket } { method GET } !{ req.hdr(content-length) -m found } !{ req.hdr(transfer-encoding) -m found }`,
+    `http-request lua.slipway_hops if !${isPlain} { req.hdr(connection) -m reg -i -- ^(?!(close|keep-alive|upgrade)$) }`,
+    `http-request del-header ^(expect|keep-alive|proxy-connection)$ -m reg unless ${isPlain}`,
+    `http-request set-var(txn.host) req.hdr(host),host_only unless ${isPlain}`,
+  ];
+}
+
+const digits = 'hex,bytes(8,8),lower';
+const eightDigits = `%[rand,${digits}]`;
+/** The time, 64 random bits of the connection and 32 of the request: as many as AWS has, drawn once where they can be. */
+const traceId = `1-%[date,${digits}]-%[var(sess.trace)]${eightDigits}`;
+
+/** What is noted of a connection, for all of its requests. */
+export const beginning: readonly string[] = [
+  'tcp-request connection set-var(sess.began) date',
+  `tcp-request connection set-var-fmt(sess.trace) ${eightDigits}${eightDigits}`,
+];
+
+/** Headers for targets. The rules behind `allow` are for what clients sent of them. */
+export function outgoing(listener: HttpListener): readonly string[] {
+  const { attributes, protocol, port } = listener;
+  const { forwardedFor, forwardedForWithPort } = attributes;
+  const appends = forwardedFor === 'append';
+  const peer = forwardedForWithPort ? '%[var(txn.peer)]' : '%[src]';
+  return [
+    ...(forwardedForWithPort
+      ? [
+          'http-request set-var-fmt(txn.peer) %[src]:%[src_port]',
+          'http-request set-var-fmt(txn.peer) [%[src]]:%[src_port] if { src -m sub -- : }',
+        ]
+      : []),
+    ...(appends && forwardedForWithPort ? [`http-request add-header X-Forwarded-For ${peer} if ${isPlain}`] : []),
+    // The option writes the same as a rule would for a request without any, for less.
+    ...(appends && !forwardedForWithPort ? ['option forwardfor if-none'] : []),
+    `http-request set-header X-Forwarded-Proto ${protocol === 'HTTPS' ? 'https' : 'http'}`,
+    `http-request set-header X-Forwarded-Port ${port}`,
+    ...(attributes.tlsHeaders
+      ? [
+          'http-request set-header x-amzn-tls-version %[ssl_fc_protocol]',
+          'http-request set-header x-amzn-tls-cipher-suite %[ssl_fc_cipher]',
+        ]
+      : []),
+    `http-request add-header X-Amzn-Trace-Id Root=${traceId} if ${isPlain}`,
+    latencyBegin,
+    `http-request allow if ${isPlain}`,
+    ...(forwardedFor === 'remove' ? ['http-request del-header X-Forwarded-For'] : []),
+    ...(appends
+      ? [
+          `http-request set-header X-Forwarded-For %[req.fhdr(x-forwarded-for)],\\ ${peer} if { req.fhdr_cnt(x-forwarded-for) -m int eq 1 }`,
+          `http-request add-header X-Forwarded-For ${peer} ${forwardedForWithPort ? 'unless' : 'if'} { req.fhdr_cnt(x-forwarded-for) -m int ${forwardedForWithPort ? 'eq' : 'gt'} 1 }`,
+        ]
+      : []),
+    `http-request set-var(txn.root) req.hdr(x-amzn-trace-id),regsub(${argument('^.*(1-[0-9a-f]{8}-[0-9a-f]{24}).*$')},${argument('\\1')}) if { req.hdr(x-amzn-trace-id) -m reg -- Root=1-[0-9a-f]{8}-[0-9a-f]{24} }`,
+    `http-request set-header X-Amzn-Trace-Id Self=${traceId};Root=%[var(txn.root)] if { var(txn.root) -m found }`,
+    `http-request set-header X-Amzn-Trace-Id Root=${traceId} unless { var(txn.root) -m found }`,
+    ...(attributes.tlsHeaders
+      ? []
+      : ['http-request del-header x-amzn-tls-version', 'http-request del-header x-amzn-tls-cipher-suite']),
+    ...(attributes.preserveHostHeader
+      ? []
+      : ['http-request set-header Host %[var(txn.host)] unless { req.fhdr(host),strcmp(txn.host) -m int 0 }']),
+  ];
+}
+
+/** What is done with answers. Those of targets meet no rule about those of the engine. */
+export function incoming({ attributes }: HttpListener): readonly string[] {
+  return [
+    // No status of HTTP: a client could not read it.
+    'http-response return status 502 if { status lt 100 }',
+    ...latencyLines,
+    ...Object.entries(attributes.responseHeaders).map(
+      ([name, value]) => `http-after-response set-header ${word(name)} ${formatWord(value)}`,
+    ),
+    `http-after-response set-header Connection close if { date,sub(sess.began) -m int ge ${attributes.clientKeepAlive} } !{ status 101 }`,
+    `http-after-response allow if ${isOfTarget}`,
+    ...(attributes.serverHeader ? ['http-after-response set-header Server slipway'] : []),
+    // Refused before any rule of the listener has been looked at.
+    'http-after-response set-header Connection close if { status 400 405 422 } !{ var(txn.sent) -m found }',
+  ];
+}
