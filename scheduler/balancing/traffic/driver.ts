@@ -32,6 +32,8 @@ export class EngineDriver {
   #withoutCertificate: readonly string[] = [];
   #refused: EngineRecord['refused'];
   #refusedAt = 0;
+  /** For stickiness cookies; never another one. */
+  #key: string | undefined;
   /** Whether its process was ended, since nothing is to be carried. */
   #isEnded = false;
   #written: { readonly text: string; readonly at: number } | undefined;
@@ -97,9 +99,13 @@ export class EngineDriver {
     let seen = this.#applied === undefined ? undefined : await this.#engine.observe();
     const isBehind = seen === undefined || seen.generation < balancing.generation;
     if (isBehind && !this.#isRefusedStill(balancing.generation)) {
-      // Targets that go take their numbers along.
-      if (seen !== undefined) await this.#count(seen, balancing);
-      await this.#apply(this.#engine, await this.#desired(balancing));
+      // Targets that go take their numbers along: they were read, and are written down while the engine is told.
+      const counted = seen === undefined ? undefined : this.#count(seen, balancing);
+      try {
+        await this.#apply(this.#engine, await this.#desired(balancing));
+      } finally {
+        await counted;
+      }
       seen = undefined;
     }
     seen ??= await this.#engine.observe();
@@ -232,13 +238,14 @@ export class EngineDriver {
   /** The account's key for stickiness cookies, made when it is first needed. */
   async #cookieKey(): Promise<string> {
     const { account, records, random } = this.#options;
-    return transact(records, balancingPartition(account), async (tx) => {
+    this.#key ??= await transact(records, balancingPartition(account), async (tx) => {
       const known = await tx.get<string>(balancingKeys.cookieKey);
       if (known !== undefined) return known;
       const made = Buffer.from(random(32)).toString('hex');
       tx.put(balancingKeys.cookieKey, made);
       return made;
     });
+    return this.#key;
   }
 }
 

@@ -37,8 +37,8 @@ export interface HaproxyOptions extends Pick<ProcessOptions, 'user' | 'hardStopA
 
 /** Replies that are no objection. */
 const agreeable = new Set(['', 'New server registered.', 'Server deleted.']);
-/** How often the removal of a server is tried that still closes connections, and the pause between, in milliseconds. */
-const removals = 20;
+/** How often an address is tried that is still being let go of, and the pause between, in milliseconds. */
+const attempts = 20;
 const pause = 25;
 /** What fits into the buffer of a run-time command, in bytes. */
 const longestPayload = 60_000;
@@ -58,6 +58,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
   let gone: WorkerStatistics = addStatistics([]);
   let seen = new Map<number, WorkerStatistics>();
   let told = new Map<string, Codes>();
+  let departing: { readonly worker: number; readonly paths: readonly string[] } = { worker: 0, paths: [] };
   let queue: Promise<unknown> = Promise.resolve();
 
   /** One thing after the other, whether the one before succeeded or not. */
@@ -70,7 +71,8 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
   async function apply(given: DesiredState): Promise<Applied> {
     const state = parseDesiredState(given);
     if (state.generation < ledger.generation) return applied();
-    const results = await bindAll(state.listeners);
+    const processes = await haproxy.processes();
+    const results = await bindAll(state.listeners, processes !== undefined);
     const isBound = (listener: Listener): boolean => results.get(listener.id)?.bound === true;
     const bound = { ...state, listeners: state.listeners.filter(isBound) };
     const configuration = configure(bound, options);
@@ -84,7 +86,6 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
         .filter(([path]) => path.endsWith('.pem'))
         .map(([path, content]) => [path, digest(content)]),
     );
-    const processes = await haproxy.processes();
     const worker = processes?.workers.find(({ leaving }) => !leaving)?.pid;
     const inPlace =
       worker !== undefined && structure === ledger.structure && sameNames(certificates, ledger.certificates);
@@ -115,8 +116,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
   }
 
   /** Tries every address and port that the engine does not have already. */
-  async function bindAll(listeners: readonly Listener[]): Promise<ReadonlyMap<string, BindResult>> {
-    const isRunning = (await haproxy.processes()) !== undefined;
+  async function bindAll(listeners: readonly Listener[], isRunning: boolean): Promise<ReadonlyMap<string, BindResult>> {
     const held = new Set(ledger.listeners.filter(({ reason }) => reason === undefined).map(placeOf));
     const results = await Promise.all(
       listeners.map(async (listener): Promise<[string, BindResult]> => {
@@ -129,7 +129,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
 
   /** A process of ours that ended a moment ago may still be letting go of its sockets. */
   async function bindAgain({ address, port }: Listener): Promise<BindResult> {
-    for (let i = 1; i < removals; i++) {
+    for (let i = 1; i < attempts; i++) {
       const result = await tryBinding(address, port);
       if (result.bound) return result;
       await sleep(pause);
@@ -153,6 +153,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
       maps: new Map(names.map((name, i) => [name, parseMap(maps[i] ?? '')])),
     };
     const { change, remove } = stepsTo(wanted, live);
+    departing = { worker, paths: [] };
     const replies = await commands.run(worker, change);
     if (!replies.every((reply) => agreeable.has(reply))) return false;
     const renewed = [...wanted.files].filter(([path]) => certificates[path] !== ledger.certificates[path]);
@@ -171,20 +172,19 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
     return reply.includes('Transaction') && committed.includes('Success');
   }
 
-  /** Cuts what servers still carry and removes them. One that does not let go stays out of rotation until the next state. */
+  /**
+   * Cuts what servers still carry and removes them. One that does not let go yet is out of rotation and keeps nobody waiting: it is tried
+   * again whenever the engine is looked at, until the next state says anew which are to go.
+   */
   async function removeServers(worker: number, paths: readonly string[]): Promise<void> {
-    let rest = paths;
-    for (let i = 0; i < removals && rest.length > 0; i++) {
-      if (i > 0) await sleep(pause);
-      const left: string[] = [];
-      for (const path of rest) {
-        await commands.run(worker, [`shutdown sessions server ${path}`]);
-        const [reply = ''] = await commands.run(worker, [`del server ${path}`]);
-        if (!agreeable.has(reply)) left.push(path);
-        else await commands.run(worker, [`clear table ${latencyTable} key ${path.slice(path.indexOf('/') + 1)}`]);
-      }
-      rest = left;
+    const rest: string[] = [];
+    for (const path of paths) {
+      await commands.run(worker, [`shutdown sessions server ${path}`]);
+      const [reply = ''] = await commands.run(worker, [`del server ${path}`]);
+      if (!agreeable.has(reply)) rest.push(path);
+      else await commands.run(worker, [`clear table ${latencyTable} key ${path.slice(path.indexOf('/') + 1)}`]);
     }
+    departing = { worker, paths: rest };
   }
 
   async function observe(): Promise<Observation> {
@@ -199,6 +199,8 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
       const latencies = parseLatencies(table, seen.get(pid)?.latencies ?? new Map());
       now.set(pid, { ...parseStatistics(text), latencies });
     }
+    if (processes.workers.some(({ pid, leaving }) => pid === departing.worker && !leaving))
+      await removeServers(departing.worker, departing.paths);
     for (const [pid, counts] of seen) if (!now.has(pid)) gone = addStatistics([gone, finished(counts)]);
     seen = now;
     const serving = processes.workers.map(({ pid, leaving }) =>
