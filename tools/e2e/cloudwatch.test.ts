@@ -11,11 +11,11 @@ import {
 import { AwsJson1_0Protocol, AwsQueryProtocol } from '@aws-sdk/core/protocols';
 import { freePort } from '@slipway/storage/testing';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
+import { AwsCli, inTurn, missingAwsCli, missingSecondAwsCli, secondAwsCli } from '../testbed/aws-cli.ts';
 import { run } from '../testbed/command.ts';
 import { ServerProcess } from '../testbed/server-process.ts';
 
-const missing = await missingAwsCli();
+const missing = (await missingAwsCli()) ?? (await missingSecondAwsCli());
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 /** Boto3 lies beside the AWS command line that was installed for tests, or in the machine's own Python. */
 const python = ['/opt/slipway-test-awscli/bin/python'].find((path) => existsSync(path)) ?? 'python3';
@@ -38,10 +38,10 @@ afterAll(async () => {
 });
 
 test.skipIf(missing !== undefined)(
-  `the AWS CLI puts metrics, and reads them after the server was killed${missing === undefined ? '' : ` (${missing})`}`,
+  `the AWS CLI, versions 1 and 2 in turn, puts metrics, and reads them after the server was killed${missing === undefined ? '' : ` (${missing})`}`,
   async () => {
-    const aws = new AwsCli(server.aws());
-    const cloudwatch = <T>(...args: string[]): Promise<T> => aws.json<T>(['cloudwatch', ...args]);
+    const json = inTurn(new AwsCli(server.aws()), new AwsCli(server.aws(), secondAwsCli));
+    const cloudwatch = <T>(...args: string[]): Promise<T> => json<T>(['cloudwatch', ...args]);
     const now = Date.now();
     const at = new Date(now).toISOString();
     const metric = ['--namespace', 'Cli', '--metric-name', 'latency'];

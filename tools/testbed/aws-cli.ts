@@ -6,19 +6,30 @@ export async function missingAwsCli(): Promise<string | undefined> {
   return version?.code === 0 ? undefined : 'no AWS CLI';
 }
 
+/** Debian's own, which is a version 2. */
+export const secondAwsCli = '/usr/bin/aws';
+
+/** Why tests with version 2 of the AWS command line cannot run here; undefined when they do. */
+export async function missingSecondAwsCli(): Promise<string | undefined> {
+  const { stdout } = await run(secondAwsCli, ['--version']).catch(() => ({ stdout: '' }));
+  return stdout.startsWith('aws-cli/2.') ? undefined : 'no AWS command line of version 2 (apt install awscli)';
+}
+
 /** The unmodified AWS command line, pointed at a server by the variables that `slipway env` prints. */
 export class AwsCli {
   readonly #env: Readonly<Record<string, string>>;
+  readonly #program: string;
   #explicitEndpoint: boolean | undefined;
 
-  constructor(env: Readonly<Record<string, string>>) {
+  constructor(env: Readonly<Record<string, string>>, program = 'aws') {
     this.#env = env;
+    this.#program = program;
   }
 
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
-    this.#explicitEndpoint ??= !readsEndpointVariable(await version());
+    this.#explicitEndpoint ??= !readsEndpointVariable(await version(this.#program));
     const all = this.#explicitEndpoint ? ['--endpoint-url', this.#env['AWS_ENDPOINT_URL'] ?? '', ...args] : args;
-    return run('aws', all, {
+    return run(this.#program, all, {
       env: {
         AWS_PAGER: '',
         AWS_CONFIG_FILE: '/dev/null',
@@ -39,8 +50,14 @@ export class AwsCli {
   }
 }
 
-async function version(): Promise<string> {
-  const result = await run('aws', ['--version'], {});
+/** What two versions of the command line say in turn, as one that is updated in the middle of a session. */
+export function inTurn(...lines: readonly [AwsCli, ...AwsCli[]]): AwsCli['json'] {
+  let calls = 0;
+  return (args) => lines[calls++ % lines.length]!.json(args);
+}
+
+async function version(program: string): Promise<string> {
+  const result = await run(program, ['--version'], {});
   return /aws-cli\/(\S+)/.exec(result.stdout + result.stderr)?.[1] ?? '0';
 }
 
