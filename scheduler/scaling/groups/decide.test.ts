@@ -6,6 +6,7 @@ import {
   awayAtMost,
   decide,
   type EndReason,
+  mostWithLeaving,
   pauseAfter,
   type Sight,
   terminationPolicies,
@@ -70,12 +71,12 @@ test('never more machines than the maximum, none in the place of one that is fin
       const live = records.filter(({ state }) => state !== 'Terminating');
       const left = live.length - plan.end.length;
       expect(new Set(plan.end.map(({ id }) => id)).size).toBe(plan.end.length);
-      expect(plan.launch.length === 0 || records.length + plan.launch.length <= max).toBe(true);
+      expect(plan.launch.length === 0 || records.length + plan.launch.length <= mostWithLeaving * max).toBe(true);
       expect(plan.launch.length).toBeLessThanOrEqual(atOnce);
       const has = plan.launch.length > 0;
       expect(has && (group.suspended.includes('Launch') || given.waits || given.deleting)).toBe(false);
       expect(has && surplus.length > 0).toBe(false);
-      expect(!has || left + plan.launch.length <= Math.max(given.desired, given.min)).toBe(true);
+      expect(!has || left + plan.launch.length <= Math.min(Math.max(given.desired, given.min), max)).toBe(true);
       // Scaling in goes no lower than what is wanted.
       const wanted = given.deleting ? 0 : Math.min(Math.max(given.desired, given.min), max);
       expect(surplus.length === 0 || left >= wanted).toBe(true);
@@ -157,6 +158,17 @@ test('a machine whose agent is connected is there, whatever its provider lists',
   const sight = (agent: Sight['agent']) => (): Sight => ({ provider: 'gone', agent, awaySince: now });
   expect(endedOf(sized(2), inService(2), sight('connected'))).toEqual([]);
   expect(endedOf(sized(2), inService(2), sight('away'))).toEqual(['i-0', 'i-1']);
+});
+
+test('a machine that is on its way out is replaced meanwhile, until there are twice as many as the group may have', () => {
+  const there = (): Sight => ({ provider: 'there', agent: 'connected' });
+  const leaving = (count: number): MachineRecord[] => inService(count).map((one) => ({ ...one, state: 'Terminating' }));
+  const launched = (...states: MachineRecord[]): number => decide(sized(10), states, there, now).launch.length;
+  expect(launched(...leaving(2), ...inService(8))).toBe(2);
+  expect(launched(...leaving(10))).toBe(10);
+  expect(launched(...leaving(15))).toBe(5);
+  expect(launched(...leaving(20))).toBe(0);
+  expect(launched(...leaving(2), ...inService(10))).toBe(0);
 });
 
 test('launches that fail together count as one that failed', () => {

@@ -11,6 +11,9 @@ export const awayAtMost = 120_000;
 const firstPause = 10_000;
 const longestPause = 600_000;
 
+/** How many times its maximum a group has machines at the most, together with those that are on their way out. */
+export const mostWithLeaving = 2;
+
 /** How long a group waits after launches that came to nothing, one after another; milliseconds. */
 export const pauseAfter = (failures: number): number =>
   failures === 0 ? 0 : Math.min(firstPause * 2 ** Math.min(failures - 1, 20), longestPause);
@@ -91,7 +94,8 @@ export const isFailure = (reason: EndReason, state: MachineRecord['state']): boo
 /**
  * Compares what is wanted of a group with what is there. Pure, and level-triggered: the same again as long as nothing has changed.
  *
- * Never so many machines that they are more than the maximum, or, by scaling in, fewer than the minimum; never more than {@link atOnce} that have not joined. A machine
+ * Never so many machines that they are more than the maximum, those left out that are on their way out and with them {@link mostWithLeaving} times as many, but for what the
+ * last one weighs beyond it; nor, by scaling in, fewer than the minimum; never more than {@link atOnce} that have not joined. A machine
  * is replaced that has not joined in {@link joinWithin}, that its provider does not have, or whose agent is away for long
  * after the group's grace: one after another where most are away. Of too many those go first that have not joined, then those of the zone with the most, in the order of the group's policies; never one that is protected.
  */
@@ -140,9 +144,9 @@ export function decide(
   for (const machine of tooMany)
     end.push({ id: machine.id, reason: 'surplus', ...(mayReturn.includes(machine) ? { returns: true } : {}) });
   const unborn = kept.filter(({ id, state }) => state === 'Pending' && !enter.includes(id)).length;
-  // Machines that are on their way out still take room, so that there are never more of them than the maximum: but for what the last one
-  // weighs beyond it, as on AWS.
-  const room = group.max - unitsOf(machines);
+  // What is on its way out is none of the group's any more, as on AWS: a machine may wait to be drained for the one that takes its tasks. But
+  // where nothing ever ends, there are not more and more.
+  const room = mostWithLeaving * group.max - unitsOf(machines);
   const missing = Math.min(Math.ceil(Math.min(wanted - units, room) / nextType(group).weight), atOnce - unborn);
   const mayLaunch = missing > 0 && !isSuspended('Launch') && now >= group.retryAt;
   const woken = mayLaunch ? chooseWarm(group, all, kept, missing) : [];

@@ -118,7 +118,7 @@ test('a new machine whose agent is away is none that works: no other one goes', 
   const before = await serving(bench);
   const stayed = async (): Promise<number> => (await serving(bench)).filter((id) => before.includes(id)).length;
   await start(bench, { MinHealthyPercentage: 75 });
-  await play(bench, 3);
+  await play(bench, 2);
   const fresh = (await serving(bench)).filter((id) => !before.includes(id));
   expect([fresh.length, await stayed()]).toEqual([1, 3]);
   await bench.agents(fresh, false);

@@ -66,8 +66,11 @@ export class GroupChecks {
     const { min, max, desired } = group;
     if (desired < min || desired > max)
       throw new Violation('group-size', `${desired} machines are wanted, of ${min} to ${max}`);
-    const size = this.#serving().length;
+    const serving = this.#serving();
+    const size = serving.filter(({ state }) => state !== 'Terminating').length;
     if (size > max) throw new Violation('group-size', `there are ${size} machines, ${max} at most`);
+    if (serving.length > 2 * max)
+      throw new Violation('group-size', `with those on their way out there are ${serving.length} machines of ${max}`);
     // One that a user ends is replaced.
     // One that a refresh ends is replaced, too.
     const replaces = group.refresh !== undefined || before?.refresh !== undefined;
@@ -118,7 +121,8 @@ export class GroupChecks {
 
   /** Whether the group has as many machines as it may have. */
   get isFull(): boolean {
-    return this.#group !== undefined && this.#serving().length >= this.#group.max;
+    const { max = Infinity } = this.#group ?? {};
+    return this.#serving().filter(({ state }) => state !== 'Terminating').length >= max;
   }
 
   /** Whether a machine waits in the warm pool. */

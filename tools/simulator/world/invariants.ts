@@ -46,7 +46,7 @@ export const invariants = {
   interrupted:
     'A task is told that it is interrupted only on a host that is taken back; when faults have stopped, none is wanted there for long.',
   'group-size':
-    'A group is never wanted larger than its maximum or smaller than its minimum, never has more machines than that, nor, by choosing some to end, fewer.',
+    'A group is never wanted larger than its maximum or smaller than its minimum, never has more machines than that, or with those on their way out twice as many, nor, by choosing some to end, fewer.',
   'group-drained':
     'No machine of a group is ended that has tasks and a connected agent, before it was drained for a quarter of an hour, unless somebody activates it meanwhile.',
   'group-hooks':

@@ -25,10 +25,18 @@ export interface MachinesPorts {
   readonly ends: (id: string) => void;
 }
 
+interface Made {
+  readonly spec: MachineSpec;
+  readonly host: SimulatedHost;
+  stopped: boolean;
+  /** Calls off that it starts for the first time. */
+  unborn?: () => void;
+}
+
 /** What makes machines that become hosts, and ends them: slowly; on bad days it refuses, hangs, and makes some that never join. */
 export class SimulatedMachines {
   readonly #ports: MachinesPorts;
-  readonly #made = new Map<string, { readonly spec: MachineSpec; readonly host: SimulatedHost; stopped: boolean }>();
+  readonly #made = new Map<string, Made>();
   /** How likely each thing goes wrong, for the whole of a day. */
   readonly #refuses: number;
   readonly #hangs: number;
@@ -100,10 +108,10 @@ export class SimulatedMachines {
     if (this.#made.has(spec.id)) return;
     const host = this.#ports.host(this.all.length, spec);
     this.all.push(host);
-    this.#made.set(spec.id, { spec, host, stopped: false });
+    const made: Made = { spec, host, stopped: false };
+    this.#made.set(spec.id, made);
     if (this.#happens(this.#mute)) return;
-    time.at(time.now() + chance.between(2_000, startsWithin - 8_000), () => {
-      if (this.#made.get(spec.id)?.stopped !== false) return;
+    made.unborn = time.at(time.now() + chance.between(2_000, startsWithin - 8_000), () => {
       hosts.push(host);
       host.startAgent();
     });
@@ -123,6 +131,7 @@ export class SimulatedMachines {
     const { hosts } = this.#ports;
     if (made === undefined) return;
     this.#ports.ends(id);
+    made.unborn?.();
     made.stopped = true;
     made.host.off();
     if (hosts.includes(made.host)) hosts.splice(hosts.indexOf(made.host), 1);
@@ -132,6 +141,7 @@ export class SimulatedMachines {
     const made = this.#made.get(id);
     if (made === undefined) return;
     this.#ports.ends(id);
+    made.unborn?.();
     this.#made.delete(id);
     made.host.retire();
     const { hosts } = this.#ports;
