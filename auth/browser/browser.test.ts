@@ -65,7 +65,7 @@ const ownRoutes: WebService = {
 beforeAll(async () => {
   installation = await openInstallation();
   const { identity, records } = installation;
-  browser = openBrowser({ records: memoryRecords(clock), clock, random: randomBytes, identity });
+  browser = openBrowser({ records: memoryRecords(clock), clock, random: randomBytes, identity, oidc: undefined });
   gateway = createGateway({
     ...unwatched(REGION, { failures: { burst: 1000, perSecond: 1000 } }),
     services: identity.services,

@@ -2,11 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { GatewayError, type Principal } from '../contract/index.ts';
 import type { Identity } from '../identity/index.ts';
+import { type OidcSignIn, returnedSchema } from './oidc.ts';
 import type { Sessions } from './sessions.ts';
 
 const text = z.string().min(1).max(4096);
 
-/** The ways to sign in: an access key, a user's password, or a code of `slipway console`. */
+/** The ways to sign in: an access key, a user's password, a code of `slipway console`, or what an identity provider sent back. */
 export const signInSchema = z.union([
   z.strictObject({
     accessKeyId: z.string().regex(/^[A-Z0-9]{16,128}$/),
@@ -15,6 +16,7 @@ export const signInSchema = z.union([
   }),
   z.strictObject({ account: z.string().min(1).max(63), user: z.string().min(1).max(128), password: text }),
   z.strictObject({ code: z.string().max(64) }),
+  z.strictObject({ oidc: returnedSchema }),
 ]);
 
 export type SignIn = z.infer<typeof signInSchema>;
@@ -22,20 +24,33 @@ export type SignIn = z.infer<typeof signInSchema>;
 export interface SignInPorts {
   readonly identity: Pick<Identity, 'credentials' | 'signIn'>;
   readonly sessions: Sessions;
+  /** Undefined: nobody signs in by OpenID Connect. */
+  readonly oidc: OidcSignIn | undefined;
+}
+
+/** Where a sign-in comes from. */
+export interface From {
+  readonly sourceIp: string;
+  readonly userAgent: string;
+  readonly endpoint: string;
 }
 
 /**
  * Who signs in.
  * @throws GatewayError `unauthenticated`, which the front door counts as a failed login of the address; `throttled`
  */
-export async function whoSignsIn(given: SignIn, sourceIp: string, ports: SignInPorts): Promise<Principal> {
+export async function whoSignsIn(given: SignIn, from: From, ports: SignInPorts): Promise<Principal> {
+  if ('oidc' in given) {
+    if (ports.oidc === undefined) throw refused('Nobody signs in here by OpenID Connect.');
+    return ports.oidc.finish(given.oidc, from);
+  }
   if ('code' in given) {
     const principal = await ports.sessions.takeCode(given.code);
     if (principal === undefined)
       throw refused('This address was used already, or is older than a minute. Run `npx slipway console` again.');
     return principal;
   }
-  return 'user' in given ? byPassword(given, sourceIp, ports) : byKey(given, ports);
+  return 'user' in given ? byPassword(given, from.sourceIp, ports) : byKey(given, ports);
 }
 
 async function byKey(

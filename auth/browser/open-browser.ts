@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type Koa from 'koa';
+import type { Clock } from '@slipway/storage/clock';
 import {
   type BrowserCalls,
   GatewayError,
@@ -12,10 +13,14 @@ import {
 import type { Identity } from '../identity/index.ts';
 import { type SignIn, signInSchema, whoSignsIn } from './credentials.ts';
 import { cookieName, cookieOf, fromOwnPage, proofHeader } from './own-page.ts';
+import { type OidcOptions, OidcSignIn } from './oidc.ts';
 import { Sessions, type SessionsPorts } from './sessions.ts';
 
 export interface BrowserOptions extends SessionsPorts {
-  readonly identity: Pick<Identity, 'credentials' | 'signIn' | 'standing'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  readonly identity: Pick<Identity, 'credentials' | 'signIn' | 'standing' | 'takeRole' | 'sealer'>;
+  /** Where people sign in by OpenID Connect; undefined: nowhere. */
+  readonly oidc: OidcOptions | undefined;
 }
 
 /** What lets browsers in: who signs in, and the calls of those who have. */
@@ -29,13 +34,15 @@ export interface Browser {
 
 const sessionPath = '/console/session';
 const codePath = '/console/code';
+const oidcPath = '/console/oidc';
 /** Keys, passwords and session tokens are short. Bytes. */
 const mostOfSignIn = 16 * 1024;
 
-/** Sessions under `/console/session`, codes that become one under `/console/code`, and their calls under `/console/api`. */
+/** Sessions under `/console/session`, codes that become one under `/console/code`, and their calls under `/console/api`; OpenID Connect under `/console/oidc`. */
 export function openBrowser(options: BrowserOptions): Browser {
   const sessions = new Sessions(options);
   const { identity, clock } = options;
+  const oidc = options.oidc && new OidcSignIn(options.oidc, options);
 
   const callerOf = async (request: IncomingMessage, endpoint: string): Promise<Principal> => {
     fromOwnPage(request, endpoint);
@@ -63,7 +70,9 @@ export function openBrowser(options: BrowserOptions): Browser {
       name: 'POST session',
       async caller(ctx, readBody, { sourceIp, endpoint }) {
         fromOwnPage(ctx.req, endpoint);
-        const principal = await whoSignsIn(read(await readBody(mostOfSignIn)), sourceIp, { identity, sessions });
+        const userAgent = (ctx.req.headers['user-agent'] ?? '').slice(0, 512);
+        const given = read(await readBody(mostOfSignIn));
+        const principal = await whoSignsIn(given, { sourceIp, userAgent, endpoint }, { identity, sessions, oidc });
         return { principal, via: 'browser' };
       },
       access: 'authenticated',
@@ -86,6 +95,24 @@ export function openBrowser(options: BrowserOptions): Browser {
     },
   };
 
+  /** Whether people sign in by OpenID Connect, and the beginning of that. */
+  const oidcRoutes: Readonly<Record<string, WebRoute>> = {
+    GET: {
+      name: 'GET OpenID Connect',
+      access: 'anonymous',
+      handle: async (ctx) => answer(ctx, oidc === undefined ? {} : { name: oidc.name }),
+    },
+    POST: {
+      name: 'POST OpenID Connect',
+      access: 'anonymous',
+      async handle(ctx, call) {
+        fromOwnPage(ctx.req, call.endpoint);
+        if (oidc === undefined) throw new GatewayError('not-found', 'nobody signs in here by OpenID Connect');
+        answer(ctx, await oidc.begin(call.endpoint));
+      },
+    },
+  };
+
   return {
     calls: { path: '/console/api', caller: callerOf },
     caller: proven,
@@ -97,6 +124,15 @@ export function openBrowser(options: BrowserOptions): Browser {
         ownNamesOnly: true,
         samples: Object.keys(routes).map((method) => ({ method, path: sessionPath })),
         route: (method, path) => (path === sessionPath ? routes[method] : undefined),
+        renderError,
+      },
+      {
+        name: 'console-oidc',
+        prefix: oidcPath,
+        authentication: 'none',
+        ownNamesOnly: true,
+        samples: Object.keys(oidcRoutes).map((method) => ({ method, path: oidcPath })),
+        route: (method, path) => (path === oidcPath ? oidcRoutes[method] : undefined),
         renderError,
       },
       {
@@ -162,7 +198,7 @@ function read(body: Buffer): SignIn {
   if (data === undefined)
     throw new GatewayError(
       'bad-request',
-      'sign in with accessKeyId and secretAccessKey, with account, user and password, or with a code',
+      'sign in with accessKeyId and secretAccessKey, with account, user and password, with a code, or by OpenID Connect',
     );
   return data;
 }

@@ -49,7 +49,7 @@ beforeAll(async () => {
   const { identity } = installation;
   records = memoryRecords(clock);
   denials = openDenials({ records, clock, identity, log });
-  const browser = openBrowser({ records, clock, random: randomBytes, identity });
+  const browser = openBrowser({ records, clock, random: randomBytes, identity, oidc: undefined });
   gateway = createGateway({
     ...unwatched(REGION, { failures: { burst: 1000, perSecond: 1000 } }),
     services: identity.services,

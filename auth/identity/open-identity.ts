@@ -43,6 +43,7 @@ import { Sessions } from './sessions.ts';
 import { IdentityStanding } from './standing.ts';
 import { stsService } from './sts/index.ts';
 import { Sts } from './sts/sts.ts';
+import { takeRoleWithWebIdentity } from './sts/take-role.ts';
 import { type GuardedFetch, WebIdentities } from './sts/web-identity.ts';
 
 export interface IdentityOptions {
@@ -100,6 +101,14 @@ export interface Identity {
    * @throws StoreUnavailable, AwsError `Throttling`
    */
   signIn(attempt: SignInAttempt): Promise<SignInVerdict>;
+  /**
+   * Takes a role on for whoever an OpenID Connect provider says signed in: as `AssumeRoleWithWebIdentity` decides, by the role's trust policy.
+   * @throws AwsError
+   */
+  takeRole(
+    taking: { readonly roleArn: string; readonly token: string; readonly sessionName: string },
+    call: Call,
+  ): Promise<Principal>;
   /** Ends a session: at once here, within five seconds everywhere. */
   revokeSession(accessKeyId: string): Promise<void>;
   /** Removes sessions that expired more than an hour ago, and last uses that nobody asks for any more; call it now and then. @returns how many sessions */
@@ -146,9 +155,11 @@ export function openIdentity(config: IdentityOptions): Identity {
     const mirror = await accounts.mirror(parseIdentityArn(who)?.account ?? '');
     return mirror === undefined ? { disowned: `${who} is not the ARN of a user or role` } : callerByArn(mirror, who);
   };
+  const sts = new Sts(accounts, sessions, webIdentities);
+  const credentials = new StoredCredentials(accounts, sessions, uses);
   return {
-    services: [iamService(iam), stsService(new Sts(accounts, sessions, webIdentities))],
-    credentials: new StoredCredentials(accounts, sessions, uses),
+    services: [iamService(iam), stsService(sts)],
+    credentials,
     standing: new IdentityStanding(authorizer),
     authorizer,
     sealer: base.seal,
@@ -162,6 +173,7 @@ export function openIdentity(config: IdentityOptions): Identity {
     administratorKey: (account) => administratorKey(accounts, account),
     issueSession: (request) => issueServiceSession(accounts, sessions, request),
     signIn: (attempt) => signIn(accounts, attempts, attempt),
+    takeRole: (taking, call) => takeRoleWithWebIdentity(sts, credentials, taking, call),
     revokeSession: (accessKeyId) => sessions.revoke(accessKeyId),
     async sweepSessions(account) {
       const mirror = await accounts.mirror(account);

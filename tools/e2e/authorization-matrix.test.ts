@@ -78,6 +78,7 @@ describe('A10: the authorization matrix of a whole installation', () => {
         'webhooks',
         'console',
         'console-code',
+        'console-oidc',
         'console-session',
         'denials',
         'changes',

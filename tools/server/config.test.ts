@@ -117,7 +117,7 @@ test.each([
 });
 
 test('the page of settings names every variable, and none that there is not', () => {
-  const pages = ['settings.md', '../../auth/acme/README.md'].map((page) =>
+  const pages = ['settings.md', '../../auth/acme/README.md', '../../auth/browser/README.md'].map((page) =>
     readFileSync(join(import.meta.dirname, page), 'utf8'),
   );
   const named = new Set(pages.join('\n').match(/\bSLIPWAY_[A-Z0-9_]+\b/g));

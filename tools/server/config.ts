@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { AcmeSettings } from '@slipway/auth/acme';
 import type { Rate } from '@slipway/auth/rates';
 import { z } from 'zod';
+import { type OidcConfig, oidcConfig, oidcProblems, oidcShape } from './oidc-config.ts';
 import { acmeProblems, acmeSettings, acmeShape } from './acme-config.ts';
 import { type InstanceProviderConfig, instanceProviderProblems, instanceProvidersShape } from './provider-config.ts';
 
@@ -70,6 +71,8 @@ export interface ServerConfig {
   readonly tls: { readonly certificate: string; readonly key: string } | undefined;
   /** Certificates from an authority; never together with `tls`. */
   readonly acme: AcmeSettings | undefined;
+  /** Where people sign in to the console by OpenID Connect; undefined: nowhere. */
+  readonly oidc: OidcConfig | undefined;
   /** Who scans images. */
   readonly scanner:
     | { readonly type: 'embedded' }
@@ -240,6 +243,7 @@ const schema = z.object({
   SLIPWAY_TLS_CERTIFICATE: z.string().min(1).optional(),
   SLIPWAY_TLS_KEY: z.string().min(1).optional(),
   ...acmeShape,
+  ...oidcShape,
   SLIPWAY_SCANNER: z
     .string()
     .regex(
@@ -302,6 +306,7 @@ export function readConfig(env: NodeJS.ProcessEnv): ServerConfig {
   if (parsed.success)
     problems.push(
       ...acmeProblems(parsed.data, new Set(Object.keys(given))),
+      ...oidcProblems(parsed.data, new Set(Object.keys(given))),
       ...instanceProviderProblems(parsed.data.SLIPWAY_INSTANCE_PROVIDERS, parsed.data.SLIPWAY_RECORDS),
     );
   if (problems.length > 0 || !parsed.success) throw new ConfigError(`bad configuration\n  ${problems.join('\n  ')}`);
@@ -370,6 +375,7 @@ function toConfig(env: z.output<typeof schema>): ServerConfig {
         ? { certificate: env.SLIPWAY_TLS_CERTIFICATE, key: env.SLIPWAY_TLS_KEY }
         : undefined,
     acme: acmeSettings(env),
+    oidc: oidcConfig(env),
     scanner: scannerOf(env.SLIPWAY_SCANNER),
     placementPlugins: env.SLIPWAY_PLACEMENT_PLUGINS,
     instanceProviders: env.SLIPWAY_INSTANCE_PROVIDERS,

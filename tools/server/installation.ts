@@ -13,6 +13,7 @@ import { consoleService } from '../console/index.ts';
 import { agentProgramService } from './agent-program.ts';
 import { openCertificates } from './certificates.ts';
 import type { ServerConfig } from './config.ts';
+import { oidcSignIn } from './console-sign-in.ts';
 import { type Foundations, openFoundations } from './foundations.ts';
 import { registerGauges } from './gauges.ts';
 import { JobMetrics } from './job-metrics.ts';
@@ -67,7 +68,13 @@ export async function startInstallation(config: ServerConfig, log: Log, role: Ro
   for (const part of [registry, scheduler]) opened.defer(() => part.close());
   const ready = watchStore(config, foundations, () => scheduler.disconnectAgents(), opened);
 
-  const browser = openBrowser({ records: storage.records, clock, random: foundations.random, identity });
+  const browser = openBrowser({
+    records: storage.records,
+    clock,
+    random: foundations.random,
+    identity,
+    oidc: oidcSignIn(config, foundations.outbound.strangers),
+  });
   const denials = openDenials({ records: storage.records, clock, identity, log });
   opened.defer(() => denials.close());
   const changes = new ChangeStreams({

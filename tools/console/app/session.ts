@@ -15,7 +15,8 @@ export type SessionState =
 export type SignIn =
   | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
   | { readonly account: string; readonly user: string; readonly password: string }
-  | { readonly code: string };
+  | { readonly code: string }
+  | { readonly oidc: { readonly state: string; readonly code: string; readonly begun: string } };
 
 /** Worth nothing without the cookie, which is why it may lie where scripts can read it: all pages of this origin share it. */
 const kept = 'slipway-session';
@@ -50,9 +51,53 @@ function codeOfAddress(): string | undefined {
   return code;
 }
 
+/** What the page keeps in its tab while somebody is at the identity provider: other origins neither read nor write it. */
+const begunHere = 'slipway-oidc';
+const oidcPath = '/console/oidc';
+
+/** What the provider is called where people sign in by OpenID Connect; undefined where they do not, or that is not known. */
+export async function identityProvider(): Promise<string | undefined> {
+  const answer = await fetch(oidcPath, { cache: 'no-store' }).catch(() => undefined);
+  const { name } = (answer?.ok === true ? await answer.json() : {}) as { readonly name?: string };
+  return name;
+}
+
+/** Leaves for the identity provider. @throws Error with what to tell whoever signs in */
+export async function leaveForProvider(): Promise<void> {
+  const answer = await fetch(oidcPath, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+    cache: 'no-store',
+  }).catch(() => undefined);
+  if (answer === undefined) throw new Error('The server does not answer. Is it running?');
+  const body = (await answer.json()) as { readonly url?: string; readonly begun?: string; readonly message?: string };
+  if (!answer.ok || body.begun === undefined || URL.parse(body.url ?? '')?.protocol.startsWith('http') !== true)
+    throw new Error(body.message ?? `The server answers ${answer.status}.`);
+  sessionStorage.setItem(begunHere, body.begun);
+  location.assign(body.url ?? '');
+}
+
+/**
+ * What the identity provider says by the address that it leads back to, taken out of it at once, as is what was kept for it.
+ * @returns how to sign in with it, or why not; undefined where nobody comes back
+ */
+function returned(): SignIn | { readonly problem: string } | undefined {
+  const query = new URLSearchParams(location.search);
+  const [state, code, error] = ['state', 'code', 'error'].map((name) => query.get(name));
+  if (state == null || (code == null && error == null)) return undefined;
+  history.replaceState(null, '', `${location.pathname}#/`);
+  const begun = sessionStorage.getItem(begunHere);
+  sessionStorage.removeItem(begunHere);
+  if (begun === null) return { problem: 'This sign-in was not begun in this tab. Sign in again.' };
+  if (code == null) return { problem: `The identity provider does not sign you in: ${(error ?? '').slice(0, 200)}` };
+  return { oidc: { state, code, begun } };
+}
+
 /** Goes on with the session there is. A code in the address becomes a new one, unless that would silently replace another. */
 export async function resume(): Promise<void> {
   const code = codeOfAddress();
+  const back = returned();
   const proof = localStorage.getItem(kept);
   const had = proof === null ? undefined : await ask('GET').catch(() => 'no answer' as const);
   const session = had instanceof Response && had.ok ? ((await had.json()) as Session) : undefined;
@@ -65,8 +110,10 @@ export async function resume(): Promise<void> {
       notice: 'The server could not be asked who is signed in. Reload the page to ask again.',
     });
   localStorage.removeItem(kept);
-  if (code === undefined) become({ kind: 'out' });
-  else await signIn({ code }).catch((error: Error) => become({ kind: 'out', notice: error.message }));
+  const given = code === undefined ? back : { code };
+  if (given === undefined) become({ kind: 'out' });
+  else if ('problem' in given) become({ kind: 'out', notice: given.problem });
+  else await signIn(given).catch((error: Error) => become({ kind: 'out', notice: error.message }));
 }
 
 /**

@@ -2,7 +2,8 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Button, Icon } from './parts.tsx';
 import { Mark } from './mark.tsx';
-import { type SignIn, signIn } from './session.ts';
+import { visible } from './format.ts';
+import { identityProvider, leaveForProvider, type SignIn, signIn } from './session.ts';
 
 type Way = 'key' | 'password';
 
@@ -16,6 +17,20 @@ export function SignInPage({ notice }: { readonly notice: string | undefined }):
     document.title = 'Sign in – Slipway';
     form.current?.querySelector('input')?.focus();
   }, [way]);
+  const [provider, setProvider] = useState<string>();
+  useEffect(() => {
+    identityProvider().then(setProvider, () => undefined);
+  }, []);
+  const tried = async (attempt: () => Promise<void>): Promise<void> => {
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      await attempt();
+    } catch (error) {
+      setProblem((error as Error).message);
+      setBusy(false);
+    }
+  };
   const submit = async (): Promise<void> => {
     const field = (name: string): string =>
       (form.current?.elements.namedItem(name) as HTMLInputElement | null)?.value.trim() ?? '';
@@ -28,14 +43,7 @@ export function SignInPage({ notice }: { readonly notice: string | undefined }):
             ...(token === '' ? {} : { sessionToken: token }),
           }
         : { account: field('account'), user: field('user'), password: field('password') };
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await signIn(given);
-    } catch (error) {
-      setProblem((error as Error).message);
-      setBusy(false);
-    }
+    await tried(() => signIn(given));
   };
   return (
     <main class="sign-in">
@@ -43,7 +51,18 @@ export function SignInPage({ notice }: { readonly notice: string | undefined }):
         <Mark />
         <h1>Slipway</h1>
       </div>
-      {notice === undefined || problem !== undefined ? null : <p class="notice">{notice}</p>}
+      {notice === undefined || problem !== undefined ? null : <p class="notice">{visible(notice)}</p>}
+      {provider === undefined ? null : (
+        <Button
+          kind="primary"
+          disabled={busy}
+          onClick={() => {
+            tried(leaveForProvider).catch(() => undefined);
+          }}
+        >
+          Sign in with {visible(provider)}
+        </Button>
+      )}
       <div class="choices" role="group" aria-label="How to sign in">
         <Button kind="quiet" pressed={way === 'key'} onClick={() => setWay('key')}>
           Access key
@@ -84,8 +103,7 @@ export function SignInPage({ notice }: { readonly notice: string | undefined }):
         </Button>
       </form>
       <p class="faint">
-        On the machine of the server, <code>npx slipway console</code> opens this page signed in. Single sign-on with
-        OpenID Connect is not there.
+        On the machine of the server, <code>npx slipway console</code> opens this page signed in.
       </p>
     </main>
   );

@@ -97,8 +97,12 @@ export class StandIn implements AsyncDisposable {
   ): Promise<{ readonly status: number; readonly body: unknown; readonly requestId?: string | undefined } | undefined> {
     const { method = '', headers } = request;
     const body = await buffer(request);
-    if (path === '/console/session')
-      return { status: 200, body: { arn, account: '000000000000', region: 'us-east-1' } };
+    if (path === '/console/session' || path === '/console/oidc') {
+      const find = this.answers[`${method} ${path}`];
+      const usual = path === '/console/oidc' ? {} : { arn, account: '000000000000', region: 'us-east-1' };
+      const given: unknown = body.length === 0 ? undefined : JSON.parse(body.toString('utf8'));
+      return { status: 200, body: find === undefined ? usual : await find(given as never, request) };
+    }
     const target = headers['x-amz-target'];
     const name =
       typeof target === 'string'
@@ -117,18 +121,23 @@ export class StandIn implements AsyncDisposable {
     return said instanceof Refused ? refusalOf(said) : { status: 200, body: said };
   }
 
-  /** A window that is signed in. */
+  /** A window that is signed in, unless it is to be signed out. */
   async page(
     browser: Browser,
-    options: { readonly colorScheme?: 'light' | 'dark'; readonly width?: number } = {},
+    options: {
+      readonly colorScheme?: 'light' | 'dark';
+      readonly width?: number;
+      /** Nobody has signed in. */
+      readonly signedOut?: true;
+    } = {},
   ): Promise<{
     readonly context: BrowserContext;
     readonly page: Page;
     readonly offences: ReturnType<typeof watchPage>;
   }> {
-    const { colorScheme = 'light', width = 1280 } = options;
+    const { colorScheme = 'light', width = 1280, signedOut } = options;
     const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
-    await context.addInitScript("localStorage.setItem('slipway-session', 'proof')");
+    if (signedOut === undefined) await context.addInitScript("localStorage.setItem('slipway-session', 'proof')");
     context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const expected = /^Failed to load resource: the server responded with a status of 40[034]/;
