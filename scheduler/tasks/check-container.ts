@@ -9,6 +9,7 @@ import { checkLog } from './check-log.ts';
 import { checkSecrets } from './check-secrets.ts';
 import type { TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, checkRange, refuse, refuseContainer } from './definition-error.ts';
+import { notOffered } from './not-offered.ts';
 
 const minimumMemory = 6;
 
@@ -19,8 +20,8 @@ export function checkContainer(container: ContainerDefinition, body: TaskDefinit
   refuseMembers(
     container,
     {
-      resourceRequirements: 'Tasks get no GPUs or accelerators; remove the member.',
-      credentialSpecs: 'Tasks run on Linux without domain accounts; remove the member.',
+      resourceRequirements: notOffered.accelerators,
+      credentialSpecs: notOffered.domainAccounts,
     },
     `containerDefinitions['${name}'].`,
   );

@@ -12,6 +12,7 @@ import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { checkOneOf, checkUnique, refuse, refuseContainer } from './definition-error.ts';
 import { storageConflict } from './ephemeral-storage.ts';
 import { checkExpression } from './placement-rules.ts';
+import { notOffered } from './not-offered.ts';
 import { sizeConflict } from './size-conflict.ts';
 
 const maximumBytes = 64 * 1024;
@@ -27,8 +28,8 @@ export function checkDefinitionRequest(input: RegisterTaskDefinitionRequest): vo
   const bytes = Buffer.byteLength(JSON.stringify(input));
   if (bytes > maximumBytes) refuse(`A task definition has at most ${maximumBytes} bytes; this one has ${bytes}.`);
   refuseMembers(input, {
-    proxyConfiguration: 'There is no App Mesh proxy; remove the member.',
-    inferenceAccelerators: 'There are no Elastic Inference devices; remove the member.',
+    proxyConfiguration: notOffered.proxies,
+    inferenceAccelerators: notOffered.elasticInference,
     enableFaultInjection: 'Remove the member or set it to false.',
   });
   for (const compatibility of input.requiresCompatibilities ?? []) {
@@ -108,7 +109,9 @@ function checkNamespaces(body: TaskDefinitionBody): void {
   const { cpuArchitecture, operatingSystemFamily } = body.runtimePlatform ?? {};
   checkOneOf(undefined, 'runtimePlatform.cpuArchitecture', cpuArchitecture, ['X86_64', 'ARM64']);
   if (operatingSystemFamily !== undefined && operatingSystemFamily !== 'LINUX') {
-    refuse(`Operating system family '${operatingSystemFamily}' is not supported by this installation. Use LINUX.`);
+    refuse(
+      `Operating system family '${operatingSystemFamily}' is not supported by this installation. Use LINUX, with an image of the program for it.`,
+    );
   }
 }
 

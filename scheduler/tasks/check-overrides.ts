@@ -5,6 +5,7 @@ import { isRoleArn } from './check-definition.ts';
 import { containersOf, type TaskDefinitionBody } from './definition.ts';
 import { fileFault } from './environment-files.ts';
 import { storageConflict } from './ephemeral-storage.ts';
+import { notOffered } from './not-offered.ts';
 import { applyOverrides } from './overrides.ts';
 import { sizeConflict } from './size-conflict.ts';
 import { parseTaskCpu, parseTaskMemory } from './sizes.ts';
@@ -27,7 +28,7 @@ export function checkOverrides(
   refuseMembers(
     overrides,
     {
-      inferenceAcceleratorOverrides: 'There are no Elastic Inference devices; remove the member.',
+      inferenceAcceleratorOverrides: notOffered.elasticInference,
     },
     'overrides.',
   );
@@ -63,7 +64,7 @@ function checkContainer(override: ContainerOverride, body: TaskDefinitionBody, s
   refuseMembers(
     override,
     {
-      resourceRequirements: 'Tasks get no GPUs or accelerators; remove the member.',
+      resourceRequirements: notOffered.accelerators,
     },
     `overrides.containerOverrides['${name}'].`,
   );
