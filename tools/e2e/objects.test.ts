@@ -27,7 +27,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
   }, 240_000);
 
   afterAll(async () => {
-    if (passed < 3) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
+    if (passed < 4) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
     await stage[Symbol.asyncDispose]();
   }, 120_000);
 
@@ -112,6 +112,43 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     await client.removeBucket('others');
     passed++;
   }, 120_000);
+
+  test('a server that is killed in the middle of an upload has all of it or nothing, and takes it again', async () => {
+    await s3('mb', 's3://killed');
+    const large = join(folder, 'killed');
+    const bytes = randomBytes(60_000_000);
+    writeFileSync(large, bytes);
+    const copying = aws.run(['s3', 'cp', '--quiet', large, 's3://killed/large']);
+    type Uploads = { readonly Uploads?: readonly { readonly UploadId: string }[] };
+    const uploads = async (): Promise<readonly string[]> =>
+      ((await aws.json<Uploads>(['s3api', 'list-multipart-uploads', '--bucket', 'killed'])).Uploads ?? []).map(
+        ({ UploadId }) => UploadId,
+      );
+    // Fast machines are done by then: there all of it is there.
+    let isDone = false;
+    const done = copying.then(() => (isDone = true));
+    await until('the upload', 120_000, async () => isDone || (await uploads()).length > 0, 20);
+    await server.stop('SIGKILL');
+    await server.start();
+    await done;
+    const whole = async (): Promise<boolean> => {
+      const back = `${large}.back`;
+      rmSync(back, { force: true });
+      const { code } = await aws.run(['s3', 'cp', '--quiet', 's3://killed/large', back]);
+      if (code !== 0) return false;
+      expect(readFileSync(back).equals(bytes)).toBe(true);
+      return true;
+    };
+    const listed = (await s3('ls', 's3://killed')).includes(`${bytes.length} large`);
+    expect(await whole()).toBe(listed);
+    await s3('cp', '--quiet', large, 's3://killed/large');
+    expect(await whole()).toBe(true);
+    for (const id of await uploads())
+      await aws.json(['s3api', 'abort-multipart-upload', '--bucket', 'killed', '--key', 'large', '--upload-id', id]);
+    expect(await uploads()).toEqual([]);
+    await s3('rb', '--force', 's3://killed');
+    passed++;
+  }, 240_000);
 
   test('a task has the variables of a file that its execution role may read, and does not start without', async () => {
     const image = await stage.push('files:1', { command: webCommand });
