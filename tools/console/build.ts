@@ -65,6 +65,10 @@ export async function buildConsole(): Promise<ConsoleBuild> {
               ? { path: join(dirname(importer), path), sideEffects: false }
               : undefined,
           );
+          // What else is in that room may use node: it is left out as a whole, which is looked at below.
+          bundler.onResolve({ filter: /^node:/ }, ({ path, importer }) =>
+            path in forBrowsers || !importer.includes('/exec/protocol/') ? undefined : { path, external: true },
+          );
         },
       },
     ],
@@ -75,6 +79,10 @@ export async function buildConsole(): Promise<ConsoleBuild> {
     legalComments: 'none',
     logLevel: 'silent',
   });
+  const absent = Object.values(metafile.outputs).flatMap(({ imports }) =>
+    imports.filter((one) => one.external === true),
+  );
+  if (absent.length > 0) throw new Error(`browsers do not have ${absent.map(({ path }) => path).join(', ')}`);
   const assets = new Map<string, Asset>();
   const named = new Map<string, string>();
   const add = async (name: string, bytes: Uint8Array): Promise<void> => {
