@@ -32,8 +32,11 @@ export interface AgentPorts {
   readonly dial: Dial;
   /** Opens those of copies of files. */
   readonly dialCopy: DialCopy;
-  /** The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others'. */
-  readonly network: (agentId: string) => TaskNetworkPort;
+  /**
+   * The host's network for tasks with addresses of their own; `agentId` tells this agent's part of it from others', and of
+   * `tunnelSecret` the key of encrypted tunnels is made.
+   */
+  readonly network: (agentId: string, tunnelSecret: Buffer) => TaskNetworkPort;
   /** Where others reach this machine, as far as it can tell. */
   readonly address: () => Promise<string | undefined>;
   /** What limits tasks as a whole; `agentId` as above. */
@@ -62,11 +65,12 @@ export const machinePorts: MakePorts = (options, hostSecret) => {
     api: ecsClient(options, hostSecret),
     dial: signedDial(options, hostSecret),
     dialCopy: signedCopyDial(options, hostSecret),
-    network: (agentId) =>
+    network: (agentId, tunnelSecret) =>
       options.taskNetwork === 'off'
         ? noNetwork(agentId, "the agent's option taskNetwork is off")
         : new TaskNetwork({
             agentId,
+            tunnelSecret,
             endpointPort,
             engineNetworks: () => engineNetworks(docker),
             nameServers: hostNameServers,

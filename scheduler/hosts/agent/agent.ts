@@ -92,6 +92,10 @@ export function createAgent(options: AgentOptions, ports: MakePorts = machinePor
   return new RunningAgent(options, ports);
 }
 
+/** What nobody is shown: not the secret that the control plane is. */
+const tunnelSecret = ({ secret }: Identity): Buffer =>
+  createHmac('sha256', Buffer.from(secret, 'hex')).update('tunnel').digest();
+
 const isEvery = (address: string): boolean => address === '0.0.0.0' || address === '::';
 
 class RunningAgent implements Agent {
@@ -135,7 +139,10 @@ class RunningAgent implements Agent {
     });
     const keys = new RoleKeys();
     const secrets = new SecretValues();
-    const network = new NetworkWatch(this.#ports.network(this.#identity.agentId), options);
+    const network = new NetworkWatch(
+      this.#ports.network(this.#identity.agentId, tunnelSecret(this.#identity)),
+      options,
+    );
     this.#limits = this.#ports.limits(this.#identity.agentId);
     this.#storage = this.#ports.storage(this.#identity.agentId);
     this.#routers = this.#ports.routers(this.#identity.agentId);
@@ -428,6 +435,7 @@ class RunningAgent implements Agent {
           fileSystems: this.#options.allow.fileSystems !== undefined,
           taskLimits: alone === undefined,
           address: (await network.port.address()) ?? (await this.#ports.address()),
+          tunnel: network.reason === undefined ? await network.port.tunnel() : undefined,
           publishedOn: isEvery(bindAddress) ? undefined : bindAddress,
           storageQuota: (await this.#storage.reason()) === undefined,
           routers: unrouted === undefined,

@@ -81,3 +81,7 @@ test('a host says by what it isolates tasks of Fargate, and takes none where it 
   const network = { ...limits, 'slipway.capability.task-network': undefined };
   expect(await slipway({ isolation: { reason: 'no runtime' } })).toEqual({ ...network, 'slipway.isolation': 'none' });
 });
+
+test('a host says its end of encrypted tunnels where it has one', async () => {
+  expect(await slipway({ tunnel: 'key:51820' })).toMatchObject({ 'slipway.wireguard': 'key:51820' });
+});

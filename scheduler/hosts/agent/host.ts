@@ -45,6 +45,8 @@ export interface HostOptions {
   readonly routers: boolean;
   /** Where others reach this host. */
   readonly address?: string | undefined;
+  /** Its end of encrypted tunnels. */
+  readonly tunnel?: string | undefined;
   /** The address that its tasks' ports are published on, unless that is every one. */
   readonly publishedOn?: string | undefined;
 }
@@ -111,6 +113,7 @@ function attributesOf(info: EngineInfo, apiVersion: string, options: HostOptions
       ? ['ecs.capability.efs', 'ecs.capability.efsAuth', 'slipway.capability.file-systems'].map((name) => ({ name }))
       : []),
     ...(options.address === undefined ? [] : [{ name: 'slipway.address', value: options.address }]),
+    ...(options.tunnel === undefined ? [] : [{ name: 'slipway.wireguard', value: options.tunnel }]),
     ...(options.publishedOn === undefined ? [] : [{ name: 'slipway.published-on', value: options.publishedOn }]),
     ...isolationAttributes(options.isolation),
     ...(options.spot ? [{ name: 'slipway.spot', value: 'true' }] : []),

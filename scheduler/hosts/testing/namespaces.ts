@@ -31,7 +31,11 @@ export async function ownMachine(): Promise<string | undefined> {
         .toString()
         .trim();
       // Who has entered another namespace, a task's, stays there.
-      const script = `#!/bin/sh\n[ "$(readlink /proc/self/ns/net)" = '${outside}' ] || exec ${path} "$@"\nexec nsenter --net=/proc/${pid}/ns/net ${path} "$@"\n`;
+      const sealed =
+        program === 'ip'
+          ? `case "$*" in "link add "*" type wireguard") exec ${play(folder, path)} "$3" ${pid};; esac\n`
+          : '';
+      const script = `#!/bin/sh\n${sealed}[ "$(readlink /proc/self/ns/net)" = '${outside}' ] || exec ${path} "$@"\nexec nsenter --net=/proc/${pid}/ns/net ${path} "$@"\n`;
       writeFileSync(join(folder, program), script);
       chmodSync(join(folder, program), 0o755);
     }
@@ -49,6 +53,31 @@ export async function ownMachine(): Promise<string | undefined> {
   } catch (error) {
     return `no network namespace: ${(error as Error).message}`;
   }
+}
+
+/**
+ * Adds a link of WireGuard in the namespace of a process; on a kernel that has none a program plays it, until the link or this process
+ * is gone.
+ */
+export const addWireGuard = (name: string, pid: number): void => void execFileSync(player, [name, String(pid)]);
+
+/** The program that does that. */
+let player = '';
+
+function play(folder: string, ip: string): string {
+  player = join(folder, 'wireguard');
+  const within = 'nsenter --net=/proc/$2/ns/net';
+  const script = [
+    '#!/bin/sh',
+    `${within} ${ip} link add "$1" type wireguard 2>/dev/null && exit 0`,
+    `(${within} env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=silent wireguard-go -f "$1" & p=$!`,
+    `while kill -0 ${process.pid} 2>/dev/null && kill -0 $p 2>/dev/null; do sleep 1; done; kill $p) >/dev/null 2>&1 &`,
+    'for i in $(seq 600); do wg show "$1" >/dev/null 2>&1 && exit 0; sleep 0.1; done',
+    'exit 1',
+  ];
+  writeFileSync(player, `${script.join('\n')}\n`);
+  chmodSync(player, 0o755);
+  return player;
 }
 
 /** Those that hold what plays this machine. */

@@ -7,6 +7,9 @@ const permission = z.object({
   peer: z.union([z.object({ cidr: z.string() }), z.object({ group: z.string() })]),
 });
 
+/** The end of a host's encrypted tunnel: a public key of X25519 (base64url) and a UDP port, `KEY:PORT`. */
+export const tunnelEnd = z.string().regex(/^[\w-]{43}:[1-9]\d{0,4}$/);
+
 /**
  * The network of tasks with addresses of their own as a host needs it; not in the ACS model. It is whole each time, so that any
  * message may be lost.
@@ -14,6 +17,8 @@ const permission = z.object({
 export const networkState = z.object({
   /** The host's own address as its peers reach it. */
   address: z.ipv4(),
+  /** Its end of the encrypted tunnels, as its peers know it; without one they do not use it. */
+  tunnel: tunnelEnd.optional(),
   /** All ranges that hosts hand out to tasks. */
   blocks: z.array(z.object({ cidr: z.string(), vpc: z.string() })),
   /** Those of this host's tasks. */
@@ -21,7 +26,7 @@ export const networkState = z.object({
   /** Addresses of the members of groups that rules name, on all hosts. */
   members: z.record(z.string(), z.array(z.ipv4())),
   /** The other hosts, and the ranges of each. */
-  peers: z.array(z.object({ address: z.ipv4(), blocks: z.array(z.string()) })),
+  peers: z.array(z.object({ address: z.ipv4(), blocks: z.array(z.string()), tunnel: tunnelEnd.optional() })),
 });
 
 export type NetworkState = z.output<typeof networkState>;

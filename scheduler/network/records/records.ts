@@ -179,6 +179,8 @@ export interface SliceRecord {
   readonly instanceId: string;
   /** Where other hosts reach this one; absent while it has not said so. */
   readonly hostAddress?: string;
+  /** Its end of encrypted tunnels, `KEY:PORT`; absent where it has none. */
+  readonly hostTunnel?: string;
   /** Since when its host is no longer in the cluster, for people: tasks that nobody could stop may run there still. */
   readonly orphanedAt?: number;
   /** For how many milliseconds that has surely been so, by no wall clock. */

@@ -20,16 +20,23 @@ export function hostState(
     interfaces.filter(({ task }) => task?.instanceId === instanceId),
     interfaces,
   );
-  const peers = new Map<string, string[]>();
-  for (const { instanceId: other, hostAddress, cidr } of slices) {
+  const peers = new Map<string, { readonly blocks: string[]; readonly tunnel: string | undefined }>();
+  for (const { instanceId: other, hostAddress, hostTunnel, cidr } of slices) {
     if (other === instanceId || hostAddress === undefined) continue;
-    peers.set(hostAddress, [...(peers.get(hostAddress) ?? []), cidr]);
+    const { blocks, tunnel } = peers.get(hostAddress) ?? { blocks: [], tunnel: undefined };
+    peers.set(hostAddress, { blocks: [...blocks, cidr], tunnel: hostTunnel ?? tunnel });
   }
+  const tunnel = mine.find(({ hostTunnel }) => hostTunnel !== undefined)?.hostTunnel;
   return {
     address: mine.find(({ hostAddress }) => hostAddress !== undefined)?.hostAddress ?? '127.0.0.1',
+    ...(tunnel === undefined ? {} : { tunnel }),
     blocks: slices.map(({ cidr, vpcId }) => ({ cidr, vpc: vpcId })).sort((a, b) => a.cidr.localeCompare(b.cidr)),
     groups: rules.groups.map(({ id, ingress, egress }) => ({ id, ingress: [...ingress], egress: [...egress] })),
     members: Object.fromEntries(Object.entries(rules.members).map(([id, addresses]) => [id, [...addresses]])),
-    peers: [...peers].map(([address, blocks]) => ({ address, blocks: blocks.sort() })),
+    peers: [...peers].map(([address, peer]) => ({
+      address,
+      blocks: peer.blocks.sort(),
+      ...(peer.tunnel === undefined ? {} : { tunnel: peer.tunnel }),
+    })),
   };
 }

@@ -20,6 +20,7 @@ import {
   networkPartition,
   type Networks,
   reachesOutside,
+  type SliceRecord,
   type SubnetRecord,
 } from '../records/index.ts';
 
@@ -34,6 +35,12 @@ const sliceLength = 28;
 
 /** What an instance says of where other hosts reach it. */
 export const hostAddressAttribute = 'slipway.address';
+
+/** What an instance says of its end of encrypted tunnels. */
+const hostTunnelAttribute = 'slipway.wireguard';
+
+/** As `hosts/wire/network.ts` has it: hosts would refuse a state with another. */
+const tunnelEnds = /^[\w-]{43}:[1-9]\d{0,4}$/;
 
 /** Why a task gets no interface; what it is stopped with. */
 export class NoInterface extends Error {
@@ -150,6 +157,7 @@ async function addressIn(
   const range = parseCidr(subnet.cidr);
   if (range === undefined) return undefined;
   const slices = await draft.slices();
+  mendSlices(draft, host, slices);
   const taken = await draft.taken(subnet.id);
   const freeIn = (slice: Cidr): number | undefined =>
     freeAddress(range, slice, (address) => taken.has(formatAddress(address)));
@@ -167,16 +175,36 @@ async function addressIn(
   );
   const address = fresh && freeIn(fresh);
   if (fresh === undefined || address === undefined) return undefined;
-  const hostAddress = attributeOf(host.instance, hostAddressAttribute);
   draft.takeSlice({
     cidr: formatCidr(fresh),
     subnetId: subnet.id,
     vpcId: subnet.vpcId,
     cluster: host.cluster,
     instanceId: host.instance.id,
-    ...(hostAddress === undefined || parseAddress(hostAddress) === undefined ? {} : { hostAddress }),
+    ...placeOf(host.instance),
   });
   return { address: formatAddress(address), slice: formatCidr(fresh) };
+}
+
+/** Where a host says that others reach it, as far as that can be. */
+function placeOf(instance: InstanceRecord): Pick<SliceRecord, 'hostAddress' | 'hostTunnel'> {
+  const address = attributeOf(instance, hostAddressAttribute);
+  const tunnel = attributeOf(instance, hostTunnelAttribute);
+  return {
+    ...(address === undefined || parseAddress(address) === undefined ? {} : { hostAddress: address }),
+    ...(tunnel === undefined || !tunnelEnds.test(tunnel) ? {} : { hostTunnel: tunnel }),
+  };
+}
+
+/** What a host said when it took its slices may be another thing now: it moved, or its kernel has another set of tunnels. */
+function mendSlices(draft: Draft, { instance }: HostOf, slices: readonly SliceRecord[]): void {
+  const now = placeOf(instance);
+  for (const slice of slices) {
+    if (slice.instanceId !== instance.id || slice.orphanedAt !== undefined) continue;
+    const { hostAddress, hostTunnel, ...rest } = slice;
+    if (now.hostAddress === undefined || (hostAddress === now.hostAddress && hostTunnel === now.hostTunnel)) continue;
+    draft.putSlice({ ...rest, ...now });
+  }
 }
 
 /** Ends interfaces of tasks that are surely gone; any number of times. */

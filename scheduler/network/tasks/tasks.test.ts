@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { systemClock } from '@slipway/storage/clock';
 import { memoryRecords } from '@slipway/storage/records/memory';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import {
   clusterKeys,
@@ -266,6 +266,35 @@ test('tells each host the groups of its tasks, who is in the groups that they na
   expect(await networks.interfaces(account)).toHaveLength(2);
   await interfaces.keep(ref('a'), new Set());
   await until(() => interfaces.of(ref('b'))?.members[group ?? '']?.length === 1);
+  await interfaces.close();
+});
+
+test('hosts hear of the encrypted tunnels of others, and of what has changed of a host with its next task', async () => {
+  const { networks, records } = world();
+  const interfaces = new TaskInterfaces({ records, networks, clock: systemClock, log: quiet });
+  const ref = (id: string) => ({ account, cluster, id });
+  const end = (letter: string): string => `${letter.repeat(43)}:51820`;
+  const sealed = (id: string, address: string, tunnel: string): InstanceRecord => {
+    const plain = instance(id, 'us-east-1a', address);
+    return { ...plain, attributes: [...plain.attributes, { name: 'slipway.wireguard', value: tunnel }] };
+  };
+  const attach = async (one: InstanceRecord) =>
+    attachTask({ records, networks }, { account, cluster, instance: one }, await ask(networks));
+  await attach(sealed('a', '192.0.2.1', end('a')));
+  // What is no end of a tunnel reaches nobody: its host would be told a state that it refuses.
+  await attach(sealed('b', '192.0.2.2', 'AllowedIPs = 0.0.0.0/0'));
+  await vi.waitFor(
+    () => expect(interfaces.of(ref('a'))?.peers).toEqual([{ address: '192.0.2.2', blocks: ['10.200.0.16/28'] }]),
+    60_000,
+  );
+  expect(interfaces.of(ref('a'))?.tunnel).toBe(end('a'));
+  await attach(sealed('b', '192.0.2.3', end('b')));
+  const moved = { address: '192.0.2.3', blocks: ['10.200.0.16/28'], tunnel: end('b') };
+  await vi.waitFor(() => expect(interfaces.of(ref('a'))?.peers).toEqual([moved]), 60_000);
+  // Its kernel has none any more.
+  await attach(instance('b', 'us-east-1a', '192.0.2.3'));
+  const { tunnel: _, ...plain } = moved;
+  await vi.waitFor(() => expect(interfaces.of(ref('a'))?.peers).toEqual([plain]), 60_000);
   await interfaces.close();
 });
 

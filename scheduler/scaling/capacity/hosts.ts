@@ -55,7 +55,7 @@ export const shapeOf = (
 });
 
 /** Attributes in which hosts of one group differ. */
-const own = new Set(['ecs.availability-zone', 'slipway.address', 'slipway.published-on']);
+const own = new Set(['ecs.availability-zone', 'slipway.address', 'slipway.published-on', 'slipway.wireguard']);
 
 /** An empty host of a shape in a zone. */
 export const blankOf = (shape: HostShape, zone: string): BlankHost => ({

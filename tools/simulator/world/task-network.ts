@@ -54,6 +54,7 @@ export class SimulatedTaskNetwork {
       });
     return {
       linkPrefix: prefix,
+      tunnel: async () => undefined,
       reason: () => Promise.resolve(undefined),
       address: () => Promise.resolve(address),
       apply: () => change(() => known.resolve()),

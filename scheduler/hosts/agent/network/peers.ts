@@ -2,15 +2,17 @@ import { isIPv4 } from 'node:net';
 
 import type { NetworkState } from '../../wire/index.ts';
 import { NetworkError, run } from './run.ts';
+import { sealedOverhead } from './wireguard.ts';
 
 /** Another host that runs tasks with addresses of their own. */
 type Peer = NetworkState['peers'][number];
 
 /**
- * How a peer's tasks are reached: over a route of the network that both hosts are in, or through a tunnel. `here` is another agent
+ * How a peer's tasks are reached: over a route of the network that both hosts are in, or through a tunnel, an encrypted one where
+ * both have it. `here` is another agent
  * of this very host, whose links have routes of their own.
  */
-export type Way = 'route' | 'vxlan' | 'here';
+export type Way = 'route' | 'vxlan' | 'wireguard' | 'here';
 
 /** Marks the routes of agents among others' (rtnetlink(7), rtm_protocol; numbers above 4 are free). */
 export const agentProtocol = '197';
@@ -33,7 +35,8 @@ export const tunnelOverhead = 50;
 /** A route of the kernel's main table that leads to a peer's block. */
 interface Route {
   readonly block: string;
-  readonly via: string;
+  /** None through a device that knows by itself where what goes. */
+  readonly via?: string;
   readonly device?: string;
 }
 
@@ -68,6 +71,8 @@ const mtuOf = (found: Found | undefined, mtus: ReadonlyMap<string, number>): num
 export interface WayOf {
   readonly way: Way;
   readonly mtu: number;
+  /** Of a tunnel that is this agent's alone. */
+  readonly device?: string;
 }
 
 /**
@@ -75,13 +80,16 @@ export interface WayOf {
  * else the tunnel, whose headers take their part of a packet.
  *
  * @param mtus of {@link linkMtus}
+ * @param sealed the device of an encrypted tunnel that both have
  * @throws NetworkError when the host has no route to it
  */
-export async function wayTo(address: string, mtus: ReadonlyMap<string, number>): Promise<WayOf> {
+export async function wayTo(address: string, mtus: ReadonlyMap<string, number>, sealed?: string): Promise<WayOf> {
   const found = await routeTo(address);
   const mtu = mtuOf(found, mtus);
   if (found?.type === 'local') return { way: 'here', mtu };
-  return found?.gateway === undefined ? { way: 'route', mtu } : { way: 'vxlan', mtu: mtu - tunnelOverhead };
+  if (found?.gateway === undefined) return { way: 'route', mtu };
+  if (sealed !== undefined) return { way: 'wireguard', mtu: mtu - sealedOverhead, device: sealed };
+  return { way: 'vxlan', mtu: mtu - tunnelOverhead };
 }
 
 /** An address of documentation (RFC 5737): the way to it is the way to everybody whom no other route names. */
@@ -110,10 +118,11 @@ export async function uplinkOf(
  */
 export async function applyPeers(peers: readonly (Peer & WayOf)[], own: string, metric: number): Promise<void> {
   const tunnelled = peers.filter(({ way }) => way === 'vxlan');
-  const wanted = peers.flatMap(({ blocks, address, way }): Route[] =>
-    (way === 'here' ? [] : blocks).map((block) =>
-      way === 'route' ? { block, via: address } : { block, via: address, device },
-    ),
+  const wanted = peers.flatMap(({ blocks, address, way, device: sealed }): Route[] =>
+    (way === 'here' ? [] : blocks).map((block) => {
+      if (way === 'wireguard' && sealed !== undefined) return { block, device: sealed };
+      return way === 'route' ? { block, via: address } : { block, via: address, device };
+    }),
   );
   const keep = new Set(wanted.map(({ block }) => block));
   const mark = `proto ${agentProtocol} metric ${metric}`;
@@ -123,11 +132,11 @@ export async function applyPeers(peers: readonly (Peer & WayOf)[], own: string, 
       const now = (await ownRoutes(metric)).map(({ block }) => block);
       await routes([
         ...now.filter((block) => !keep.has(block)).map((block) => `route delete ${block} ${mark}`),
-        ...wanted.map((route) =>
-          route.device === undefined
-            ? `route replace ${route.block} via ${checked(route.via)} ${mark}`
-            : `route replace ${route.block} via ${checked(route.via)} dev ${route.device} onlink ${mark}`,
-        ),
+        ...wanted.map(({ block, via, device: through }) => {
+          const gateway = via === undefined ? '' : ` via ${checked(via)}`;
+          const link = through === undefined ? '' : ` dev ${through}${via === undefined ? '' : ' onlink'}`;
+          return `route replace ${block}${gateway}${link} ${mark}`;
+        }),
       ]);
       break;
     } catch (error) {

@@ -9,6 +9,8 @@ export interface TaskNetworkPort {
   readonly linkPrefix: string;
   /** The IPv4 address at which other hosts reach this one; undefined when it has none. */
   address(): Promise<string | undefined>;
+  /** This host's end of encrypted tunnels, for the others; undefined where it has none. */
+  tunnel(): Promise<string | undefined>;
   apply(state: NetworkState): Promise<void>;
   attach(attachment: Attachment, pid: number): Promise<void>;
   detach(id: string): Promise<void>;
@@ -24,6 +26,7 @@ export function noNetwork(agentId: string, reason: string): TaskNetworkPort {
     linkPrefix: prefixOf(agentId),
     reason: async () => reason,
     address: async () => undefined,
+    tunnel: async () => undefined,
     apply: async () => undefined,
     attach: refuse,
     detach: async () => undefined,

@@ -19,10 +19,13 @@ import { addressConflict, peerConflict } from './others.ts';
 import { applyPeers, arePeersApplied, linkMtus, ownAddress, uplinkOf, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
 import { NetworkError, run } from './run.ts';
+import { type SealedPeer, WireGuard } from './wireguard.ts';
 
 export interface TaskNetworkOptions {
   /** Names this agent's links, rules and routes among others'. */
   readonly agentId: string;
+  /** What the key of encrypted tunnels is made of; without one there are none. */
+  readonly tunnelSecret?: Buffer | undefined;
   /** Where the credentials endpoint listens, which every task may reach. */
   readonly endpointPort: number;
   /** Ranges of the Docker engine's own networks. */
@@ -56,6 +59,11 @@ export class TaskNetwork implements TaskNetworkPort {
   /** The ways to them as they were last set up; those out of reach are not among them. */
   #ways: Parameters<typeof applyPeers>[0] = [];
   #own = '';
+  /** The end of this host's tunnel as its peers know it. */
+  #end: string | undefined;
+  /** Why there is none, as it was last told. */
+  #untold: string | undefined;
+  readonly #wireguard: WireGuard | undefined;
   /** Whether the ways are those of {@link TaskNetwork.#peers}. */
   #isConnected = true;
   /** Why tasks of peers cannot be reached for other agents of this host. */
@@ -69,6 +77,8 @@ export class TaskNetwork implements TaskNetworkPort {
     this.#options = options;
     this.#prefix = prefixOf(options.agentId);
     this.#metric = metricOf(this.#prefix);
+    const { tunnelSecret } = options;
+    this.#wireguard = tunnelSecret && new WireGuard(this.#prefix, tunnelSecret);
   }
 
   get linkPrefix(): string {
@@ -107,11 +117,23 @@ export class TaskNetwork implements TaskNetworkPort {
     return ownAddress().catch(() => undefined);
   }
 
+  tunnel(): Promise<string | undefined> {
+    return this.#enqueue(async () => {
+      const told = await this.#wireguard?.open();
+      const reason = this.#wireguard?.reason;
+      if (reason !== undefined && reason !== this.#untold)
+        this.#options.log.info({ reason }, 'no WireGuard to other hosts');
+      this.#untold = reason;
+      return told;
+    });
+  }
+
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays until {@link reason} mends it */
   async apply(state: NetworkState): Promise<void> {
     this.#state = state;
     this.#peers = state.peers;
     this.#own = state.address;
+    this.#end = state.tunnel;
     this.#isKnown = true;
     this.#known.resolve();
     await this.#refresh();
@@ -178,6 +200,7 @@ export class TaskNetwork implements TaskNetworkPort {
       await removeForwarding(this.#prefix);
       await this.#sweepRules();
       await applyPeers([], '0.0.0.0', this.#metric);
+      await this.#wireguard?.close();
     });
   }
 
@@ -194,9 +217,12 @@ export class TaskNetwork implements TaskNetworkPort {
       this.#isConnected = false;
       // One that this host has no route to is out of reach; that must not cost the ways to the others.
       const mtus = await linkMtus();
+      // Both must know of each other's end: what only one of them sends through it, the other does not take.
+      const sealed = this.#end !== undefined && (await this.#wireguard?.open()) === this.#end;
       const ways = await Promise.all(
         this.#peers.map(async (peer) => {
-          const way = await wayTo(peer.address, mtus).catch(() => undefined);
+          const device = sealed && peer.tunnel !== undefined ? this.#wireguard?.device : undefined;
+          const way = await wayTo(peer.address, mtus, device).catch(() => undefined);
           return way === undefined ? [] : [{ ...peer, ...way }];
         }),
       );
@@ -209,6 +235,7 @@ export class TaskNetwork implements TaskNetworkPort {
         ...peer,
         blocks: peer.blocks.filter((block) => peer.way === 'here' || conflict?.isTaken(block) !== true),
       }));
+      await this.#wireguard?.apply(this.#sealed());
       await applyPeers(this.#ways, this.#own, this.#metric);
       this.#isConnected = true;
       await this.#mtu(mtus);
@@ -235,8 +262,19 @@ export class TaskNetwork implements TaskNetworkPort {
     const host = await this.#facts();
     if (JSON.stringify(host) !== JSON.stringify(this.#host) || !(await hasFilter(this.#prefix))) await this.#refresh();
     const isWhole = this.#isConnected && this.#ways.length === this.#peers.length;
-    if (!isWhole || this.#conflict !== undefined || !(await arePeersApplied(this.#ways, this.#metric)))
-      await this.#connect();
+    const isMended =
+      isWhole &&
+      this.#conflict === undefined &&
+      (await arePeersApplied(this.#ways, this.#metric)) &&
+      (await this.#wireguard?.isApplied(this.#sealed())) !== false;
+    if (!isMended) await this.#connect();
+  }
+
+  /** Those of {@link TaskNetwork.#ways} that are reached by WireGuard. */
+  #sealed(): SealedPeer[] {
+    return this.#ways.flatMap(({ tunnel, way, ...peer }) =>
+      way === 'wireguard' && tunnel !== undefined ? [{ ...peer, tunnel }] : [],
+    );
   }
 
   async #facts(): Promise<FilterHost> {
