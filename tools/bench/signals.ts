@@ -292,9 +292,13 @@ async function measureFiles(): Promise<void> {
     const bytes = all.reduce((sum, message) => sum + Buffer.byteLength(message) + 1, 0);
     await logs.createGroup(account, group, { tags: {}, logGroupClass: 'STANDARD' });
     await logs.createStream(account, group, 's');
-    for (const half of [all.slice(0, all.length / 2), all.slice(all.length / 2)]) {
-      for (let at = 0; at < half.length; at += perBatch) {
-        const events = half.slice(at, at + perBatch);
+    const middle = Math.floor(all.length / 2);
+    for (const [from, to] of [
+      [0, middle],
+      [middle, all.length],
+    ] as const) {
+      for (let at = from; at < to; at += perBatch) {
+        const events = all.slice(at, Math.min(to, at + perBatch));
         await logs.put(
           account,
           group,

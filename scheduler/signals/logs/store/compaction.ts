@@ -49,8 +49,16 @@ export const compactionLimits: CompactionLimits = {
   segmentBytes: 64 * 1024 * 1024,
 };
 
-/** Of zstd: segments of chunks are written again soon; large ones, and those of days that have passed, are kept for weeks as they are. */
-const packings = { soon: { level: 3, isSearched: true }, kept: { level: 9, isSearched: true } };
+/**
+ * Of zstd: segments of chunks are written again soon; large ones, and those of days that have passed, are kept for weeks as they are. What is
+ * little altogether (`littleBytes` of messages) is packed for as long as many times as much would be otherwise.
+ */
+const packings = {
+  soon: { level: 3, isSearched: true },
+  kept: { level: 9, isSearched: true },
+  little: { level: 15, isSearched: true },
+};
+const littleBytes = 2 * 1024 * 1024;
 
 export interface CompactionPorts {
   readonly records: RecordStore;
@@ -145,8 +153,9 @@ export class Compaction {
       let bytes = 0;
       const taken = alike.filter(({ value }) => (bytes += value.raw) <= segmentBytes);
       if (taken.length < 2) continue;
-      const isLarge = taken.reduce((sum, { value }) => sum + value.raw, 0) >= segmentBytes / 4;
-      const packing = all || isLarge ? packings.kept : packings.soon;
+      const raw = taken.reduce((sum, { value }) => sum + value.raw, 0);
+      const isKept = all || raw >= segmentBytes / 4;
+      const packing = !isKept ? packings.soon : raw <= littleBytes ? packings.little : packings.kept;
       await this.#unlessDamaged(() => this.#mergeSegments(group, day, taken, packing));
       return true;
     }
