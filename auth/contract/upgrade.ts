@@ -20,6 +20,8 @@ export interface UpgradeService {
   readonly audit?: {
     readonly opened: (query: URLSearchParams) => string;
     readonly closed: (query: URLSearchParams, call: Call) => string;
+    /** Characters of it that are kept. Default: 512. Whoever may open a connection has that many written each time. */
+    readonly longest?: number;
   };
   /** @param query what `access` or `check` has decided about: a second way to read the request would be a way around that */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, call: Call, query: URLSearchParams): void;

@@ -62,7 +62,7 @@ function auditFacts(exchange: Exchange): AuditFacts {
     ...(kept.length === judged.length ? {} : { decisionsLeftOut: judged.length - kept.length }),
     status: exchange.status,
     ...(exchange.errorCode === undefined ? {} : { error: exchange.errorCode }),
-    ...(exchange.detail === undefined ? {} : { detail: printable(exchange.detail, 512) }),
+    ...(exchange.detail === undefined ? {} : { detail: printable(exchange.detail, exchange.longestDetail) }),
   };
 }
 

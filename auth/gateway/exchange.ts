@@ -38,6 +38,8 @@ export class Exchange {
   /** The error's code, and for the audit line only, what callers may not learn about it. */
   errorCode: string | undefined;
   detail: string | undefined;
+  /** Characters of the detail that the audit line keeps. */
+  longestDetail = 512;
   /** The earlier answer that was given again, if one was. */
   again: Repeatable | undefined;
   /** The request's span, where there are traces. */

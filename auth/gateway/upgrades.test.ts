@@ -37,6 +37,7 @@ describe('WebSocket upgrades', () => {
     audit: {
       opened: (query) => `opens ${query.get('what')}`,
       closed: (query, { principal }) => `${principal.arn} had ${query.get('what')}`,
+      longest: 600,
     },
   };
   const own: UpgradeService = { ...channel, path: '/own', protocol: 'files' };
@@ -123,6 +124,9 @@ describe('WebSocket upgrades', () => {
       { operation: 'WS /audited', status: 101, detail: 'opens files' },
       { operation: 'WS /audited end', via: 'sigv4', detail: `${callers.admin.principal.arn} had files` },
     ]);
+    await upgrade(`/audited?sendCredentials=true&what=${'x'.repeat(700)}`, { say: 'hello' });
+    await vi.waitFor(() => expect(door.audit).toHaveLength(4), { timeout: 60_000 });
+    expect(door.audit.splice(2).map(({ detail }) => detail?.length)).toEqual([600, 600]);
     await upgrade('/audited?sendCredentials=true&what=files', { caller: callers.reader });
     await vi.waitFor(() => expect(door.audit).toHaveLength(3), { timeout: 60_000 });
     expect(door.audit.slice(2)).toMatchObject([{ operation: 'WS /audited', status: 403, detail: 'opens files' }]);

@@ -114,6 +114,7 @@ export class UpgradeFront {
     }
     const list = await service.access(query, call);
     exchange.detail = service.audit?.opened(query);
+    exchange.longestDetail = service.audit?.longest ?? exchange.longestDetail;
     const denied = await firstDenied(authorizer, exchange, call, list);
     if (denied !== undefined) throw new GatewayError('denied', deniedMessage(exchange.principal, denied));
     return { service, call, query, list };
@@ -125,12 +126,20 @@ export class UpgradeFront {
     { socket, exchange, call }: Omit<Channel, 'list'>,
   ): void {
     if (audit === undefined) return;
-    const { request, principal, service, operation, via, sourceIp } = exchange;
+    const { request, principal, service, operation, via, sourceIp, longestDetail } = exchange;
     socket.once('close', () => {
       const end = new Exchange(request, undefined, exchange.startedAt, sourceIp);
       const detail = audit.closed(query, call);
       this.#ports.cutOff(
-        Object.assign(end, { principal, service, operation: `${operation} end`, via, status: 101, detail }),
+        Object.assign(end, {
+          principal,
+          service,
+          operation: `${operation} end`,
+          via,
+          status: 101,
+          detail,
+          longestDetail,
+        }),
       );
     });
   }

@@ -96,6 +96,9 @@ test('asks for the right to run commands in the container; the audit log has whi
     },
   ]);
   expect(upgrade.audit?.opened(query)).toBe('copies from web: /etc');
+  const longest = new URLSearchParams({ ...asked, container: 'c'.repeat(255), path: 'x'.repeat(copyLimits.pathBytes) });
+  const whole = upgrade.audit?.closed(longest, call as unknown as Call) ?? '';
+  expect(whole.length).toBeLessThan((upgrade.audit?.longest ?? 0) - 30);
   expect(upgrade.audit?.closed(query, call as unknown as Call)).toBe('copies from web: /etc: 0 bytes, not all of it');
   await close();
 });

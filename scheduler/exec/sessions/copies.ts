@@ -60,6 +60,8 @@ export class CopyFront {
       service: 'ecs',
       access: (query, call) => this.#access(askedOf(query), call),
       audit: {
+        // A path whole: what is behind its beginning says which file it was.
+        longest: copyLimits.pathBytes + 512,
         opened: (query) => worded(askedOf(query)),
         closed: (query, call) => {
           const { bytes, whole } = this.#copied.get(call) ?? { bytes: 0, whole: false };
