@@ -1,5 +1,4 @@
 import type { AcmeAuthority } from '@slipway/auth/acme';
-import type { UpgradeService } from '@slipway/auth/contract';
 import type { Sealer } from '@slipway/auth/tokens';
 
 import { CertificateIssuer } from '../balancing/acm/index.ts';
@@ -13,7 +12,7 @@ import {
   type TrafficOptions,
 } from '../balancing/traffic/index.ts';
 import { arnOfRecord, groupArn, readArn } from '../balancing/elbv2/index.ts';
-import { createBalancerEndpoint } from '../balancing/remote/index.ts';
+import { type BalancerEndpoint, createBalancerEndpoint } from '../balancing/remote/index.ts';
 import { TrafficNumbers, TrafficTeller } from '../balancing/numbers/index.ts';
 import { type Balancers, groupsOfAction } from '../balancing/records/index.ts';
 import type { CodeDeployOptions } from '../codedeploy/index.ts';
@@ -26,7 +25,7 @@ export interface BalancingPart {
   readonly reports: EngineReports;
   readonly numbers: TrafficNumbers;
   /** Where engines of other hosts connect. */
-  readonly endpoint: UpgradeService;
+  readonly endpoint: BalancerEndpoint;
   /** @param role `upkeep`: with what one process of a machine does for all of them */
   start(role: { readonly upkeep: boolean }): void;
   stop(): Promise<void>;

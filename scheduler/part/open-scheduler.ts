@@ -52,7 +52,7 @@ import { createEfs, FileSystems } from '../volumes/efs/index.ts';
 import { createTaskVolumes } from '../volumes/tasks/index.ts';
 
 import { balancedTasks } from './balanced-tasks.ts';
-import { createBalancing, targetGroups, targetHost } from './balancing.ts';
+import { type BalancingPart, createBalancing, targetGroups, targetHost } from './balancing.ts';
 import { freshNumbers } from './fresh-numbers.ts';
 import { schedulerGauges } from './gauges.ts';
 import { logGauges } from './log-gauges.ts';
@@ -65,6 +65,8 @@ export interface SchedulerPart extends Part {
   readonly control: ControlPlane;
   /** Serves one connection of an agent that did not come through `upgrades`; see `AgentControl.connect`. */
   readonly connectAgent: AgentControl['connect'];
+  /** A connection of an engine of another host that the gateway let through. */
+  readonly connectBalancer: BalancingPart['endpoint']['connect'];
   /** Closes the connections of agents, which then go to another server. */
   disconnectAgents(): void;
   /** Digests that tasks of an account run or a rollback may need. */
@@ -245,6 +247,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
   return {
     control,
     connectAgent: (...given) => agents.connect(...given),
+    connectBalancer: (...given) => balancing.endpoint.connect(...given),
     disconnectAgents: () => agents.disconnect(),
     imagesInUse: async (of) => new Set((await control.imagesInUse(of)).map(({ digest }) => digest)),
     challengeAnswer: async (token) => challengeAnswer(await balancers.read(account), token),

@@ -32,6 +32,8 @@ export interface BalancerOptions {
   readonly open: () => Promise<TrafficEngine>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Connects to a server, which has let it through by the time it resolves, paused. Default: a signed WebSocket. @throws BalancerRefused */
+  readonly dial?: (options: BalancerOptions, signal: AbortSignal) => Promise<WebSocket>;
 }
 
 /** A server that says nothing for this long, not even a ping, is gone. Milliseconds. */
@@ -48,7 +50,7 @@ export class BalancerRefused extends Error {
  * last. @throws BalancerRefused when the server does not want it
  */
 export async function joinBalancing(options: BalancerOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, server } = options;
+  const { clock, log, server, dial = signedDial } = options;
   while (!signal.aborted) {
     try {
       const ws = await dial(options, signal);
@@ -65,6 +67,7 @@ export async function joinBalancing(options: BalancerOptions, signal: AbortSigna
 
 /** Ends the engine, with all that it carries, and tells the servers not to wait for it. */
 export async function leaveBalancing(options: BalancerOptions, signal: AbortSignal): Promise<void> {
+  const { dial = signedDial } = options;
   const engine = await options.open();
   try {
     await engine.stop();
@@ -139,7 +142,7 @@ async function serve({ open, clock }: BalancerOptions, ws: WebSocket, signal: Ab
   await engine?.close();
 }
 
-async function dial(options: BalancerOptions, signal: AbortSignal): Promise<WebSocket> {
+async function signedDial(options: BalancerOptions, signal: AbortSignal): Promise<WebSocket> {
   const { server, region, name, kind, credentials } = options;
   const url = new URL(balancerPath, server.replace(/^http/, 'ws'));
   url.search = new URLSearchParams({ name, kind }).toString();

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import { type Call, type UpgradeService } from '@slipway/auth/contract';
+import { AwsError, type Call, type UpgradeService } from '@slipway/auth/contract';
 import { arnOf } from '@slipway/auth/kit';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -20,12 +20,21 @@ export const remoteId = (name: string): string => `balancer:${name}`;
 
 const kinds: readonly string[] = ['embedded', 'haproxy'] satisfies readonly TrafficEngine['kind'][];
 
+export interface BalancerEndpoint extends UpgradeService {
+  /**
+   * A connection that was let through: drives the engine at its other end until it is over.
+   * @param open makes it, paused
+   * @throws AwsError for names and kinds that no engine has, and for those of other accounts
+   */
+  connect(query: URLSearchParams, call: Call, open: () => Promise<WebSocket>): Promise<void>;
+}
+
 /**
  * Where engines of other hosts connect: the server that an engine is connected to drives it as it drives its own. Needs
  * `slipway:CarryTraffic` on `arn:aws:elasticloadbalancing:REGION:ACCOUNT:engine/NAME`: whoever carries traffic gets the private keys of
  * certificates, so each engine has credentials of its own that are good for its name alone.
  */
-export function createBalancerEndpoint(options: Options): UpgradeService {
+export function createBalancerEndpoint(options: Options): BalancerEndpoint {
   const server = new WebSocketServer({ noServer: true, maxPayload: longestAnswer, perMessageDeflate: false });
   const connected = new Map<string, { readonly ws: WebSocket; readonly end: () => Promise<unknown> }>();
   let isClosed = false;
@@ -63,6 +72,35 @@ export function createBalancerEndpoint(options: Options): UpgradeService {
     if (how === 'left') ws.close(1000);
   }
 
+  /** Why a connection is not served. */
+  function refusalOf(
+    query: URLSearchParams,
+    call: Call,
+  ): { readonly status: 400 | 403 | 503; readonly code: string; readonly message: string } | undefined {
+    const { account } = options;
+    if (!namePattern.test(query.get('name') ?? '') || !kinds.includes(query.get('kind') ?? ''))
+      return {
+        status: 400,
+        code: 'InvalidParameterException',
+        message: 'name is letters, digits, dots and hyphens, at most 63; kind is embedded or haproxy.',
+      };
+    if (call.account !== account)
+      return { status: 403, code: 'AccessDeniedException', message: `this installation balances for ${account}.` };
+    if (isClosed) return { status: 503, code: 'ServerException', message: 'this server is stopping.' };
+    return undefined;
+  }
+
+  async function admit(query: URLSearchParams, open: () => Promise<WebSocket>): Promise<void> {
+    const { log } = options;
+    const name = query.get('name') ?? '';
+    const kind = query.get('kind') as TrafficEngine['kind'];
+    const engine = remoteId(name);
+    const ws = await open();
+    log.info({ engine, kind }, 'an engine of another host is connected');
+    await serve(ws, name, kind);
+    log.info({ engine }, 'an engine of another host is not connected any more');
+  }
+
   async function accept(
     request: IncomingMessage,
     socket: Duplex,
@@ -70,24 +108,11 @@ export function createBalancerEndpoint(options: Options): UpgradeService {
     call: Call,
     query: URLSearchParams,
   ): Promise<void> {
-    const { log, account } = options;
+    const { log } = options;
     const onError = (err: Error): void => log.info({ err }, 'the connection of an engine broke');
     socket.on('error', onError);
-    let engine = '';
-    try {
-      const [name, kind] = [query.get('name') ?? '', query.get('kind') ?? ''];
-      if (!namePattern.test(name) || !kinds.includes(kind))
-        return refuseUpgrade(
-          socket,
-          400,
-          'InvalidParameterException',
-          'name is letters, digits, dots and hyphens, at most 63; kind is embedded or haproxy.',
-        );
-      if (call.account !== account)
-        return refuseUpgrade(socket, 403, 'AccessDeniedException', `this installation balances for ${account}.`);
-      if (isClosed) return refuseUpgrade(socket, 503, 'ServerException', 'this server is stopping.');
-      engine = remoteId(name);
-      const ws = await new Promise<WebSocket>((resolve, reject) => {
+    const upgraded = (): Promise<WebSocket> =>
+      new Promise((resolve, reject) => {
         socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
         server.handleUpgrade(request, socket, head, (made) => {
           made.on('error', onError);
@@ -95,11 +120,12 @@ export function createBalancerEndpoint(options: Options): UpgradeService {
           resolve(made);
         });
       });
-      log.info({ engine, kind }, 'an engine of another host is connected');
-      await serve(ws, name, kind as TrafficEngine['kind']);
-      log.info({ engine }, 'an engine of another host is not connected any more');
+    try {
+      const refusal = refusalOf(query, call);
+      if (refusal !== undefined) return refuseUpgrade(socket, refusal.status, refusal.code, refusal.message);
+      await admit(query, upgraded);
     } catch (err) {
-      log.warn({ engine, err }, 'the connection of an engine ended with an error');
+      log.warn({ engine: remoteId(query.get('name') ?? ''), err }, 'the connection of an engine ended with an error');
       socket.destroy();
     }
   }
@@ -113,6 +139,11 @@ export function createBalancerEndpoint(options: Options): UpgradeService {
       return [{ action: 'slipway:CarryTraffic', resources: [{ arn }] }];
     },
     accept: (...opening) => void accept(...opening),
+    async connect(query, call, open) {
+      const refusal = refusalOf(query, call);
+      if (refusal !== undefined) throw new AwsError(refusal.code, refusal.message);
+      await admit(query, open);
+    },
     async close() {
       isClosed = true;
       await Promise.all([...connected.values()].map(({ end }) => end()));

@@ -2,12 +2,11 @@ import type { Chance } from './chance.ts';
 import type { Checks } from './checks.ts';
 import { describe, describeAnswer } from './describe.ts';
 import type { History } from './history.ts';
-import { listening } from './host.ts';
 import { Violation } from './invariants.ts';
 import type { Process } from './machine.ts';
 import { NoAnswer, type SimulatedNetwork } from './network.ts';
 import type { Counts } from './outcome.ts';
-import type { SimulatedServer } from './server.ts';
+import { listening, type SimulatedServer } from './server.ts';
 import type { Answer } from './users.ts';
 
 export interface CallersPorts {

@@ -1,5 +1,6 @@
 import { reclaimNotice } from '@slipway/scheduler/tasks';
 import { Chance } from './chance.ts';
+import type { Edge } from './edge.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Fault } from './plan.ts';
 import type { SimulatedServer } from './server.ts';
@@ -51,6 +52,7 @@ export class FaultPlayer {
       Object.assign(host.engine.weather, { error: 0, answerLost: 0, eventLost: 0, lies: 0, diskFull: false });
     for (const server of servers) server.start();
     for (const host of hosts) host.on();
+    for (const edge of this.#world.edges) edge.start();
     // Once more, for what the store may have lost since.
     this.#world.time.at(this.#world.time.now() + 5_000, () => this.#deregister(...this.#gone, ...this.#backAgain()));
   }
@@ -73,6 +75,11 @@ export class FaultPlayer {
   #host({ target }: Fault): SimulatedHost {
     const { hosts } = this.#world;
     return hosts[target % hosts.length]!;
+  }
+
+  #edge({ target }: Fault): Edge | undefined {
+    const { edges } = this.#world;
+    return edges[target % edges.length];
   }
 
   #target(fault: Fault): string {
@@ -206,7 +213,7 @@ export class FaultPlayer {
       }
       case 'traffic-ends':
       case 'traffic-silent': {
-        const engine = world.traffic[fault.target % world.servers.length];
+        const engine = world.traffic[fault.target % world.traffic.length];
         if (engine === undefined) return undefined;
         if (fault.kind === 'traffic-ends') {
           engine.end();
@@ -214,6 +221,35 @@ export class FaultPlayer {
         }
         engine.silence(true);
         return () => engine.silence(false);
+      }
+      case 'edge-crash': {
+        const edge = this.#edge(fault);
+        edge?.kill();
+        return edge && (() => edge.start());
+      }
+      case 'edge-cut': {
+        const edge = this.#edge(fault);
+        if (edge === undefined) return undefined;
+        const [hears, says] = chance.pick([
+          [true, true],
+          [true, false],
+          [false, true],
+        ] as const);
+        for (const machine of machines) {
+          if (hears) world.network.cut(machine, edge.machine);
+          if (says) world.network.cut(edge.machine, machine);
+        }
+        return () => {
+          for (const machine of machines) {
+            if (hears) world.network.join(machine, edge.machine);
+            if (says) world.network.join(edge.machine, machine);
+          }
+        };
+      }
+      case 'edge-lies': {
+        const edge = this.#edge(fault);
+        edge?.lie();
+        return edge && (() => edge.lie());
       }
       case 'disk-full':
         host.disk.full = true;

@@ -13,16 +13,14 @@ import {
 import type { VirtualClock } from '../virtual-clock.ts';
 import type { Chance } from './chance.ts';
 import type { History } from './history.ts';
+import { dialed } from './dial.ts';
 import { SimulatedDisk } from './disk.ts';
 import { type EngineWeather, SimulatedEngine } from './engine.ts';
 import type { SimulatedImages } from './images.ts';
 import type { Machine, Process } from './machine.ts';
-import { NoAnswer, type SimulatedNetwork } from './network.ts';
-import { region, type SimulatedServer } from './server.ts';
+import type { SimulatedNetwork } from './network.ts';
+import { listening, region, type SimulatedServer } from './server.ts';
 import { SimulatedTaskNetwork } from './task-network.ts';
-
-/** Milliseconds after which an agent gives up a connection that is not upgraded, as `signedDial` does. */
-const handshakeTimeout = 10_000;
 
 export interface HostPorts {
   readonly machine: Machine;
@@ -258,32 +256,17 @@ export class SimulatedHost {
         const kind = address.pathname.includes('acs') ? 'control' : 'telemetry';
         const caller = joins === undefined ? hosts : await this.#join(process, joins, hostSecret());
         const server = this.#server();
-        const ends = await network.call(process, listening(server), (there) =>
-          Promise.resolve(network.sockets(process, there)),
-        );
-        const [mine, theirs] = ends;
-        const open = Promise.withResolvers<void>();
-        const serving = server.connect(kind, address.searchParams, caller, hostSecret(), theirs, open.resolve);
-        serving.then(
-          () => theirs.terminate(),
-          (error: unknown) => {
-            theirs.terminate();
+        const mine = await dialed({
+          network,
+          from: process,
+          server,
+          signal,
+          serve: (theirs, opened) => server.connect(kind, address.searchParams, caller, hostSecret(), theirs, opened),
+          refused: (error) => {
             const { exception, message } = error as { exception?: string; message: string };
-            open.reject(exception === undefined ? (error as Error) : new UpgradeRefused(exception, message));
+            return exception === undefined ? (error as Error) : new UpgradeRefused(exception, message);
           },
-        );
-        signal.addEventListener('abort', () => mine.terminate(), { once: true });
-        const closed = (): void => open.reject(new NoAnswer('the connection was closed'));
-        // Its server may have died before anybody listened.
-        if (mine.readyState === 3) closed();
-        else mine.once('close', closed);
-        const patience = process.after(handshakeTimeout, () => {
-          mine.terminate();
-          closed();
         });
-        await open.promise;
-        patience();
-        if (mine.readyState === 3) throw new NoAnswer('the connection was closed');
         return mine as never;
       },
     };
@@ -305,8 +288,3 @@ export class SimulatedHost {
     return this.#chance.pick(ready.length > 0 && this.#chance.happens(0.95) ? ready : servers);
   }
 }
-
-export const listening = (server: SimulatedServer): { machine: Machine; now: () => Process | undefined } => ({
-  machine: server.machine,
-  now: () => server.process,
-});

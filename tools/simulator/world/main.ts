@@ -34,6 +34,8 @@ const { values } = parseArgs({
     alarms: { type: 'boolean', default: false },
     /** Days with an Auto Scaling group. */
     groups: { type: 'boolean', default: false },
+    /** Days whose load balancers are carried by engines of other hosts. */
+    edges: { type: 'boolean', default: false },
   },
 });
 

@@ -70,6 +70,9 @@ export const faultSentences = {
   'traffic-ends':
     'The processes of a traffic engine end: what they carried is lost, and they are told everything anew.',
   'traffic-silent': 'A traffic engine goes on by what it knows, and answers nobody who drives it.',
+  'edge-crash': 'What drives an engine of another host dies, and starts anew; the engine carries on.',
+  'edge-cut': 'An engine of another host is cut off from all servers, one way or both, and carries on.',
+  'edge-lies': 'Something on the host of an engine says to its server what was not asked, or what is no answer.',
 } as const;
 
 export type FaultKind = keyof typeof faultSentences;
@@ -124,10 +127,12 @@ export interface Plan {
   readonly alarms: boolean;
   /** Whether there is an Auto Scaling group that follows the tasks of its capacity provider. */
   readonly groups: boolean;
+  /** Whether only engines of other hosts carry the traffic of load balancers. */
+  readonly edges: boolean;
 }
 
 /** Kinds of days, each an option of `main.ts`; no seed has any by itself, so that those that there are stay as they are. */
-export const dayKinds = ['shifts', 'judged', 'sets', 'zones', 'alarms', 'groups'] as const;
+export const dayKinds = ['shifts', 'judged', 'sets', 'zones', 'alarms', 'groups', 'edges'] as const;
 
 /** How large and how bad plans are. */
 export interface PlanOptions {
@@ -153,6 +158,8 @@ export interface PlanOptions {
   readonly alarms?: boolean;
   /** Days with an Auto Scaling group, likewise. */
   readonly groups?: boolean;
+  /** Days whose load balancers are carried by engines of other hosts, likewise. */
+  readonly edges?: boolean;
 }
 
 /** Names that services get: few, so that actions meet. */
@@ -244,7 +251,10 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
         Math.round(minutes * (options.faults ?? chance.pick(shifts ? shiftingTroubledPaces : troubledPaces))),
         options.kinds,
       );
-  if (!quiet && options.faults !== 0 && options.kinds === undefined) faults.push(...drawLaterFaults(seed, duration));
+  if (!quiet && options.faults !== 0 && options.kinds === undefined) {
+    faults.push(...drawLaterFaults(seed, duration, laterFaults));
+    if (options.edges === true) faults.push(...drawLaterFaults(seed, duration, edgeFaults));
+  }
   const groups = options.groups === true;
   const actions = Math.round(minutes * (options.actions ?? chance.pick(paces)));
   const users = drawUsers(chance, duration, actions, shifts ? shiftingKinds : userKinds);
@@ -273,13 +283,17 @@ export function drawPlan(seed: number, options: PlanOptions = {}): Plan {
       drift: sometimes(0.2, 0.001, 0.02),
       deregisterLostAfter: quiet ? undefined : drawLeaving(seed),
     },
-    balanced: options.judged === true || (!groups && new Chance(seed ^ 0x1075).happens(shifts ? 0.4 : 0.14)),
+    balanced:
+      options.judged === true ||
+      options.edges === true ||
+      (!groups && new Chance(seed ^ 0x1075).happens(shifts ? 0.4 : 0.14)),
     shifts: shifts || options.judged === true,
     judged: options.judged === true,
     sets: options.sets === true,
     zones: options.zones === true,
     alarms: options.alarms === true,
     groups,
+    edges: options.edges === true,
   };
 }
 
@@ -320,8 +334,7 @@ function drawFaults(chance: Chance, duration: number, count: number, only?: read
   })).sort((a, b) => a.at - b.at);
 }
 
-/** Faults that were added to the others later: each kind has a source of chance of its own, and leaves the rest of the plans as they are. */
-const laterFaults: readonly {
+interface LaterFault {
   readonly kind: FaultKind;
   readonly source: number;
   /** How likely a plan has any of them, and how many at most. */
@@ -329,7 +342,10 @@ const laterFaults: readonly {
   readonly most: number;
   /** Milliseconds, at least and at most. */
   readonly lasts: readonly [number, number];
-}[] = [
+}
+
+/** Faults that were added to the others later: each kind has a source of chance of its own, and leaves the rest of the plans as they are. */
+const laterFaults: readonly LaterFault[] = [
   { kind: 'agent-data-lost', source: 0xda7a, probability: 0.12, most: 2, lasts: [5_000, 120_000] },
   { kind: 'host-deregistered', source: 0xde7e6, probability: 0.15, most: 3, lasts: [5_000, 90_000] },
   { kind: 'host-reclaimed', source: 0x5907, probability: 0.15, most: 2, lasts: [60_000, 180_000] },
@@ -337,8 +353,15 @@ const laterFaults: readonly {
   { kind: 'traffic-silent', source: 0x51e47, probability: 0.4, most: 2, lasts: [2_000, 90_000] },
 ];
 
-const drawLaterFaults = (seed: number, duration: number): Fault[] =>
-  laterFaults.flatMap(({ kind, source, probability, most, lasts: [shortest, longest] }) => {
+/** Those of days whose traffic engines of other hosts carry. */
+const edgeFaults: readonly LaterFault[] = [
+  { kind: 'edge-crash', source: 0xed6e, probability: 0.6, most: 4, lasts: [500, 60_000] },
+  { kind: 'edge-cut', source: 0xc07, probability: 0.7, most: 4, lasts: [1_000, 90_000] },
+  { kind: 'edge-lies', source: 0x11e5, probability: 0.5, most: 4, lasts: [500, 10_000] },
+];
+
+const drawLaterFaults = (seed: number, duration: number, all: readonly LaterFault[]): Fault[] =>
+  all.flatMap(({ kind, source, probability, most, lasts: [shortest, longest] }) => {
     const chance = new Chance(seed ^ source);
     if (!chance.happens(probability)) return [];
     return Array.from({ length: chance.whole(1, most) }, () => ({

@@ -37,7 +37,8 @@ export const sweepAddressesEvery = 30_000;
 const bringDeploymentsOnEvery = 15_000;
 /** The traffic engine of a server's machine, and how the server checks targets. */
 export interface ServerTraffic {
-  readonly engine: SimulatedTraffic;
+  /** Without it only engines of other hosts carry anything. */
+  readonly engine?: SimulatedTraffic;
   readonly probe: (process: Process) => Probe;
 }
 
@@ -123,6 +124,7 @@ export class SimulatedServer {
   start(): void {
     if (this.running) return;
     const { machine, store, images, chance, receiver, traffic, machines } = this.#ports;
+    const engine = traffic?.engine;
     const process = machine.boot();
     const log = this.#ports.log(this.name);
     const {
@@ -192,10 +194,7 @@ export class SimulatedServer {
       credentialIdKey: new Uint8Array(32),
       traffic: {
         addresses: addressPool(traffic === undefined ? [] : ['127.42.0.1'], 'elb.localhost'),
-        engines:
-          traffic === undefined
-            ? []
-            : [{ id: machine.name, open: () => Promise.resolve(traffic.engine.open(process)) }],
+        engines: engine === undefined ? [] : [{ id: machine.name, open: () => Promise.resolve(engine.open(process)) }],
         probe: traffic?.probe(process),
         authority: undefined,
       },
@@ -302,6 +301,17 @@ export class SimulatedServer {
     });
   }
 
+  /** The socket of an engine of another host that the gateway let through. */
+  connectBalancer(query: URLSearchParams, socket: SimulatedSocket, opened: () => void): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return Promise.resolve();
+    return running.part.connectBalancer(query, this.#callBy('edge', undefined, running.process), () => {
+      opened();
+      socket.pause();
+      return Promise.resolve(socket as never);
+    });
+  }
+
   /** The job of the installation, here on every server at once. */
   async #sweepAddresses({ part, process }: Running): Promise<void> {
     const sweep = part.jobs.find(({ name }) => name === 'network-sweep');
@@ -372,4 +382,10 @@ const remembering = (leases: Leases, held: Map<string, HeldLease>): Leases => ({
     return lease;
   },
   observe: (...given) => leases.observe(...given),
+});
+
+/** A server as calls over the network find it. */
+export const listening = (server: SimulatedServer): { machine: Machine; now: () => Process | undefined } => ({
+  machine: server.machine,
+  now: () => server.process,
 });

@@ -18,6 +18,8 @@ const setSeeds = seeds / 40;
 const zoneSeeds = seeds / 40;
 /** The same of days on which deployments may fail by alarms. */
 const alarmSeeds = seeds / 40;
+/** The same of days whose load balancers are carried by engines of other hosts. */
+const edgeSeeds = seeds / 100;
 /** The same of days with an Auto Scaling group; those of a short run are the days of the mistakes that are planted in them. */
 const groupSeeds = seeds > 2_000 ? seeds / 200 : 0;
 
@@ -52,7 +54,7 @@ interface Line {
   readonly seed: number;
   readonly checksum: string;
   readonly counts: Readonly<
-    Record<'faults' | 'containersStarted' | 'commits' | 'stages' | 'machines' | 'verdicts', number>
+    Record<'faults' | 'containersStarted' | 'commits' | 'stages' | 'machines' | 'verdicts' | 'requests', number>
   >;
   readonly violation?: { readonly invariant: string; readonly message: string };
 }
@@ -135,6 +137,10 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
     for (const days of [['--alarms'], ['--alarms', '--shifts']]) {
       expect(await hold(alarmSeeds / 2, ...days)).toHaveLength(alarmSeeds / 2);
     }
+  });
+
+  test(`holds it through ${edgeSeeds} days whose traffic engines of other hosts carry`, async () => {
+    expect(sum(await hold(edgeSeeds, '--edges'), 'requests')).toBeGreaterThan(50 * edgeSeeds);
   });
 
   test.runIf(groupSeeds > 0)(`holds it through ${groupSeeds} days with an Auto Scaling group`, async () => {

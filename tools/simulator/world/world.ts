@@ -25,6 +25,7 @@ import { account, type ServerTraffic, SimulatedServer } from './server.ts';
 import { settle } from './settle.ts';
 import { endingSignals } from './signals.ts';
 import { SimulatedStore, type StoreWeather } from './store.ts';
+import { Edge } from './edge.ts';
 import { SimulatedTraffic } from './traffic.ts';
 import { type Answer, repositories, Users } from './users.ts';
 
@@ -46,6 +47,8 @@ export class World {
   readonly servers: readonly SimulatedServer[];
   /** Traffic engines, one of each server's machine, on days with load balancers. */
   readonly traffic: SimulatedTraffic[] = [];
+  /** Hosts of engines, on days whose traffic those carry. */
+  readonly edges: readonly Edge[];
   readonly hosts: SimulatedHost[];
   readonly checks: Checks;
   readonly storeWeather: StoreWeather;
@@ -115,6 +118,12 @@ export class World {
         ...(plan.balanced ? { traffic: this.#traffic(machine, clients.fork(), engines) } : {}),
         ...(plan.groups ? { machines: (from: Process) => this.#machines.provider(from) } : {}),
       });
+    });
+    this.edges = Array.from({ length: plan.edges ? 2 : 0 }, (_, index) => {
+      const machine = this.#machine(`edge-${index + 1}`);
+      const traffic = this.#engine(machine, clients.fork(), engines);
+      const { network, servers } = this;
+      return new Edge({ traffic, network, servers, chance: clients.fork(), log: this.#log(machine.name) });
     });
     this.hosts = Array.from({ length: plan.hosts }, (_, index) =>
       this.#host(`host-${index + 1}`, {
@@ -226,7 +235,7 @@ export class World {
       await this.#days();
     } finally {
       this.#over = true;
-      const all = [...this.servers, ...new Set([...this.hosts, ...this.#machines.all])];
+      const all = [...this.servers, ...this.edges, ...new Set([...this.hosts, ...this.#machines.all])];
       for (const one of all) one.end();
       await settle();
       endSignals();
@@ -293,6 +302,7 @@ export class World {
     this.images.tag('web', 'base', this.images.build(good));
     this.images.tag('job', 'once', this.images.build({ ...good, ends: { after: 5_000, code: 0 } }));
     for (const server of this.servers) server.start();
+    for (const edge of this.edges) edge.start();
     if (this.plan.balanced) this.#meanwhile('the operator', () => this.#balancer.make());
     if (this.plan.groups) this.#meanwhile('the operator', () => this.#groups.make());
     for (const host of this.hosts)
@@ -356,10 +366,15 @@ export class World {
 
   /** What carries requests on a server's machine, and how it looks at targets. */
   #traffic(machine: Machine, chance: Chance, engines: SimulatedTraffic[]): ServerTraffic {
-    const { time, network } = this;
+    const { network } = this;
+    const probe: ServerTraffic['probe'] = (process) => simulatedProbe(process, chance, network, this.hosts);
+    return this.plan.edges ? { probe } : { engine: this.#engine(machine, chance, engines), probe };
+  }
+
+  #engine(machine: Machine, chance: Chance, engines: SimulatedTraffic[]): SimulatedTraffic {
     const engine = new SimulatedTraffic({
       machine,
-      time,
+      time: this.time,
       chance: chance.fork(),
       sent: (from, request) => this.checks.sent(from, request),
       ...(this.plan.judged
@@ -373,7 +388,7 @@ export class World {
         : {}),
     });
     engines.push(engine);
-    return { engine, probe: (process) => simulatedProbe(process, chance, network, this.hosts) };
+    return engine;
   }
 
   #underWay(): string | undefined {

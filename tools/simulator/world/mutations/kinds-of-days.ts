@@ -240,4 +240,13 @@ export const kindsOfDays: readonly Mutation[] = [
     from: 111,
     days: { zones: true },
   },
+  {
+    name: 'an engine of another host whose connection broke counts as one that carries nothing any more',
+    file: 'scheduler/balancing/remote/remote-engine.ts',
+    find: "ws.on('close', () => end('lost'));",
+    replace: "ws.on('close', () => end('left'));",
+    caughtBy: ['reached'],
+    from: 4,
+    days: { edges: true },
+  },
 ];
