@@ -6,6 +6,14 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** A sleep that whoever waits ends by hand, for {@link waitAtMost}: without a signal it costs a fraction, which counts in virtual time. A clock without it is asked to sleep. */
+  nap?(ms: number): Nap;
+}
+
+/** `over` resolves when its time has come, or somebody wakes it. */
+export interface Nap {
+  readonly over: Promise<void>;
+  wake(): void;
 }
 
 export { settling, waitAtMost } from './wait-at-most.ts';

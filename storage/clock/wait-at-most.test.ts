@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Bell } from '../records/index.ts';
-import { type Clock, settling, waitAtMost } from './index.ts';
+import { type Clock, type Nap, settling, waitAtMost } from './index.ts';
 
 /** A clock whose sleeps end when they are told to. */
 function sleeper(): { readonly clock: Clock; readonly asleep: Map<number, () => void> } {
@@ -18,34 +18,53 @@ function sleeper(): { readonly clock: Clock; readonly asleep: Map<number, () => 
   return { clock: { now: () => 0, monotonic: () => 0, sleep }, asleep };
 }
 
-test.each(['wake', 'time', 'abort'] as const)(
-  'a wait that ends by %s leaves nobody asleep and nobody listening',
-  async (how) => {
-    const { clock, asleep } = sleeper();
-    const listening = new Set<() => void>();
-    const over = new AbortController();
-    const waiting = waitAtMost(
-      500,
-      (wake) => {
-        listening.add(wake);
-        return () => listening.delete(wake);
-      },
-      clock,
-      over.signal,
-    );
-    expect([asleep.size, listening.size]).toEqual([1, 1]);
-    if (how === 'wake') for (const wake of listening) wake();
-    else if (how === 'time') asleep.get(500)?.();
-    else over.abort();
-    await waiting;
-    expect(listening.size).toBe(0);
-    expect(asleep.size).toBe(how === 'time' ? 1 : 0);
-    over.abort();
-  },
-);
-
-test('what happens while it begins to listen ends the wait', async () => {
+/** The same, which naps too. */
+function napper(): ReturnType<typeof sleeper> {
   const { clock, asleep } = sleeper();
+  const nap = (ms: number): Nap => {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    asleep.set(ms, resolve);
+    const wake = (): void => {
+      asleep.delete(ms);
+      resolve();
+    };
+    return { over, wake };
+  };
+  return { clock: { ...clock, nap }, asleep };
+}
+
+test.each([
+  ['wake', sleeper],
+  ['time', sleeper],
+  ['abort', sleeper],
+  ['wake', napper],
+  ['time', napper],
+  ['abort', napper],
+] as const)('a wait that ends by %s leaves nobody asleep and nobody listening', async (how, opened) => {
+  const { clock, asleep } = opened();
+  const listening = new Set<() => void>();
+  const over = new AbortController();
+  const waiting = waitAtMost(
+    500,
+    (wake) => {
+      listening.add(wake);
+      return () => listening.delete(wake);
+    },
+    clock,
+    over.signal,
+  );
+  expect([asleep.size, listening.size]).toEqual([1, 1]);
+  if (how === 'wake') for (const wake of listening) wake();
+  else if (how === 'time') asleep.get(500)?.();
+  else over.abort();
+  await waiting;
+  expect(listening.size).toBe(0);
+  expect(asleep.size).toBe(how === 'time' ? 1 : 0);
+  over.abort();
+});
+
+test.each([sleeper, napper])('what happens while it begins to listen ends the wait', async (opened) => {
+  const { clock, asleep } = opened();
   await waitAtMost(500, (wake) => wake(), clock);
   await waitAtMost(500, settling(Promise.resolve()), clock);
   await waitAtMost(500, settling(Promise.reject(new Error('no'))), clock);

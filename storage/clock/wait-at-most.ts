@@ -1,4 +1,4 @@
-import type { Clock } from './index.ts';
+import type { Clock, Nap } from './index.ts';
 
 /** Tells a sleep that nobody waits for it any more; nobody ever sees it. One for all: an error of its own for each would cost more than the wait. */
 const calledOff = new Error('nobody waits any more');
@@ -16,15 +16,32 @@ export function waitAtMost(
   signal?: AbortSignal,
 ): Promise<void> {
   if (signal?.aborted === true) return Promise.resolve();
-  const sleep = new AbortController();
-  const wake = (): void => sleep.abort(calledOff);
+  let nap: Nap | undefined;
+  let woken = false;
+  const wake = (): void => {
+    woken = true;
+    nap?.wake();
+  };
   const forget = listen(wake);
   signal?.addEventListener('abort', wake, { once: true });
   const over = (): void => {
     forget?.();
     signal?.removeEventListener('abort', wake);
   };
-  return (ms === Infinity ? aborted(sleep.signal) : clock.sleep(ms, sleep.signal)).then(over, over);
+  if (woken) return Promise.resolve().then(over);
+  nap = ms === Infinity ? endless() : (clock.nap?.(ms) ?? nappingBy(clock, ms));
+  return nap.over.then(over, over);
+}
+
+/** A nap of a clock that only sleeps. */
+function nappingBy(clock: Clock, ms: number): Nap {
+  const sleep = new AbortController();
+  return { over: clock.sleep(ms, sleep.signal), wake: () => sleep.abort(calledOff) };
+}
+
+function endless(): Nap {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { over: promise, wake: resolve };
 }
 
 /** What {@link waitAtMost} listens to where a promise settles; for one that is not waited for again and again, as it cannot forget. */
@@ -33,11 +50,3 @@ export const settling =
   (wake: () => void): void => {
     promise.then(wake, wake);
   };
-
-/** Resolves when the signal aborts. */
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}

@@ -1,4 +1,4 @@
-import type { Clock } from '@slipway/storage/clock';
+import type { Clock, Nap } from '@slipway/storage/clock';
 import type { VirtualClock } from '../virtual-clock.ts';
 
 /** A machine of the simulated installation: its own clocks, and processes that come and go on it. */
@@ -94,6 +94,8 @@ export class Process {
   readonly clock: Clock;
   readonly #time: VirtualClock;
   #alive = true;
+  /** The world has ended: nobody is woken any more. */
+  #over = false;
   readonly #onDeath = new Set<() => void>();
   /** Takes those who sleep off the signals that would wake them. */
   readonly #deafen = new Set<() => void>();
@@ -106,6 +108,7 @@ export class Process {
       now: () => machine.wall(),
       monotonic: () => machine.monotonic(),
       sleep: (ms, signal) => this.#sleep(ms, signal),
+      nap: (ms) => this.#nap(ms),
     };
   }
 
@@ -125,6 +128,7 @@ export class Process {
   /** See {@link Machine.end}. */
   end(): void {
     this.kill();
+    this.#over = true;
     for (const deafen of this.#deafen) deafen();
     this.#deafen.clear();
   }
@@ -153,6 +157,19 @@ export class Process {
   /** Runs something in this process after true milliseconds. */
   after(ms: number, run: () => void): () => void {
     return this.at(this.#time.now() + ms, run);
+  }
+
+  #nap(ms: number): Nap {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const callOff = this.after(this.machine.trueMs(ms), resolve);
+    return {
+      over,
+      wake: () => {
+        if (this.#over) return;
+        callOff();
+        resolve();
+      },
+    };
   }
 
   #sleep(ms: number, signal?: AbortSignal): Promise<void> {
