@@ -16,6 +16,9 @@ class LongestFirst extends BaseSequencer {
 /** A file that is left out: `npm test` runs it beside the others (tools/checks/test-run.ts). */
 const without = process.env['SLIPWAY_TEST_WITHOUT'];
 
+/** A cluster of a million tasks takes more memory than Node gives a program by itself; MiB. */
+const memory = process.env['SLIPWAY_TEST_SIZE'] === 'release' ? ['--max-old-space-size=16384'] : [];
+
 // One run covers every package; a single package is `npx vitest run --project @slipway/<name>`.
 export default defineConfig({
   test: {
@@ -32,6 +35,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Two cores carry the engines, the servers and the clients of the end-to-end tests: more workers only add noise.
     maxWorkers: 2,
+    execArgv: memory,
     // A busy machine is slow: what is waited for is waited for long, and what never comes fails all the same.
     expect: { poll: { timeout: 60_000 } },
     testTimeout: 180_000,

@@ -9,7 +9,7 @@ const flags = [
   '--permission',
   '--allow-fs-read=*',
   '--min-semi-space-size=16',
-  '--max-semi-space-size=32',
+  '--max-semi-space-size=64',
   '--disable-warning=ExperimentalWarning',
 ];
 
