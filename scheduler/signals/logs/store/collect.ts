@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '@slipway/storage/clock';
 import { type LogEvent, positionAt } from './contract.ts';
-import type { EventBlobs } from './event-blobs.ts';
+import type { EventBlobs, LentBlock } from './event-blobs.ts';
 import type { Block, FileStream, FileTable } from './event-file.ts';
 import { gramsWithin } from './grams.ts';
 import { Heap } from './heap.ts';
@@ -46,7 +46,13 @@ const slice = 8;
 interface Place {
   readonly nearest: number;
   readonly file: EventsRecord;
-  readonly within?: { readonly block: Block; readonly table: FileTable; readonly isWanted: readonly boolean[] };
+  readonly within?: Within;
+}
+
+interface Within {
+  readonly block: Block;
+  readonly table: FileTable;
+  readonly isWanted: readonly boolean[];
 }
 
 /**
@@ -75,6 +81,8 @@ class Collection {
   readonly #grams: readonly number[];
   readonly #kept: Kept;
   readonly #scanned = { events: 0, bytes: 0 };
+  /** Blocks that are unpacked before it is their turn. */
+  readonly #lent = new Map<Within, Promise<LentBlock>>();
 
   constructor(blobs: EventBlobs, clock: Clock, wanted: Wanted) {
     this.#blobs = blobs;
@@ -90,6 +98,19 @@ class Collection {
   }
 
   async run(files: readonly EventsRecord[]): Promise<Collected> {
+    try {
+      return await this.#run(files);
+    } finally {
+      // The next page begins with them.
+      for (const lent of this.#lent.values())
+        lent.then(
+          ({ keep }) => keep(),
+          () => undefined,
+        );
+    }
+  }
+
+  async #run(files: readonly EventsRecord[]): Promise<Collected> {
     const { budget, signal, forward, after, before } = this.#wanted;
     const started = this.#clock.monotonic();
     const floor = timestampOf(forward ? after : before);
@@ -133,16 +154,29 @@ class Collection {
       return;
     }
     const { block, table, isWanted } = within;
-    const bytes = this.#blobs.rows(file, block);
+    const unpacking = this.#unpacked(file, within);
+    this.#lent.delete(within);
     // The next blocks are unpacked on other threads while this one is looked at.
     for (const { file: of, within: next } of this.#places.near(ahead))
-      if (next !== undefined) this.#blobs.block(of, next.block).catch(() => undefined);
+      if (next !== undefined && this.#lent.size < 2 * ahead) this.#unpacked(of, next).catch(() => undefined);
+    const lent = await unpacking;
     const [rarest] = this.#terms;
-    if (!(await this.#rows(await bytes, table.streams, isWanted)) && rarest !== undefined)
-      this.#blobs.rememberAbsent(file, block, rarest.toString('latin1'));
+    if (await this.#rows(this.#blobs.rowsOf(file, block, lent), table.streams, isWanted)) lent.keep();
+    else {
+      lent.drop();
+      if (rarest !== undefined) this.#blobs.rememberAbsent(file, block, rarest.toString('latin1'));
+    }
     this.#kept.settle();
     this.#scanned.events += block.events;
     this.#scanned.bytes += block.raw;
+  }
+
+  #unpacked(file: EventsRecord, within: Within): Promise<LentBlock> {
+    const known = this.#lent.get(within);
+    if (known !== undefined) return known;
+    const lent = this.#blobs.lent(file, within.block);
+    this.#lent.set(within, lent);
+    return lent;
   }
 
   #mayHave(

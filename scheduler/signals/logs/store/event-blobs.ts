@@ -38,6 +38,15 @@ const cache = <T extends object>(
     ignoreFetchAbort: true,
   });
 
+/** What rows are read from, for one reader, who ends with one of the two. */
+export interface LentBlock {
+  readonly bytes: Buffer;
+  /** Others may have it. */
+  readonly keep: () => void;
+  /** Nobody has it any more, nor rows of it. */
+  readonly drop: () => void;
+}
+
 /** Files of events in the blob store: written once, read by blocks. */
 export class EventBlobs {
   readonly #blobs: BlobStore;
@@ -96,9 +105,26 @@ export class EventBlobs {
 
   /** The bytes that rows are read from. */
   block(file: EventsRecord, block: Block): Promise<Buffer> {
-    return this.#blocks.forceFetch(`${file.blob.generation} ${block.offset}`, {
+    return this.#blocks.forceFetch(placeOf(file, block), {
       context: () => this.#unpacked(file, block),
     });
+  }
+
+  /**
+   * As `block`, for whoever looks for a text in many blocks, in most of them in vain: memory that is let go at once instead of when it is
+   * noticed. Of every few tens of MiB that are left to that, the whole memory of the process is gone through.
+   */
+  async lent(file: EventsRecord, block: Block): Promise<LentBlock> {
+    const name = placeOf(file, block);
+    const known = this.#blocks.get(name);
+    if (known !== undefined) return { bytes: known, keep: () => undefined, drop: () => undefined };
+    const bytes = await this.#unpacked(file, block);
+    return { bytes, keep: () => void this.#blocks.set(name, bytes), drop: () => free(bytes) };
+  }
+
+  /** The rows of what was lent. @throws LogsDamaged */
+  rowsOf(file: EventsRecord, block: Block, { bytes }: LentBlock): Rows {
+    return this.#readable(file, block, bytes);
   }
 
   /** Whether it is remembered that no message of a block has a text: pages of a search, and searches of those who follow, begin again. */
@@ -165,8 +191,16 @@ export class EventBlobs {
   }
 }
 
-const nameOf = ({ blob }: EventsRecord, { offset }: Block, text: string): string =>
-  `${blob.generation} ${offset} ${text}`;
+const placeOf = ({ blob }: EventsRecord, { offset }: Block): string => `${blob.generation} ${offset}`;
+const nameOf = (file: EventsRecord, block: Block, text: string): string => `${placeOf(file, block)} ${text}`;
+
+/** Small buffers share their memory with others. */
+const unshared = 256 * 1024;
+
+/** Lets go of the memory of a buffer that nobody else has. */
+function free({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= unshared) buffer.transfer(0);
+}
 
 function rethrowIn({ blob }: EventsRecord): (error: unknown) => never {
   return (error) => {

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { EventBlobs } from './event-blobs.ts';
+import { MemoryBlobs } from './testing/memory-blobs.ts';
+import { account, openedLogs } from './testing/opened.ts';
+
+/** Larger than what shares its memory with others. */
+const lines = Array.from({ length: 4000 }, (_, n) => ({ timestamp: n, message: `line ${n} ${'x'.repeat(90)}` }));
+
+test('memory of a block that was lent goes at once, unless others may have it by then', async () => {
+  const blobs = new EventBlobs(new MemoryBlobs());
+  const rows = lines.map(({ timestamp, message }, n) => ({
+    stream: 0,
+    timestamp,
+    ingestionTime: timestamp,
+    writer: 1,
+    sequence: n + 1,
+    message: Buffer.from(message),
+  }));
+  const file = await blobs.write([{ group: 'g', id: 's', name: 's' }], [rows], { level: 1, isSearched: false });
+  const [block] = (await blobs.table(file)).blocks;
+  const lend = () => blobs.lent(file, block!);
+
+  const [one, other] = [await lend(), await lend()];
+  one.drop();
+  expect(one.bytes).toHaveLength(0);
+  expect(other.bytes.includes('line 3999')).toBe(true);
+  other.keep();
+  const kept = await lend();
+  expect(kept.bytes).toBe(other.bytes);
+  expect(await blobs.block(file, block!)).toBe(other.bytes);
+  kept.drop();
+  expect(other.bytes.includes('line 3999')).toBe(true);
+});
+
+test('searches that find nothing take nothing from those that go on beside them', async () => {
+  const stores = openedLogs();
+  const store = stores.server();
+  await store.createGroup(account, 'g', { tags: {}, logGroupClass: 'STANDARD' });
+  await store.createStream(account, 'g', 's');
+  for (let at = 0; at < lines.length; at += 1000) await store.put(account, 'g', 's', lines.slice(at, at + 1000));
+  await stores.upkeep(store);
+  const search = async (term: string): Promise<number> =>
+    (await store.scan(account, 'g', { terms: [term], limit: 10_000, bytes: 10_000_000 })).events.length;
+  // Parts of numbers, of which filters know nothing.
+  const found = await Promise.all(['3999', '77 x', '5555', '1234 x', '9876', '99 x'].map(search));
+  expect(found).toEqual([1, 40, 0, 1, 0, 40]);
+  expect(await search('3998')).toBe(1);
+  const read = await store.read(account, 'g', 's', { direction: 'forward', limit: 10_000, bytes: 10_000_000 });
+  expect(read.events.map(({ message }) => message)).toEqual(lines.map(({ message }) => message));
+  await store.close();
+});
