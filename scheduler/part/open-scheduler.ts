@@ -32,7 +32,7 @@ import {
   TaskLogs,
 } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
-import { followSchedules } from '../scaling/following/index.ts';
+import { followGroupPolicies, followSchedules, parseGroupPolicyArn } from '../scaling/following/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
 import {
   createGroupAdministration,
@@ -127,7 +127,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     meter,
     beside: [
       (led, over) => askHooks({ ...hooks, placer: control.placer }, led, over),
-      (led, over) => scaleServices({ ...base, log, alarms, points, fresh }, led, over),
+      (led, over) => scaleServices({ ...base, log, alarms, points, fresh, metrics }, led, over),
       (led, over) => {
         const upcoming = nextMachines({ networks, profileRole: ports.profileRole, groups });
         return scaleCapacity({ ...base, log, groups, metrics, nextMachines: upcoming }, led, over);
@@ -140,7 +140,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
     alarmed: async (account, names) =>
       [...(await alarms.states(account, names))].flatMap(([name, { state }]) => (state === 'ALARM' ? [name] : [])),
     ...ports.machines,
-    follow: (of, held) => followSchedules({ ...base, log }, of, held),
+    follow: async (of, held) => {
+      await followSchedules({ ...base, log }, of, held);
+      await followGroupPolicies({ ...base, log, alarms, points }, of, held);
+    },
     leases,
     log,
     networks,
@@ -274,6 +277,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       createEc2({ ...base, networks, profileRole: ports.profileRole, groups }),
       createAutoScaling({
         ...base,
+        alarms,
         groups,
         networks,
         profileRole: ports.profileRole,
@@ -316,7 +320,10 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
             ...base,
             alarms,
             checkUrl: outbound.check,
-            acts: (action, of) => (isPolicyArn(region, of, action) ? true : undefined),
+            acts: (action, of) =>
+              isPolicyArn(region, of, action) || parseGroupPolicyArn(region, of, action) !== undefined
+                ? true
+                : undefined,
           }),
         ],
       }),

@@ -180,8 +180,8 @@ describe('Auto Scaling groups', () => {
       /is not part of Auto Scaling group web/,
     );
     expect(await bench.refused('SuspendProcesses', { ScalingProcesses: ['Sleep'] })).toMatch(/'Sleep' does not exist/);
-    expect(await bench.api.refusal('PutScalingPolicy', {})).toMatch(
-      /^ValidationError: PutScalingPolicy is not supported/,
+    expect(await bench.api.refusal('GetPredictiveScalingForecast', {})).toMatch(
+      /^ValidationError: GetPredictiveScalingForecast is not supported/,
     );
     expect(await bench.api.refusal('SetDesiredCapacity', { AutoScalingGroupName: 'x', DesiredCapacity: 0 })).toBe(
       "ValidationError: AutoScalingGroup name not found - AutoScalingGroup 'x' not found",

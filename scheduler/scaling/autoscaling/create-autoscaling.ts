@@ -8,6 +8,7 @@ import { hookOperations } from './hooks.ts';
 import { instanceOperations } from './instances.ts';
 import { notServedOperations } from './not-served.ts';
 import type { AutoScalingApi, AutoScalingOperations } from './operation.ts';
+import { policyOperations } from './policies.ts';
 import { processOperations } from './processes.ts';
 import { refreshOperations } from './refreshes.ts';
 import { scheduleOperations } from './schedules.ts';
@@ -22,6 +23,7 @@ export const autoScalingOperations: AutoScalingOperations = {
   ...warmPoolOperations,
   ...refreshOperations,
   ...scheduleOperations,
+  ...policyOperations,
   ...activityOperations,
   ...processOperations,
   ...tagOperations,
@@ -76,6 +78,22 @@ export const autoScalingConstraints: Constraints = {
   ScheduledActionName: { min: 1, max: 255, pattern: /^\P{Cc}+$/u },
   ScheduledActionNames: { max: 50 },
   Recurrence: { min: 1, max: 255 },
+  // A policy is named by its ARN as well.
+  PolicyName: { min: 1, max: 1600, pattern: /^\P{Cc}+$/u },
+  'PutScalingPolicyType.PolicyName': { min: 1, max: 255, pattern: /^[^:\p{Cc}]+$/u },
+  PolicyNames: { max: 50 },
+  PolicyTypes: { max: 4 },
+  ScalingAdjustment: { integer: true },
+  MinAdjustmentMagnitude: { min: 0, integer: true },
+  Cooldown: { min: 0, max: 604_800, integer: true },
+  EstimatedInstanceWarmup: { min: 0, max: 604_800, integer: true },
+  StepAdjustments: { max: 20 },
+  ResourceLabel: { min: 1, max: 1023 },
+  Dimensions: { max: 30 },
+  'MetricDimension.Name': { min: 1, max: 255 },
+  'MetricDimension.Value': { min: 1, max: 1024 },
+  MetricName: { min: 1, max: 255 },
+  Namespace: { min: 1, max: 255 },
   TimeZone: { min: 1, max: 255 },
 };
 

@@ -6,7 +6,7 @@ import { nothing, operationSchema, struct } from './shapes.ts';
 
 const balancing = 'Services register their tasks with load balancers: name the target group in the service.';
 const configurations = 'Make a launch template (ec2 create-launch-template), and name it in the group.';
-const policies = 'Groups have no scaling policies of their own: capacity providers of ECS set what is desired.';
+const policies = 'Groups are not forecast: scheduled actions scale one before a load that is known.';
 const notifications = 'Groups send no notifications: DescribeScalingActivities tells what happened.';
 const metrics = 'Groups have no metrics: DescribeAutoScalingGroups tells how many machines there are.';
 const foreign =
@@ -22,15 +22,12 @@ export const notServed: Readonly<Record<string, string>> = {
   CreateLaunchConfiguration: configurations,
   DeleteLaunchConfiguration: configurations,
   DeleteNotificationConfiguration: notifications,
-  DeletePolicy: policies,
-  DescribeAdjustmentTypes: policies,
   DescribeAutoScalingNotificationTypes: notifications,
   DescribeLaunchConfigurations: configurations,
   DescribeLoadBalancerTargetGroups: balancing,
   DescribeLoadBalancers: balancing,
   DescribeMetricCollectionTypes: metrics,
   DescribeNotificationConfigurations: notifications,
-  DescribePolicies: policies,
   DescribeTrafficSources: balancing,
   DetachInstances: foreign,
   DetachLoadBalancerTargetGroups: balancing,
@@ -39,12 +36,10 @@ export const notServed: Readonly<Record<string, string>> = {
   DisableMetricsCollection: metrics,
   EnableMetricsCollection: metrics,
   EnterStandby: foreign,
-  ExecutePolicy: policies,
   ExitStandby: foreign,
   GetPredictiveScalingForecast: policies,
   LaunchInstances: one,
   PutNotificationConfiguration: notifications,
-  PutScalingPolicy: policies,
 };
 
 export const notServedOperations: AutoScalingOperations = refusalsOf(notServed, {

@@ -12,6 +12,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type { RecordStore } from '@slipway/storage/records';
 
 import type { Networks } from '../../network/records/index.ts';
+import type { Alarms } from '../../signals/alarms/index.ts';
 import type { RandomBytes } from '../../state/index.ts';
 import { groupArn, type GroupRecord, type Groups, type ProfileRole, unsupported } from '../groups/index.ts';
 import { operationSchema } from './shapes.ts';
@@ -25,6 +26,7 @@ export interface AutoScalingApi {
   readonly checkUrl: (url: string) => unknown;
   readonly region: string;
   readonly groups: Groups;
+  readonly alarms: Pick<Alarms, 'put' | 'delete' | 'states' | 'all'>;
   readonly networks: Networks;
   readonly profileRole: ProfileRole;
   /** The names of the providers of machines that there are; the first makes those of groups that name none. */

@@ -10,9 +10,10 @@ const processes = [
   'ReplaceUnhealthy',
   'InstanceRefresh',
   'ScheduledActions',
+  'AlarmNotification',
 ] as const;
 /** Processes of ASG that never happen here, so that whoever suspends them has what they want. */
-const idle = ['AZRebalance', 'AlarmNotification', 'AddToLoadBalancer'] as const;
+const idle = ['AZRebalance', 'AddToLoadBalancer'] as const;
 const all: readonly string[] = [...processes, ...idle].sort();
 
 const query = struct('ScalingProcessQuery', { ...oneGroup, ScalingProcesses: texts });

@@ -28,7 +28,7 @@ export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts, Hook
   readonly joinKey: Uint8Array;
   /** Which of these alarms are in ALARM. */
   readonly alarmed: (account: string, names: readonly string[]) => Promise<readonly string[]>;
-  /** Has the groups of an account follow their schedules, before each look at them. @throws StaleEpoch */
+  /** Has the groups of an account follow their schedules and policies, before each look at them. @throws StaleEpoch */
   readonly follow: (account: string, held: HeldLease) => Promise<void>;
   /** Where machines reach this installation. */
   readonly endpoint: () => string;

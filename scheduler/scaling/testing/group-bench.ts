@@ -10,10 +10,12 @@ import { type Answer, account, queryCallerOf, region } from '../../balancing/tes
 import { createCluster } from '../../cluster/index.ts';
 import { createEc2 } from '../../network/ec2/index.ts';
 import { Networks } from '../../network/records/index.ts';
+import { Alarms, StoredPoints } from '../../signals/alarms/index.ts';
+import { MemoryMetrics } from '../../signals/metrics/store/testing/index.ts';
 import { serverReach } from '../../reach/index.ts';
 import { arns, clusterKeys, clusterPartition, type InstanceRecord, toJson } from '../../state/index.ts';
 import { autoScalingSchemas, createAutoScaling } from '../autoscaling/index.ts';
-import { followSchedules } from '../following/index.ts';
+import { followGroupPolicies, followSchedules } from '../following/index.ts';
 import {
   AccountGroups,
   groupKeys,
@@ -89,6 +91,8 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   await createCluster(base, { account, cluster }, { tags: {}, settings: [] });
   const networks = new Networks({ ...base, zonesOfHosts: () => Promise.resolve([`${region}a`, `${region}b`]) });
   const groups = new Groups(base);
+  const alarms = new Alarms(base);
+  const metrics = new MemoryMetrics(() => clock.at);
   const provider = new MapProvider();
   const leases = openLeases(records, systemClock, Math.random);
   /** What webhooks were told, and what they answer. */
@@ -105,7 +109,10 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
     providers: [provider],
     profileRole: (of, { Name }) => Promise.resolve(Name === 'node' ? `arn:aws:iam::${of}:role/node` : undefined),
     alarmed: (_account, names) => Promise.resolve(names.filter((name) => alarmed.has(name))),
-    follow: (of, held) => followSchedules({ ...base, log }, of, held),
+    follow: async (of, held) => {
+      await followSchedules({ ...base, log }, of, held);
+      await followGroupPolicies({ ...base, log, alarms, points: new StoredPoints(metrics) }, of, held);
+    },
     joinKey: randomBytes(32),
     endpoint: () => 'https://slipway.example.com',
     outbound: {
@@ -130,6 +137,7 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
   const api = queryCallerOf(
     createAutoScaling({
       ...base,
+      alarms,
       groups,
       networks,
       profileRole: ports.profileRole,
@@ -149,6 +157,8 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
     ports,
     clock,
     groups,
+    alarms,
+    metrics,
     provider,
     api,
     ec2,

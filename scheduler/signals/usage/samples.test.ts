@@ -35,8 +35,8 @@ const shop: ClusterResources = {
   name: 'shop',
   insights: 'disabled',
   hosts: new Map([
-    ['large', { cpu: 3072, memory: 6144 }],
-    ['small', { cpu: 1024, memory: 2048 }],
+    ['large', { cpu: 3072, memory: 6144, attributes: [] }],
+    ['small', { cpu: 1024, memory: 2048, attributes: [] }],
   ]),
   busy: new Set(['large', 'small']),
 };
@@ -124,4 +124,27 @@ test('Container Insights: by service, family and cluster; of what reserves no CP
   expect(await read('TaskCpuUtilization', of, insights)).toBeUndefined();
   const enhanced = await told([part], { ...shop, insights: 'enhanced' });
   expect(await enhanced('TaskCpuUtilization', of, insights)).toMatchObject({ average: 25, unit: 'Percent' });
+});
+
+test('an Auto Scaling group: each of its machines is a sample, in percent of the CPU that it has registered, by tasks of any kind', async () => {
+  const attributes = [{ name: 'slipway.auto-scaling-group', value: 'lab' }];
+  const hosts = new Map([
+    ['large', { cpu: 4000, memory: 6144, attributes }],
+    ['small', { cpu: 1000, memory: 2048, attributes }],
+    ['other', { cpu: 1000, memory: 2048, attributes: [] }],
+  ]);
+  const tasks = [
+    [onHost('large', usage('a', 1000, 128), usage('b', 1000, 32, { launchType: 'FARGATE' }))],
+    [onHost('small', usage('c', 100, 128)), onHost('other', usage('d', 900, 128))],
+  ];
+  const read = await told(tasks, { ...shop, hosts });
+  expect(await read('CPUUtilization', { AutoScalingGroupName: 'lab' }, 'AWS/EC2')).toMatchObject({
+    count: 2,
+    min: 10,
+    max: 50,
+    average: 30,
+  });
+  // Nothing is said of a busy machine of which nothing is known.
+  const silent = await told([[onHost('large')]], { ...shop, hosts });
+  expect(await silent('CPUUtilization', { AutoScalingGroupName: 'lab' }, 'AWS/EC2')).toBeUndefined();
 });

@@ -83,18 +83,65 @@ resource "aws_autoscaling_schedule" "night" {
   max_size               = 1
   desired_capacity       = 0
 }
+resource "aws_autoscaling_policy" "cpu" {
+  name                      = "cpu"
+  autoscaling_group_name    = aws_autoscaling_group.machines.name
+  policy_type               = "TargetTrackingScaling"
+  estimated_instance_warmup = 120
+  target_tracking_configuration {
+    predefined_metric_specification { predefined_metric_type = "ASGAverageCPUUtilization" }
+    target_value = 60
+  }
+}
+resource "aws_autoscaling_policy" "steps" {
+  name                   = "steps"
+  autoscaling_group_name = aws_autoscaling_group.machines.name
+  policy_type            = "StepScaling"
+  adjustment_type        = "ChangeInCapacity"
+  step_adjustment {
+    scaling_adjustment          = 1
+    metric_interval_lower_bound = 0
+    metric_interval_upper_bound = 10
+  }
+  step_adjustment {
+    scaling_adjustment          = 2
+    metric_interval_lower_bound = 10
+  }
+}
+resource "aws_autoscaling_policy" "more" {
+  name                   = "more"
+  autoscaling_group_name = aws_autoscaling_group.machines.name
+  adjustment_type        = "ChangeInCapacity"
+  scaling_adjustment     = 1
+  cooldown               = 120
+}
+resource "aws_cloudwatch_metric_alarm" "machines_busy" {
+  alarm_name          = "machines-busy"
+  namespace           = "AWS/EC2"
+  metric_name         = "CPUUtilization"
+  dimensions          = { AutoScalingGroupName = aws_autoscaling_group.machines.name }
+  statistic           = "Average"
+  period              = 60
+  evaluation_periods  = 2
+  threshold           = 80
+  comparison_operator = "GreaterThanThreshold"
+  alarm_actions       = [aws_autoscaling_policy.steps.arn]
+}
 `;
 
 /** Launch templates and Auto Scaling groups; machines of theirs are made in a test of their own. */
 export const groups: Configuration = {
-  services: ['autoscaling', 'ec2', 'iam'],
+  services: ['autoscaling', 'cloudwatch', 'ec2', 'iam'],
   resources: () => configuration,
   change: (text) =>
     text
       .replace('instance_type          = "m5.large"', 'instance_type          = "m5.xlarge"')
       .replace('max_size              = 2', 'max_size              = 5')
       .replace('reuse_on_scale_in = true', 'reuse_on_scale_in = false')
+      .replace('target_value = 60', 'target_value = 70')
+      .replace('scaling_adjustment          = 2', 'scaling_adjustment          = 3')
+      .replace('cooldown               = 120', 'cooldown               = 180')
       .replace('recurrence             = "0 22', 'recurrence             = "0 23')
       .replace('heartbeat_timeout       = 300', 'heartbeat_timeout       = 600'),
-  changes: 4,
+  changes: 7,
 };
