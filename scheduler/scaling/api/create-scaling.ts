@@ -7,9 +7,9 @@ import { longestSchedule } from '../rules/index.ts';
 import { invalid } from '../targets/index.ts';
 import { actionOperations } from './actions.ts';
 import { activityOperations } from './activities.ts';
-import { notServedOperations } from './not-served.ts';
 import type { ScalingApi, ScalingOperations } from './operation.ts';
 import { policyOperations } from './policies.ts';
+import { predictiveOperations } from './predictive.ts';
 import { errorSchema } from './shapes.ts';
 import { tagOperations } from './tagging.ts';
 import { targetOperations } from './targets.ts';
@@ -18,10 +18,10 @@ import { targetOperations } from './targets.ts';
 export const scalingOperations: ScalingOperations = {
   ...targetOperations,
   ...policyOperations,
+  ...predictiveOperations,
   ...actionOperations,
   ...activityOperations,
   ...tagOperations,
-  ...notServedOperations,
 };
 
 /** The schemas of the operations, in the place of an SDK client module. */
@@ -77,6 +77,12 @@ export const scalingConstraints: Constraints = {
   Cooldown: cooldown,
   ScaleOutCooldown: cooldown,
   ScaleInCooldown: cooldown,
+  // Of a predictive policy (Application Auto Scaling API reference, PredictiveScalingPolicyConfiguration).
+  MetricSpecifications: { min: 1, max: 1 },
+  Mode: { values: ['ForecastOnly', 'ForecastAndScale'] },
+  SchedulingBufferTime: { min: 0, max: 3600, integer: true },
+  MaxCapacityBreachBehavior: { values: ['HonorMaxCapacity', 'IncreaseMaxCapacity'] },
+  MaxCapacityBuffer: { min: 0, max: 100, integer: true },
   Dimensions: { max: 30 },
   MetricName: { min: 1, max: 255 },
   Namespace: { min: 1, max: 255 },

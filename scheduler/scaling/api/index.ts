@@ -1,2 +1,1 @@
 export { createScaling, scalingOperations, scalingProtocol, scalingSchemas } from './create-scaling.ts';
-export { notServed } from './not-served.ts';

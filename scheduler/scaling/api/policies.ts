@@ -21,16 +21,8 @@ import {
 } from '../targets/index.ts';
 import type { ServiceRef } from '../../services/index.ts';
 import { alarmArn } from '../../signals/alarms/index.ts';
-import {
-  mayList,
-  mayOn,
-  operation,
-  pageOf,
-  type Scene,
-  type ScalingOperations,
-  serviceOf,
-  unsupported,
-} from './operation.ts';
+import { mayList, mayOn, operation, pageOf, type Scene, type ScalingOperations, serviceOf } from './operation.ts';
+import { predictiveConfiguration, predictiveOf, predictiveView } from './predictive.ts';
 import { customizedMetric, customizedSpecification, customizedView } from './customized.ts';
 import {
   flag,
@@ -40,7 +32,6 @@ import {
   number,
   type Of,
   oneTarget,
-  refused,
   required,
   struct,
   text,
@@ -73,10 +64,6 @@ const trackingConfiguration = struct('TargetTrackingScalingPolicyConfiguration',
   ScaleInCooldown: number,
   DisableScaleIn: flag,
 });
-const predictive = refused(
-  struct('PredictiveScalingPolicyConfiguration', {}),
-  'Nothing is forecast here. Scheduled actions scale a service before a load that is known.',
-);
 const alarm = struct('Alarm', { AlarmName: required(text), AlarmARN: required(text) });
 
 const policy = struct('ScalingPolicy', {
@@ -86,6 +73,7 @@ const policy = struct('ScalingPolicy', {
   PolicyType: required(text),
   StepScalingPolicyConfiguration: stepConfiguration,
   TargetTrackingScalingPolicyConfiguration: trackingConfiguration,
+  PredictiveScalingPolicyConfiguration: predictiveConfiguration,
   Alarms: list(alarm),
   CreationTime: required(time),
 });
@@ -96,7 +84,7 @@ const input = struct('PutScalingPolicyRequest', {
   PolicyType: text,
   StepScalingPolicyConfiguration: stepConfiguration,
   TargetTrackingScalingPolicyConfiguration: trackingConfiguration,
-  PredictiveScalingPolicyConfiguration: predictive,
+  PredictiveScalingPolicyConfiguration: predictiveConfiguration,
 });
 
 /** Policies: how a target follows a metric. */
@@ -150,9 +138,14 @@ export const policyOperations: ScalingOperations = {
 
 function draftOf(given: Of<typeof input>, ref: ServiceRef): PolicyDraft {
   const { StepScalingPolicyConfiguration: step, TargetTrackingScalingPolicyConfiguration: tracking } = given;
+  const { PredictiveScalingPolicyConfiguration: predictive } = given;
   const type = given.PolicyType ?? 'StepScaling';
-  if (type === 'PredictiveScaling')
-    throw unsupported('PolicyType PredictiveScaling', 'Scheduled actions scale a service before a load that is known.');
+  if (type === 'PredictiveScaling') {
+    if (predictive === undefined || step !== undefined || tracking !== undefined)
+      throw invalid('PredictiveScalingPolicyConfiguration, and no other one, must be specified for PredictiveScaling.');
+    return predictiveOf(predictive);
+  }
+  if (predictive !== undefined) throw invalid('PredictiveScalingPolicyConfiguration is for PredictiveScaling alone.');
   if (type === 'TargetTrackingScaling') {
     if (tracking === undefined || step !== undefined)
       throw invalid(
@@ -230,6 +223,7 @@ const isAdjustment = (type: string | undefined): type is AdjustmentType =>
 /** The alarms that act on a policy: tracking's own, and of a step policy those that name it. */
 async function alarmsShown({ api, region, account }: Scene, ref: ServiceRef, record: PolicyRecord) {
   const names: string[] = [];
+  if (record.type === 'predictive') return [];
   if (record.type === 'tracking') {
     const { high, low } = alarmNames(ref, record);
     names.push(high, ...(record.noScaleIn === true ? [] : [low]));
@@ -250,7 +244,9 @@ async function view(scene: Scene, cluster: string, record: PolicyRecord) {
     ServiceNamespace: 'ecs',
     ResourceId: resourceId(ref),
     ScalableDimension: dimension,
-    PolicyType: record.type === 'tracking' ? 'TargetTrackingScaling' : 'StepScaling',
+    PolicyType: { tracking: 'TargetTrackingScaling', step: 'StepScaling', predictive: 'PredictiveScaling' }[
+      record.type
+    ],
     ...configurationOf(record),
     Alarms: await alarmsShown(scene, ref, record),
     CreationTime: new Date(record.createdAt),
@@ -258,6 +254,7 @@ async function view(scene: Scene, cluster: string, record: PolicyRecord) {
 }
 
 function configurationOf(record: PolicyRecord) {
+  if (record.type === 'predictive') return { PredictiveScalingPolicyConfiguration: predictiveView(record) };
   if (record.type === 'step')
     return {
       StepScalingPolicyConfiguration: {

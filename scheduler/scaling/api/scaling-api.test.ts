@@ -193,10 +193,3 @@ describe('scheduled actions', () => {
     );
   });
 });
-
-test('what is not served says so', async () => {
-  const bench = await openScaling();
-  expect(await bench.refusal('GetPredictiveScalingForecast')).toMatch(
-    /^ValidationException: GetPredictiveScalingForecast is not supported by this installation/,
-  );
-});

@@ -21,6 +21,16 @@ export interface TargetStanding extends Range {
   readonly noScaleOut: boolean;
   readonly lastOut?: Change;
   readonly lastIn?: Change;
+  /** What a forecast asks for. */
+  readonly floor?: Floor;
+}
+
+/** A count below which nothing goes in, and to which a service goes out before its load is there. */
+export interface Floor {
+  readonly count: number;
+  readonly policy: string;
+  /** Why, in words. */
+  readonly readings: string;
 }
 
 /** What has a policy act: an alarm in a state, or readings that are newer than what alarms look at, in words. */
@@ -74,14 +84,32 @@ export interface Decision {
 export function decide(standing: TargetStanding, wishes: readonly Wish[], now: number): Decision | undefined {
   const wanted = wishes.flatMap((wish) => wantOf(standing, wish, now) ?? []);
   const outs = wanted.filter(({ desired }) => desired > standing.desired);
-  if (outs.length > 0) return standing.noScaleOut ? undefined : within(standing, largest(outs, 'out'));
+  const { floor } = standing;
+  const most = outs.length === 0 ? undefined : largest(outs, 'out');
+  if (floor !== undefined && floor.count > Math.max(standing.desired, most?.desired ?? 0))
+    return standing.noScaleOut ? undefined : within(standing, forecastDecision(floor, now));
+  if (most !== undefined) return standing.noScaleOut ? undefined : within(standing, most);
   if (standing.noScaleIn || standing.isDeploying || (standing.lastIn?.until ?? 0) > now) return undefined;
   const ins = wanted.filter(({ desired }) => desired < standing.desired);
   const tracking = wishes.filter((wish) => wish.kind === 'tracking' && wish.scalesIn);
   const agree = tracking.every((wish) => ins.some((one) => one.wish === wish));
   const counted = ins.filter(({ wish }) => wish.kind === 'step' || agree);
-  return counted.length === 0 ? undefined : within(standing, largest(counted, 'in'));
+  if (counted.length === 0) return undefined;
+  const least = largest(counted, 'in');
+  return within(standing, {
+    ...least,
+    desired: Math.max(least.desired, Math.min(floor?.count ?? 0, standing.desired)),
+  });
 }
+
+const forecastDecision = ({ count, policy, readings }: Floor, now: number): Decision => ({
+  desired: count,
+  policy,
+  alarm: { readings },
+  direction: 'out',
+  cooldown: 0,
+  point: now,
+});
 
 interface Want {
   readonly wish: Wish;

@@ -5,6 +5,7 @@ import type { Led } from '../../control/index.ts';
 import type { GroupRates } from '../../balancing/numbers/index.ts';
 import { changeServiceWithin } from '../../services/index.ts';
 import type { Alarms, PointReader } from '../../signals/alarms/index.ts';
+import type { MetricStore } from '../../signals/metrics/index.ts';
 import type { Readings } from '../../signals/usage/index.ts';
 import { clusterPartition } from '../../state/index.ts';
 import type { PolicyPorts } from './policies.ts';
@@ -23,6 +24,8 @@ export interface ScalerPorts extends PolicyPorts {
   /** The datapoints of alarms. */
   readonly points: PointReader;
   readonly fresh: FreshNumbers;
+  /** What was measured of services, for forecasts. */
+  readonly metrics: Pick<MetricStore, 'read'>;
 }
 
 /** Sets the count of a service within a commit: as UpdateService does, no deployment begins. */

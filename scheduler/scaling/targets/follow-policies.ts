@@ -7,6 +7,7 @@ import { tell } from './activities.ts';
 import { commit, type ScalerPorts, setDesired } from './commit.ts';
 import { scalingKeys } from './keys.ts';
 import type { PolicyRecord, TargetRecord } from './records.ts';
+import { floorOf, type Floored } from './forecasts.ts';
 import { wishesOf } from './wishes.ts';
 
 /**
@@ -23,7 +24,8 @@ export async function followPolicies(
 ): Promise<void> {
   const { clock, random, log } = ports;
   const wishes = await wishesOf(ports, ref, policies, alarms, judged, clock.now());
-  if (wishes.every(({ point }) => point === undefined)) return;
+  const floor = await floorOf(ports, ref, policies, clock.now());
+  if (floor === undefined && wishes.every(({ point }) => point === undefined)) return;
   const running = led.view
     .openTasksOfService(ref.service)
     .filter(({ lastStatus, desiredStatus }) => lastStatus === 'RUNNING' && desiredStatus === 'RUNNING').length;
@@ -32,7 +34,7 @@ export async function followPolicies(
     const target = await tx.get<TargetRecord>(scalingKeys.target(ref.service));
     const service = await tx.get<ServiceRecord>(clusterKeys.service(ref.service));
     if (target === undefined || service?.status !== 'ACTIVE') return undefined;
-    const decision = decide(standingOf(target, service, running), wishes, now);
+    const decision = decide(standingOf(target, service, running, floor), wishes, now);
     if (decision === undefined) return undefined;
     const key = scalingKeys.policy(ref.service, decision.policy);
     const policy = await tx.get<PolicyRecord>(key);
@@ -64,11 +66,17 @@ export async function followPolicies(
 const inWords = (trigger: Trigger): string =>
   'name' in trigger ? `monitor alarm ${trigger.name} in state ${trigger.state}` : trigger.readings;
 
-function standingOf(target: TargetRecord, service: ServiceRecord, running: number): TargetStanding {
+function standingOf(
+  target: TargetRecord,
+  service: ServiceRecord,
+  running: number,
+  floor: Floored | undefined,
+): TargetStanding {
   const { min, max, suspended, lastOut, lastIn } = target;
   return {
     min,
-    max,
+    max: Math.max(max, floor?.most ?? 0),
+    ...(floor === undefined ? {} : { floor }),
     desired: service.desiredCount,
     running,
     // An external controller's task sets are never done.

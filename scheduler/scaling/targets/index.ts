@@ -17,6 +17,9 @@ export type {
   ActionRecord,
   ActivityRecord,
   PolicyRecord,
+  PredictedMetric,
+  PredictivePolicy,
+  ForecastRecord,
   Suspended,
   TargetRecord,
   TrackedMath,
@@ -24,6 +27,7 @@ export type {
   TrackingPolicy,
 } from './records.ts';
 export type { FreshNumbers, ScalerPorts } from './commit.ts';
+export { predictedNames, usualBuffer } from './forecasts.ts';
 export { scaleServices } from './scaler.ts';
 export { changeTags, deregisterTarget, findTarget, type Registration, registerTarget } from './targets.ts';
 export { alarmNames, predefinedMetric, usualCooldown } from './tracking.ts';

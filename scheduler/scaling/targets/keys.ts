@@ -18,6 +18,10 @@ export const scalingKeys = {
   policy: (service: string, name: string): string => `scaling/policy/${service}/${name}`,
   policiesOf: (service: string): string => `scaling/policy/${service}/`,
   policies: 'scaling/policy/',
+  /** What predictive policies forecast. */
+  forecast: (service: string, policy: string): string => `scaling/forecast/${service}/${policy}`,
+  forecastsOf: (service: string): string => `scaling/forecast/${service}/`,
+  forecasts: 'scaling/forecast/',
   /** The newest sort first. */
   activity: (service: string, at: number, id: string): string =>
     `scaling/activity/${service}/${String(Number.MAX_SAFE_INTEGER - at).padStart(16, '0')}/${id}`,
@@ -28,7 +32,7 @@ export const scalingKeys = {
 export const scalingRows: OwnedRows = {
   partition: clusters,
   owner: 'scheduler/scaling/targets',
-  keys: [scalingKeys.targets, scalingKeys.actions, scalingKeys.policies, scalingKeys.activities],
+  keys: [scalingKeys.targets, scalingKeys.actions, scalingKeys.policies, scalingKeys.forecasts, scalingKeys.activities],
 };
 
 /** `service/<cluster>/<service>`, as Application Auto Scaling names a service. */

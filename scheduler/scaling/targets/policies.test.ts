@@ -324,7 +324,7 @@ describe('policies', () => {
   test.each([
     [{ ...cpu, TargetTrackingScalingPolicyConfiguration: undefined }, /must be specified for TargetTrackingScaling/],
     [{ ...cpu, PolicyType: 'StepScaling' }, /must be specified for StepScaling/],
-    [{ ...cpu, PolicyType: 'PredictiveScaling' }, /PredictiveScaling is not supported by this installation/],
+    [{ ...cpu, PolicyType: 'PredictiveScaling' }, /PredictiveScalingPolicyConfiguration, and no other one, must be/],
     [{ ...cpu, TargetTrackingScalingPolicyConfiguration: { ...tracking, TargetValue: 0 } }, /greater than 0/],
     [
       { ...cpu, TargetTrackingScalingPolicyConfiguration: { ...tracking, CustomizedMetricSpecification: {} } },

@@ -8,7 +8,7 @@ import { clusterPartition, newEventId, sameRecord, toJson } from '../../state/in
 import { countOf } from './actions.ts';
 import { invalid, tooMany } from './errors.ts';
 import { scalingKeys } from './keys.ts';
-import type { PolicyRecord, StepPolicy, TrackingPolicy } from './records.ts';
+import type { PolicyRecord, PredictivePolicy, StepPolicy, TrackingPolicy } from './records.ts';
 import { keysOf, requireTarget } from './targets.ts';
 import { alarmNames, alarmsOf, isTrackingAlarm } from './tracking.ts';
 
@@ -20,7 +20,7 @@ export interface PolicyPorts extends Pick<EcsPorts, 'records' | 'clock' | 'rando
 }
 
 type Draft<P> = P extends PolicyRecord ? Omit<P, 'service' | 'name' | 'id' | 'createdAt' | 'actedOn'> : never;
-export type PolicyDraft = Draft<TrackingPolicy> | Draft<StepPolicy>;
+export type PolicyDraft = Draft<TrackingPolicy> | Draft<StepPolicy> | Draft<PredictivePolicy>;
 
 /**
  * Makes a policy of a target, or changes the one of that name, with the alarms that it needs.
@@ -58,6 +58,9 @@ export async function putPolicy(
       createdAt: before?.createdAt ?? clock.now(),
     };
     tx.put(key, toJson(policy));
+    // What was forecast for another metric says nothing of this one.
+    if (before?.type === 'predictive' && policy.type === 'predictive' && !sameRecord(before.metric, policy.metric))
+      tx.remove(scalingKeys.forecast(ref.service, name));
     return policy;
   });
   await keepAlarms(ports, ref, made);
@@ -75,6 +78,7 @@ export async function deletePolicy(ports: PolicyPorts, ref: ServiceRef, name: st
         `No scaling policy found for service namespace: ecs, resource ID: service/${ref.cluster}/${ref.service}, policy name: ${name}`,
       );
     tx.remove(key);
+    tx.remove(scalingKeys.forecast(ref.service, name));
     return policy;
   });
   await dropAlarms(ports, ref, [gone]);

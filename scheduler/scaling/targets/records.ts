@@ -98,4 +98,36 @@ export interface StepPolicy extends PolicyBase {
   readonly aggregation?: string;
 }
 
-export type PolicyRecord = TrackingPolicy | StepPolicy;
+/** What a predictive policy forecasts: what the tasks of a service use altogether, or how often a target group is asked. */
+export interface PredictedMetric {
+  readonly kind: 'cpu' | 'memory' | 'requests';
+  readonly label?: string;
+  /** It was asked for as two metrics, and not as a pair. */
+  readonly apart?: true;
+}
+
+export interface PredictivePolicy extends PolicyBase {
+  readonly type: 'predictive';
+  readonly metric: PredictedMetric;
+  /** What each task is to have of it. */
+  readonly target: number;
+  /** Whether the count follows; without it, it is forecast alone. */
+  readonly scales?: true;
+  /** Seconds by which tasks are begun before their load; undefined: as usual. */
+  readonly buffer?: number;
+  /** Percent by which the count may be above what is forecast, and so above the maximum; undefined: never above that. */
+  readonly breach?: number;
+}
+
+export type PolicyRecord = TrackingPolicy | StepPolicy | PredictivePolicy;
+
+/** What a predictive policy forecasts, and has forecast. Times are milliseconds. */
+export interface ForecastRecord {
+  readonly service: string;
+  readonly policy: string;
+  readonly madeAt: number;
+  readonly season: 'day' | 'week';
+  /** When the first slot began, and the load of each: a while back as well, as it was forecast then. */
+  readonly from: number;
+  readonly loads: readonly (number | null)[];
+}

@@ -10,6 +10,7 @@ import { clusterKeys, clusterPartition, type ServiceRecord } from '../../state/i
 import { dueSince } from './actions.ts';
 import { activitiesKept, mostActivities } from './activities.ts';
 import { followPolicies } from './follow-policies.ts';
+import { makeForecasts } from './forecasts.ts';
 import { freshSourceOf } from './fresh.ts';
 import { judgedFor, glanceAt, knownOf, type TrackedTarget } from './glance.ts';
 import { commit, type ScalerPorts } from './commit.ts';
@@ -133,6 +134,7 @@ async function lookAtTarget(
   for (const { action } of due) await runAction(ports, led, ref, action);
   if (policies.length === 0) return;
   for (const policy of policies) await keepAlarms(ports, ref, policy, alarms);
+  await makeForecasts(ports, led, ref, policies);
   await followPolicies(ports, led, ref, policies, alarms, judgedFor(ports, ref, policies, known));
 }
 

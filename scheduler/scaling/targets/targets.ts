@@ -89,7 +89,11 @@ export function deregisterTarget(
 /** Removes all that a target has, but what is told of it. */
 export async function removeTarget(tx: Transaction, service: string): Promise<void> {
   tx.remove(scalingKeys.target(service));
-  for (const prefix of [scalingKeys.actionsOf(service), scalingKeys.policiesOf(service)])
+  for (const prefix of [
+    scalingKeys.actionsOf(service),
+    scalingKeys.policiesOf(service),
+    scalingKeys.forecastsOf(service),
+  ])
     for await (const key of keysOf(tx, prefix)) tx.remove(key);
 }
 

@@ -1,6 +1,7 @@
 import type { AlarmConfiguration } from '../../signals/alarms/index.ts';
 
 import type { ServiceRef } from '../../services/index.ts';
+import { noRequestLabel, requestMetric } from '../rules/index.ts';
 import { invalid } from './errors.ts';
 import { policyArn, resourceId } from './keys.ts';
 import type { TrackedMetric, TrackingPolicy } from './records.ts';
@@ -9,8 +10,6 @@ type MetricAlarm = Extract<AlarmConfiguration['subject'], { readonly kind: 'metr
 
 /** Seconds of a cooldown where a policy does not say (Application Auto Scaling API reference, for services of ECS). */
 export const usualCooldown = 300;
-
-const label = /^(app\/[A-Za-z0-9-]{1,32}\/[0-9a-f]{16})\/(targetgroup\/[A-Za-z0-9-]{1,32}\/[0-9a-f]{16})$/;
 
 /**
  * The metric of a predefined type (Application Auto Scaling user guide, "Predefined metrics for target tracking").
@@ -35,20 +34,9 @@ export function predefinedMetric(ref: ServiceRef, type: string, given: string | 
     throw invalid(
       `PredefinedMetricType ${type.slice(0, 100)} is not supported for the namespace ecs by this installation: use ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or ALBRequestCountPerTarget.`,
     );
-  const [, balancer, group] = label.exec(given ?? '') ?? [];
-  if (balancer === undefined || group === undefined)
-    throw invalid(
-      'ALBRequestCountPerTarget needs a ResourceLabel: app/<load balancer name>/<id>/targetgroup/<target group name>/<id>, the ends of the two ARNs.',
-    );
-  return {
-    namespace: 'AWS/ApplicationELB',
-    metric: 'RequestCountPerTarget',
-    dimensions: [
-      { name: 'LoadBalancer', value: balancer },
-      { name: 'TargetGroup', value: group },
-    ],
-    statistic: 'Sum',
-  };
+  const metric = requestMetric(given);
+  if (metric === undefined) throw invalid(noRequestLabel);
+  return metric;
 }
 
 /** Whether an alarm has the name of one that a policy in the cluster has made for itself. */

@@ -7,9 +7,12 @@ import { policyArn } from './keys.ts';
 import type { PolicyRecord } from './records.ts';
 import { alarmNames, sourceOf, usualCooldown } from './tracking.ts';
 
+/** A policy that alarms act on. */
+type Acted = Exclude<PolicyRecord, { type: 'predictive' }>;
+
 /** A policy, and the alarm that acts on it as it stands. */
 interface Asked {
-  readonly policy: PolicyRecord;
+  readonly policy: Acted;
   readonly alarm: AlarmRecord | undefined;
   readonly side: 'high' | 'low' | undefined;
 }
@@ -30,7 +33,9 @@ export async function wishesOf(
   judged: ReadonlyMap<string, Judged>,
   now: number,
 ): Promise<readonly Wish[]> {
-  const asked = policies.map((policy) => askedOf(ports.region, ref, policy, alarms));
+  const asked = policies.flatMap((policy) =>
+    policy.type === 'predictive' ? [] : [askedOf(ports.region, ref, policy, alarms)],
+  );
   const wanting = asked.filter(({ alarm }) => alarm?.subject.kind === 'metric');
   const read = await ports.points.read(
     ref.account,
@@ -70,12 +75,7 @@ export async function wishesOf(
   });
 }
 
-function askedOf(
-  region: string,
-  ref: ServiceRef,
-  policy: PolicyRecord,
-  alarms: ReadonlyMap<string, AlarmRecord>,
-): Asked {
+function askedOf(region: string, ref: ServiceRef, policy: Acted, alarms: ReadonlyMap<string, AlarmRecord>): Asked {
   if (policy.type === 'tracking') {
     const names = alarmNames(ref, policy);
     for (const side of ['high', 'low'] as const) {
@@ -90,7 +90,7 @@ function askedOf(
   return { policy, alarm: undefined, side: undefined };
 }
 
-function windowOf(policy: PolicyRecord, { subject }: AlarmRecord, now: number) {
+function windowOf(policy: Acted, { subject }: AlarmRecord, now: number) {
   if (subject.kind !== 'metric') throw new Error('a composite alarm has no metric');
   const { source, rule } = subject;
   const length = rule.period * 1000;

@@ -115,6 +115,7 @@ export async function openScaling() {
     activities: async (): Promise<readonly Answer[]> =>
       ((await call('DescribeScalingActivities', { ServiceNamespace: 'ecs' })) as { ScalingActivities: Answer[] })
         .ScalingActivities,
+    metrics,
     alarms,
     /** The names of all alarms. */
     alarmNames: async (): Promise<readonly string[]> => [...(await alarms.all(account)).keys()],
@@ -161,7 +162,7 @@ export async function openScaling() {
       >[1];
       const once = new AbortController();
       const scaling = scaleServices(
-        { ...ports, log, alarms, points, fresh: { readings, rates: (_account, group) => rates.get(group) } },
+        { ...ports, log, alarms, points, metrics, fresh: { readings, rates: (_account, group) => rates.get(group) } },
         led,
         AbortSignal.any([once.signal, over.signal]),
       );
