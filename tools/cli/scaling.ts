@@ -1,4 +1,5 @@
 import type { Service } from '@aws-sdk/client-ecs';
+import { type Forecast, forecastOf, pictureOf, type Predictive, predictiveLine } from './forecast.ts';
 import { callJson } from './json-api.ts';
 import { table } from './output.ts';
 
@@ -15,6 +16,9 @@ interface Policy {
     readonly PredefinedMetricSpecification?: { readonly PredefinedMetricType: string };
     readonly CustomizedMetricSpecification?: { readonly MetricName: string };
   };
+  readonly PredictiveScalingPolicyConfiguration?: Predictive;
+  /** Of a predictive policy, where there is one by now. */
+  readonly forecast?: Forecast;
 }
 
 interface Action {
@@ -58,7 +62,8 @@ export async function scalingOf(
   service: string,
   { desiredCount = 0, runningCount = 0 }: Pick<Service, 'desiredCount' | 'runningCount'>,
 ): Promise<Scaled> {
-  const { ResourceId } = targetOf(cluster, service);
+  const target = targetOf(cluster, service);
+  const { ResourceId } = target;
   const [[bounds], policies, actions, activities] = await Promise.all([
     list<Bounds>('DescribeScalableTargets', 'ScalableTargets', { ResourceIds: [ResourceId] }),
     list<Policy>('DescribeScalingPolicies', 'ScalingPolicies', { ResourceId }),
@@ -69,12 +74,20 @@ export async function scalingOf(
       MaxResults: 10,
     }),
   ]);
+  const seen = await Promise.all(
+    policies.map(async (policy) => {
+      const { PolicyName, PredictiveScalingPolicyConfiguration: predictive } = policy;
+      if (predictive === undefined) return policy;
+      const forecast = await forecastOf(target, PolicyName, predictive, Date.now());
+      return forecast === undefined ? policy : { ...policy, forecast };
+    }),
+  );
   return {
     service: `${cluster}/${service}`,
     desiredCount,
     runningCount,
     ...(bounds === undefined ? {} : { bounds: { MinCapacity: bounds.MinCapacity, MaxCapacity: bounds.MaxCapacity } }),
-    policies,
+    policies: seen,
     actions,
     activities: activities.ScalingActivities,
   };
@@ -93,7 +106,13 @@ export function shown(
     `${service}: ${desiredCount} wanted, ${runningCount} running${bounds === undefined ? '' : `, ${bounds.MinCapacity} to ${bounds.MaxCapacity} allowed`}`,
   ];
   if (bounds === undefined) lines.push('Nothing scales it: slipway scale --min 2 --max 10 --cpu 60 would.');
-  for (const policy of policies) lines.push(`  ${policy.PolicyName}: ${ruleOf(policy)}`);
+  for (const policy of policies) {
+    lines.push(`  ${policy.PolicyName}: ${ruleOf(policy)}`);
+    if (policy.PredictiveScalingPolicyConfiguration === undefined) continue;
+    const { forecast } = policy;
+    const picture = forecast === undefined ? ['no forecast yet: it needs two days of history'] : pictureOf(forecast);
+    lines.push(...picture.map((line) => `    ${line}`));
+  }
   for (const { ScheduledActionName, Schedule, Timezone = 'UTC', ScalableTargetAction: to } of actions)
     lines.push(`  ${ScheduledActionName}: ${Schedule} ${Timezone}, ${boundsOf(to)}`);
   if (activities.length > 0)
@@ -111,7 +130,12 @@ export function shown(
   return lines.join('\n');
 }
 
-function ruleOf({ PolicyType, TargetTrackingScalingPolicyConfiguration: tracking }: Policy): string {
+function ruleOf({
+  PolicyType,
+  TargetTrackingScalingPolicyConfiguration: tracking,
+  PredictiveScalingPolicyConfiguration: predictive,
+}: Policy): string {
+  if (predictive !== undefined) return predictiveLine(predictive);
   if (tracking === undefined) return PolicyType === 'StepScaling' ? 'steps of an alarm that names it' : PolicyType;
   const {
     PredefinedMetricSpecification: predefined,
