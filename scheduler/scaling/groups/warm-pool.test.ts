@@ -252,3 +252,28 @@ test('what cannot be is refused', async () => {
   expect(await bench.refused('UpdateAutoScalingGroup', mixed)).toMatch(/A warm pool of a group with a Mixed/);
   expect(await bench.api.refusal('PutWarmPool', { AutoScalingGroupName: 'none' })).toMatch(/name not found/);
 });
+
+test('machines that are prepared take half of the requests of a provider at most, so that what somebody waits for goes on', async () => {
+  const bench = await openGroups();
+  await bench.template();
+  await bench.group({ MaxSize: 6 });
+  await pool(bench);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  bench.provider.hold = promise;
+  const groupsOf = async (): Promise<readonly string[]> => {
+    const machines = new Map((await bench.machines()).map(({ id, group }) => [id, group]));
+    const launches = bench.provider.calls.filter((call) => call.startsWith('launch '));
+    return launches.map((call) => machines.get(call.slice('launch '.length)) ?? '');
+  };
+  await bench.begin();
+  expect(await groupsOf()).toEqual(['web', 'web']);
+  await bench.group({ AutoScalingGroupName: 'other', DesiredCapacity: 3 });
+  await bench.begin();
+  expect(await groupsOf()).toEqual(['web', 'web', 'other', 'other']);
+  resolve();
+  await bench.look(3);
+  expect((await groupsOf()).toSorted()).toEqual([
+    ...Array.from({ length: 3 }, () => 'other'),
+    ...Array.from({ length: 6 }, () => 'web'),
+  ]);
+});

@@ -18,6 +18,8 @@ import { poolOf, returned, untroubled } from './warm-pool.ts';
 
 /** Requests of a provider that are under way at once. */
 const mostAtOnce = 4;
+/** Of these, requests that prepare machines for a warm pool: what somebody waits for has the others. */
+const mostPrepared = 2;
 
 interface Job {
   readonly provider: InstanceProvider;
@@ -29,13 +31,19 @@ interface Job {
   readonly over: AbortSignal;
 }
 
+/** Whether a machine is made or put to rest for a warm pool, so that nobody waits for it. */
+const isPrepared = ({ state }: MachineRecord): boolean => state === 'Warming' || state === 'Warmed';
+
 /** Carries out at providers what the rows of machines say: makes those that are not started, ends those that are to end. */
 export class Workshop {
   readonly #ports: KeeperPorts;
   readonly #account: string;
   readonly #held: HeldLease;
   /** What is under way, by the id of its machine. */
-  readonly #busy = new Map<string, { readonly provider: string; readonly done: Promise<void> }>();
+  readonly #busy = new Map<
+    string,
+    { readonly provider: string; readonly prepares: boolean; readonly done: Promise<void> }
+  >();
   /** Machines for which there was no room at the last look, in that order: they come first at the next, or those that wait for long would keep the others waiting. */
   #late: readonly string[] = [];
   /** Ends that failed: how often, and when the next try is. */
@@ -57,12 +65,13 @@ export class Workshop {
     const turns = new Map(this.#late.map((id, turn) => [id, turn]));
     const turnOf = ({ id }: MachineRecord): number => turns.get(id) ?? turns.size;
     const late: string[] = [];
-    for (const machine of machines.toSorted((a, b) => turnOf(a) - turnOf(b))) {
+    const sorted = machines.toSorted((a, b) => Number(isPrepared(a)) - Number(isPrepared(b)) || turnOf(a) - turnOf(b));
+    for (const machine of sorted) {
       const provider = this.#ports.providers.find(({ name }) => name === machine.provider) ?? gone(machine.provider);
       const group = groups.find(({ name }) => name === machine.group);
       const waits = group !== undefined && outcomeOf(group, machine, now).kind === 'waits';
       const work = this.#workOn({ provider, owner, machine, group, waits, over });
-      if (work !== undefined && !this.#do(provider, machine.id, work)) late.push(machine.id);
+      if (work !== undefined && !this.#do(provider, machine.id, work, isPrepared(machine))) late.push(machine.id);
     }
     this.#late = late;
   }
@@ -145,12 +154,14 @@ export class Workshop {
   }
 
   /** @returns whether there was room for it */
-  #do(provider: InstanceProvider, id: string, work: () => Promise<void>): boolean {
+  #do(provider: InstanceProvider, id: string, work: () => Promise<void>, prepares = false): boolean {
     const { clock } = this.#ports;
     if (this.#busy.has(id) || clock.monotonic() < (this.#failed.get(id)?.until ?? 0)) return true;
-    if ([...this.#busy.values()].filter((one) => one.provider === provider.name).length >= mostAtOnce) return false;
+    const busy = [...this.#busy.values()].filter((one) => one.provider === provider.name);
+    if (busy.length >= mostAtOnce) return false;
+    if (prepares && busy.filter((one) => one.prepares).length >= mostPrepared) return false;
     const done = this.#settle(provider.name, id, work);
-    this.#busy.set(id, { provider: provider.name, done });
+    this.#busy.set(id, { provider: provider.name, prepares, done });
     return true;
   }
 

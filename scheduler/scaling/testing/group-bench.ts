@@ -36,12 +36,14 @@ export class MapProvider implements InstanceProvider {
   readonly stopped = new Set<string>();
   /** Set: what the next requests end with. */
   failing: string | undefined;
+  /** What launches wait for. */
+  hold: Promise<void> | undefined;
 
-  launch(spec: MachineSpec): Promise<void> {
+  async launch(spec: MachineSpec): Promise<void> {
     this.calls.push(`launch ${spec.id}`);
-    if (this.failing !== undefined) return Promise.reject(new ProviderError(this.failing));
+    await this.hold;
+    if (this.failing !== undefined) throw new ProviderError(this.failing);
     this.machines.set(spec.id, spec);
-    return Promise.resolve();
   }
 
   stop(id: string): Promise<void> {
@@ -177,6 +179,8 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
         await keeper.idle();
       }
     },
+    /** Looks once, and waits for nothing that was begun. */
+    begin: (): Promise<void> => keeper.look(over),
     /** A template `web` whose machines join the cluster `web`. */
     template: async (data: object = {}): Promise<string> => {
       const made = await ec2('CreateLaunchTemplate', {
