@@ -40,7 +40,14 @@ export {
   parseMember,
 } from './identifiers.ts';
 export { instanceView } from './instance-view.ts';
-export { changeInstance, deregisterInstance, findInstance, listInstances, tasksByInstance } from './instances.ts';
+export {
+  changeInstance,
+  deregisterInstance,
+  findInstance,
+  listInstances,
+  machineEnded,
+  tasksByInstance,
+} from './instances.ts';
 export { changeProvider, createProvider, listProviders, requireOneCluster } from './provider-records.ts';
 export { parseCreateProvider, parseUpdateProvider, type ProviderSettings } from './provider-request.ts';
 export { type Refusals, refuseMembers } from './refuse.ts';

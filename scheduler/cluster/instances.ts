@@ -1,6 +1,14 @@
 import { transact } from '@slipway/storage/records';
 
-import { clusterKeys, clusterPartition, type InstanceRecord, isLive, type TaskRecord, toJson } from '../state/index.ts';
+import {
+  clusterKeys,
+  clusterPartition,
+  type InstanceRecord,
+  isLive,
+  type StopCode,
+  type TaskRecord,
+  toJson,
+} from '../state/index.ts';
 import type { ClusterRef, EcsPorts } from './ports.ts';
 import { clientError, invalidParameter } from './errors.ts';
 import { scan, scanAll } from './scan.ts';
@@ -57,6 +65,7 @@ export async function changeInstance(
  * Takes an instance out of the cluster. Without `force` it must have no tasks. With `force` its tasks end here and now
  * as far as the control plane is concerned, and services replace theirs; an agent that comes back is told that its
  * instance is inactive, ends what it ran and registers a new one.
+ * @param why they end, unless that was said before
  * @throws ClientException when it is unknown, InvalidParameterException when it has tasks
  */
 export async function deregisterInstance(
@@ -64,6 +73,7 @@ export async function deregisterInstance(
   ref: ClusterRef,
   id: string,
   force: boolean,
+  why: Ending = forcedByUser,
 ): Promise<InstanceRecord> {
   const partition = clusterPartition(ref.account, ref.cluster);
   return transact(ports.records, partition, async (tx) => {
@@ -76,7 +86,7 @@ export async function deregisterInstance(
       if (value.instanceId !== id || !isLive(value)) continue;
       if (!force) throw invalidParameter('Found running tasks on the instance.');
       const task = await tx.get<TaskRecord>(key);
-      if (task !== undefined && isLive(task)) tx.put(key, toJson(abandoned(task, now)));
+      if (task !== undefined && isLive(task)) tx.put(key, toJson(abandoned(task, why, now)));
     }
     const gone: InstanceRecord = {
       ...instance,
@@ -90,14 +100,28 @@ export async function deregisterInstance(
   });
 }
 
-function abandoned(task: TaskRecord, now: number): TaskRecord {
+/** Why tasks end with their host. */
+export interface Ending {
+  readonly code: StopCode;
+  readonly reason: string;
+}
+
+const forcedByUser: Ending = { code: 'UserInitiated', reason: 'Container instance deregistration forced by user' };
+
+/** Why they end whose host's machine was ended, or stopped for later, in ECS's words. @param machine its id */
+export const machineEnded = (machine: string, how: 'terminated' | 'stopped'): Ending => ({
+  code: 'TerminationNotice',
+  reason: `Host EC2 (instance ${machine}) ${how}.`,
+});
+
+function abandoned(task: TaskRecord, { code, reason }: Ending, now: number): TaskRecord {
   return {
     ...task,
     desiredStatus: 'STOPPED',
     lastStatus: 'STOPPED',
     containers: task.containers.map((container) => ({ ...container, lastStatus: 'STOPPED' })),
-    stopCode: task.stopCode ?? 'UserInitiated',
-    stoppedReason: task.stoppedReason ?? 'Container instance deregistration forced by user',
+    stopCode: task.stopCode ?? code,
+    stoppedReason: task.stoppedReason ?? reason,
     stoppingAt: task.stoppingAt ?? now,
     stoppedAt: now,
     version: task.version + 1,

@@ -1,7 +1,7 @@
 import { type HeldLease } from '@slipway/storage/leases';
 import { StaleEpoch, transact, type Transaction } from '@slipway/storage/records';
 
-import { deregisterInstance, findInstance } from '../../cluster/index.ts';
+import { deregisterInstance, findInstance, machineEnded } from '../../cluster/index.ts';
 import { toJson } from '../../state/index.ts';
 import { type InstanceProvider, ProviderError } from '../providers/index.ts';
 import { beginActivity, endActivity, moment } from './activities.ts';
@@ -245,7 +245,13 @@ export class Workshop {
     const ref = { account: this.#account, cluster: machine.cluster };
     const instance = await findInstance(this.#ports, ref, machine.instance);
     if (instance !== undefined && instance.status !== 'INACTIVE')
-      await deregisterInstance(this.#ports, ref, machine.instance, true);
+      await deregisterInstance(
+        this.#ports,
+        ref,
+        machine.instance,
+        true,
+        machineEnded(machine.id, returns ? 'stopped' : 'terminated'),
+      );
     const isGone = !this.#ports.providers.some(({ name }) => name === provider.name);
     await this.#commit(async (tx) => {
       const found = await tx.get<MachineRecord>(groupKeys.machine(machine.id));
