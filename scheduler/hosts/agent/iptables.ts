@@ -21,6 +21,39 @@ export async function ensureRule({ table, chain, words }: Rule): Promise<void> {
   if (!(await iptables(table, '-C', chain, words))) await mustIptables(table, '-I', chain, words);
 }
 
+/** What the lines of all agents' rules have. */
+const ours = '--comment slipway-';
+
+/**
+ * Rules that are looked after for as long as an agent runs. Asking for each is a program that runs for each; as long as the tables show of
+ * agents' rules what they showed around the last time when every one was there, each still is.
+ */
+export class KeptRules {
+  readonly #tables: readonly Rule['table'][];
+  #shown: string | undefined;
+
+  /** @param tables that the rules stand in */
+  constructor(tables: readonly Rule['table'][]) {
+    this.#tables = tables;
+  }
+
+  /** Makes sure that the rules are there, each once. @param rules the same each time @throws FirewallError */
+  async ensure(rules: () => Promise<readonly Rule[]>): Promise<void> {
+    const before = await this.#show();
+    if (before === this.#shown) return;
+    for (const rule of await rules()) await ensureRule(rule);
+    const after = await this.#show();
+    // One that somebody took away meanwhile is not among what is shown from now on.
+    this.#shown = before === after ? after : undefined;
+  }
+
+  async #show(): Promise<string> {
+    const lines: string[] = [];
+    for (const table of this.#tables) lines.push(...(await mustIptables(table, '-S')).split('\n'));
+    return lines.filter((line) => line.replaceAll('"', '').includes(ours)).join('\n');
+  }
+}
+
 /** Times that a rule which is there is told to go and is said not to be there. */
 const mostRefusals = 3;
 
@@ -59,13 +92,22 @@ async function iptables(table: string, command: string, chain: string, words: re
   }
 }
 
-async function mustIptables(table: string, command: string, chain: string, words: readonly string[]): Promise<string> {
+async function mustIptables(
+  table: string,
+  command: string,
+  chain = '',
+  words: readonly string[] = [],
+): Promise<string> {
   try {
     // -w: wait for others who change rules at this moment, in seconds.
-    const { stdout } = await execute('iptables', ['-w', '5', '-t', table, command, chain, ...words], {
-      timeout: 10_000,
-      maxBuffer: 16 * 1024 * 1024,
-    });
+    const { stdout } = await execute(
+      'iptables',
+      ['-w', '5', '-t', table, command, ...(chain === '' ? [] : [chain]), ...words],
+      {
+        timeout: 10_000,
+        maxBuffer: 16 * 1024 * 1024,
+      },
+    );
     return stdout;
   } catch (cause) {
     const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { comment, ensureRule, removeRule, type Rule } from '../iptables.ts';
+import { comment, KeptRules, removeRule, type Rule } from '../iptables.ts';
 
 /** Where SDKs in containers look for credentials; a fixed address in all of them. */
 export const endpointAddress = '169.254.170.2';
@@ -54,9 +54,14 @@ function rulesOf({ bridge, links, address, port, ...allowed }: Redirection): Rul
   ];
 }
 
-/** Makes sure that the rules are there, each once. @throws FirewallError when iptables is missing or refuses */
-export async function ensureRules(redirection: Redirection): Promise<void> {
-  for (const rule of rulesOf(redirection)) await ensureRule(rule);
+/** The rules of a redirection, as an agent looks after them. */
+export class RedirectionRules {
+  readonly #kept = new KeptRules(['nat', 'filter']);
+
+  /** Makes sure that they are there, each once. @param redirection the same each time @throws FirewallError when iptables is missing or refuses */
+  ensure(redirection: Redirection): Promise<void> {
+    return this.#kept.ensure(async () => rulesOf(redirection));
+  }
 }
 
 /** Takes the rules away, however often each is there. @throws FirewallError */

@@ -6,7 +6,7 @@ import { engineCall } from '../docker.ts';
 import type { AgentTask } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 
-import { addressesOf, ensureRules, type Redirection, removeRules } from './firewall.ts';
+import { addressesOf, type Redirection, RedirectionRules, removeRules } from './firewall.ts';
 import { holderText } from './port-holder.ts';
 import { limitPerAddress } from './rate-limit.ts';
 import { EndpointRequests, type RequestPorts } from './requests.ts';
@@ -75,6 +75,7 @@ export class TaskEndpoint {
   readonly #requests: EndpointRequests;
   readonly #stopped = new AbortController();
   #server: Server | undefined;
+  readonly #rules = new RedirectionRules();
   #redirection: Redirection | undefined;
   #reason: string | undefined = 'it has not been tried yet';
   /** Who has the port, looked up once. */
@@ -134,7 +135,7 @@ export class TaskEndpoint {
     try {
       const redirection = this.#redirection ?? (await this.#bridge());
       if (this.#server === undefined) await this.#listen(redirection.address);
-      await ensureRules(redirection);
+      await this.#rules.ensure(redirection);
       this.#redirection = redirection;
       this.#reason = undefined;
     } catch (error) {

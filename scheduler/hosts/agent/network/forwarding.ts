@@ -1,4 +1,4 @@
-import { ensureRule, hasChain, listRules, removeRule, type Rule } from '../iptables.ts';
+import { hasChain, KeptRules, listRules, removeRule, type Rule } from '../iptables.ts';
 import { listLinks } from './links.ts';
 
 /** Marks these rules: every agent of a host has its own, while one alone serves the credentials endpoint. */
@@ -19,9 +19,19 @@ async function rulesOf(prefix: string): Promise<Rule[]> {
   return [rule('-i'), rule('-o')];
 }
 
-/** Makes sure that the rules are there, each once. @throws FirewallError when iptables is missing or refuses */
-export async function ensureForwarding(prefix: string): Promise<void> {
-  for (const rule of await rulesOf(prefix)) await ensureRule(rule);
+/** The rules of one agent, as it looks after them. */
+export class Forwarding {
+  readonly #prefix: string;
+  readonly #kept = new KeptRules(['filter']);
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Makes sure that the rules are there, each once. @throws FirewallError when iptables is missing or refuses */
+  ensure(): Promise<void> {
+    return this.#kept.ensure(() => rulesOf(this.#prefix));
+  }
 }
 
 /** Takes the rules away. @throws FirewallError */
@@ -40,7 +50,7 @@ export async function sweepForwarding(own: string): Promise<void> {
   for (const prefix of prefixes) {
     if (prefix === own || (await listLinks(prefix)).length > 0) continue;
     await removeForwarding(prefix);
-    if ((await listLinks(prefix)).length > 0) await ensureForwarding(prefix);
+    if ((await listLinks(prefix)).length > 0) await new Forwarding(prefix).ensure();
   }
 }
 

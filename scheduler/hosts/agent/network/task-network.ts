@@ -5,7 +5,7 @@ import type { Log } from '@slipway/auth/contract';
 import type { NetworkState } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
-import { ensureForwarding, removeForwarding, sweepForwarding } from './forwarding.ts';
+import { Forwarding, removeForwarding, sweepForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
 import {
   applyFilter,
@@ -64,6 +64,9 @@ export class TaskNetwork implements TaskNetworkPort {
   /** Why there is none, as it was last told. */
   #untold: string | undefined;
   readonly #wireguard: WireGuard | undefined;
+  readonly #forwarding: Forwarding;
+  /** Whether the host's programs and its kernel have once done what is asked of them. */
+  #isAble = false;
   /** Whether the ways are those of {@link TaskNetwork.#peers}. */
   #isConnected = true;
   /** Why tasks of peers cannot be reached for other agents of this host. */
@@ -77,6 +80,7 @@ export class TaskNetwork implements TaskNetworkPort {
     this.#options = options;
     this.#prefix = prefixOf(options.agentId);
     this.#metric = metricOf(this.#prefix);
+    this.#forwarding = new Forwarding(this.#prefix);
     const { tunnelSecret } = options;
     this.#wireguard = tunnelSecret && new WireGuard(this.#prefix, tunnelSecret);
   }
@@ -93,15 +97,9 @@ export class TaskNetwork implements TaskNetworkPort {
     if (process.platform !== 'linux') return 'tasks get network interfaces of their own on Linux only';
     if (process.geteuid?.() !== 0) return 'the agent does not run as root';
     try {
-      await run('nsenter', ['--version']);
-      await run('ip', ['-json', 'link', 'show', 'lo']);
-      await run(
-        'nft',
-        ['-c', '-f', '-'],
-        filterScript(this.#prefix, [], empty, { endpointPort: 1, engineNetworks: [], nameServers: [] }),
-      );
+      if (!this.#isAble) await this.#try();
       const forwarding = '/proc/sys/net/ipv4/ip_forward';
-      await ensureForwarding(this.#prefix);
+      await this.#forwarding.ensure();
       if ((await readFile(forwarding, 'utf8')).trim() !== '1') await writeFile(forwarding, '1');
       await this.#heal();
       return this.#conflict;
@@ -110,6 +108,15 @@ export class TaskNetwork implements TaskNetworkPort {
         ? error.message
         : `packets are not forwarded: ${(error as Error).message}`;
     }
+  }
+
+  /** What a host that lacks a program, or a kernel, does not do; one that did it once says later what fails. */
+  async #try(): Promise<void> {
+    await run('nsenter', ['--version']);
+    await run('ip', ['-json', 'link', 'show', 'lo']);
+    const host = { endpointPort: 1, engineNetworks: [], nameServers: [] };
+    await run('nft', ['-c', '-f', '-'], filterScript(this.#prefix, [], empty, host));
+    this.#isAble = true;
   }
 
   /** The address that the host's way to everybody else begins with. */
@@ -164,7 +171,7 @@ export class TaskNetwork implements TaskNetworkPort {
       if (conflict !== undefined) throw new NetworkError(conflict);
       await makeLink(this.#prefix, attachment, pid, mtu);
       // Without links it may have counted as gone.
-      await ensureForwarding(this.#prefix);
+      await this.#forwarding.ensure();
     });
   }
 
