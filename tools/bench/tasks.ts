@@ -17,9 +17,11 @@ import {
   type Machines,
   missingDocker,
   missingHosts,
+  missingRunsc,
   openMachines,
   sdkOptions,
   type TestHosts,
+  type TestImage,
   until,
 } from '../testbed/index.ts';
 import { memoryOf, processorTime, stream, watchRules } from './task-probes.ts';
@@ -197,6 +199,24 @@ class Bench {
     add('RunTask to RUNNING: Fargate (runc), beside bridge', spread(times.fargate, 'ms'), '', peer, over('fargate'));
   }
 
+  /** The same of Fargate's tasks on a host that isolates them. */
+  async isolated(rounds: number): Promise<void> {
+    const times: Record<'bridge' | 'fargate', number[]> = { bridge: [], fargate: [] };
+    for (let round = -1; round < rounds; round += 1) {
+      for (const kind of ['bridge', 'fargate'] as const) {
+        const started = performance.now();
+        const tasks = await this.#start(kind);
+        // The first ones pull the image.
+        if (round >= 0) times[kind].push(performance.now() - started);
+        await this.#stop(tasks);
+      }
+    }
+    measured['isolatedMs'] = times;
+    const over = `+${short(median(times.fargate) - median(times.bridge))} ms`;
+    const peer = spread(times.bridge, 'ms');
+    add('RunTask to RUNNING: Fargate (runsc), beside bridge (runc)', spread(times.fargate, 'ms'), '', peer, over);
+  }
+
   async #start(kind: Kind, more: Partial<RunTaskCommandInput> = {}): Promise<string[]> {
     const tasks = await this.#run(kind, more);
     await this.#running(tasks, 5);
@@ -336,20 +356,23 @@ const permission = (IpProtocol: string, port: number, CidrIp: string): object =>
   IpRanges: [{ CidrIp }],
 });
 
+const waiting = (reference: string): TestImage => ({
+  reference,
+  command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1000 & wait $!; done'],
+});
+const rounds = Number(options.rounds ?? usual.rounds);
 {
-  await using machines = await openMachines(
-    (reference) => ({
-      reference,
-      command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1000 & wait $!; done'],
-    }),
-    { hosts: 2 },
-  );
+  await using machines = await openMachines(waiting, { hosts: 2 });
   const bench = await Bench.open(machines);
-  await bench.starts(Number(options.rounds ?? usual.rounds));
-  add('RunTask to RUNNING: Fargate (runsc)', 'not measured: no runtime but runc is used for tasks');
+  await bench.starts(rounds);
   await bench.throughput(5);
   await bench.many(Number(options.tasks ?? usual.tasks), Number(options.changes ?? usual.changes));
 }
+const lacks = missingRunsc();
+if (lacks === undefined) {
+  await using machines = await openMachines(waiting, { own: () => ({ SLIPWAY_ISOLATION: 'runsc' }) });
+  await (await Bench.open(machines)).isolated(rounds);
+} else add('RunTask to RUNNING: Fargate (runsc)', `not measured: ${lacks}`);
 const section: Section = {
   name: 'tasks',
   title: 'Tasks with addresses of their own',
