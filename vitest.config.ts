@@ -1,38 +1,35 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
-
-/**
- * The longest file comes first, so that no worker is left with it alone in the end: it takes one core for minutes, and nothing else. Tests
- * with registry clients come last: their programs are still being built when the run begins.
- */
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const turn = ({ moduleId }: TestSpecification): number =>
-      moduleId.endsWith('/simulator/world/world.test.ts') ? 0 : moduleId.includes('/e2e/clients/') ? 2 : 1;
-    return (await super.sort(files)).toSorted((a, b) => turn(a) - turn(b));
-  }
-}
+import { sharingFiles } from './tools/checks/testing/shared-processes.ts';
+import { TestOrder } from './tools/checks/testing/test-order.ts';
 
 /** A file that is left out: `npm test` runs it beside the others (tools/checks/test-run.ts). */
 const without = process.env['SLIPWAY_TEST_WITHOUT'];
+const never = ['dist/**', 'node_modules/**', ...(without === undefined ? [] : [`**/${without}`])];
 
 /** A cluster of a million tasks takes more memory than Node gives a program by itself; MiB. */
 const memory = process.env['SLIPWAY_TEST_SIZE'] === 'release' ? ['--max-old-space-size=16384'] : [];
 
-// One run covers every package; a single package is `npx vitest run --project @slipway/<name>`.
+// One run covers every package; a single package is `npx vitest run --project '@slipway/<name>*'`.
 export default defineConfig({
   test: {
-    projects: ['storage', 'auth', 'registry', 'scheduler', 'tools'].map((name) => ({
-      extends: true as const,
-      test: {
-        name: `@slipway/${name}`,
-        root: name,
-        include: ['**/*.test.ts'],
-        exclude: ['dist/**', 'node_modules/**', ...(without === undefined ? [] : [`**/${without}`])],
-      },
-    })),
+    projects: ['storage', 'auth', 'registry', 'scheduler', 'tools'].flatMap((root) => {
+      const sharing = sharingFiles(join(import.meta.dirname, root), root);
+      const alone = {
+        extends: true as const,
+        test: { name: `@slipway/${root}`, root, include: ['**/*.test.ts'], exclude: [...never, ...sharing] },
+      };
+      if (sharing.length === 0) return [alone];
+      return [
+        alone,
+        {
+          extends: true as const,
+          test: { name: `@slipway/${root}-shared`, root, include: sharing, exclude: never, isolate: false },
+        },
+      ];
+    }),
     globalSetup: [import.meta.dirname + '/tools/testbed/require-runtime.ts'],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: TestOrder },
     // Two cores carry the engines, the servers and the clients of the end-to-end tests: more workers only add noise.
     maxWorkers: 2,
     execArgv: memory,
