@@ -1,18 +1,26 @@
 import { run, type CommandResult } from './command.ts';
 
-/** Why tests with the AWS command line cannot run here; undefined when it does. */
-export async function missingAwsCli(): Promise<string | undefined> {
-  const version = await run('aws', ['--version']).catch(() => undefined);
-  return version?.code === 0 ? undefined : 'no AWS CLI';
+/** What each command line said of itself: it takes half a second of a processor to say so, and stays the same while a file of tests runs. */
+const told = new Map<string, Promise<CommandResult | undefined>>();
+function askedOnce(program: string): Promise<CommandResult | undefined> {
+  const answer = told.get(program) ?? run(program, ['--version']).catch(() => undefined);
+  told.set(program, answer);
+  return answer;
 }
+
+/** Why tests with the AWS command line cannot run here; undefined when it does. */
+export const missingAwsCli = async (): Promise<string | undefined> =>
+  (await askedOnce('aws'))?.code === 0 ? undefined : 'no AWS CLI';
 
 /** Debian's own, which is a version 2. */
 export const secondAwsCli = '/usr/bin/aws';
 
 /** Why tests with version 2 of the AWS command line cannot run here; undefined when they do. */
 export async function missingSecondAwsCli(): Promise<string | undefined> {
-  const { stdout } = await run(secondAwsCli, ['--version']).catch(() => ({ stdout: '' }));
-  return stdout.startsWith('aws-cli/2.') ? undefined : 'no AWS command line of version 2 (apt install awscli)';
+  const answer = await askedOnce(secondAwsCli);
+  return answer?.stdout.startsWith('aws-cli/2.') === true
+    ? undefined
+    : 'no AWS command line of version 2 (apt install awscli)';
 }
 
 /** The unmodified AWS command line, pointed at a server by the variables that `slipway env` prints. */
@@ -57,8 +65,8 @@ export function inTurn(...lines: readonly [AwsCli, ...AwsCli[]]): AwsCli['json']
 }
 
 async function version(program: string): Promise<string> {
-  const result = await run(program, ['--version'], {});
-  return /aws-cli\/(\S+)/.exec(result.stdout + result.stderr)?.[1] ?? '0';
+  const { stdout = '', stderr = '' } = (await askedOnce(program)) ?? {};
+  return /aws-cli\/(\S+)/.exec(stdout + stderr)?.[1] ?? '0';
 }
 
 /** AWS_ENDPOINT_URL is read since 1.29.17 and 2.13.0. */
