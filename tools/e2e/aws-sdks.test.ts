@@ -270,6 +270,35 @@ except ecs.exceptions.ClusterNotFoundException as error: print(error.response['E
     ]);
   });
 
+  test('tells the two APIs of load balancers apart, waits for them by its waiters, and knows their errors by their names', async () => {
+    const seen = await script(`
+subnet = boto3.client('ec2').describe_subnets()['Subnets'][0]['SubnetId']
+elb, old = boto3.client('elbv2'), boto3.client('elb')
+made = elb.create_load_balancer(Name='boto', Subnets=[subnet])['LoadBalancers'][0]
+arns = {'LoadBalancerArns': [made['LoadBalancerArn']]}
+for name in ['load_balancer_exists', 'load_balancer_available']:
+    elb.get_waiter(name).wait(**arns)
+group = elb.create_target_group(Name='boto', Protocol='HTTP', Port=80, VpcId=made['VpcId'], TargetType='ip')
+group = {'TargetGroupArn': group['TargetGroups'][0]['TargetGroupArn']}
+elb.register_targets(Targets=[{'Id': '10.0.0.1'}], **group)
+elb.deregister_targets(Targets=[{'Id': '10.0.0.1'}], **group)
+elb.get_waiter('target_deregistered').wait(Targets=[{'Id': '10.0.0.1'}], WaiterConfig={'Delay': 1, 'MaxAttempts': 60}, **group)
+print([one['LoadBalancerName'] for page in elb.get_paginator('describe_load_balancers').paginate() for one in page['LoadBalancers']])
+print([one for page in old.get_paginator('describe_load_balancers').paginate() for one in page['LoadBalancerDescriptions']])
+elb.delete_load_balancer(LoadBalancerArn=made['LoadBalancerArn'])
+elb.get_waiter('load_balancers_deleted').wait(**arns)
+try:
+    elb.describe_load_balancers(Names=['boto'])
+except elb.exceptions.LoadBalancerNotFoundException as error:
+    print(error.response['Error']['Code'])
+try:
+    old.describe_load_balancers(LoadBalancerNames=['boto'])
+except old.exceptions.AccessPointNotFoundException as error:
+    print(error.response['Error']['Code'])
+`);
+    expect(seen).toEqual(["['boto']", '[]', 'LoadBalancerNotFound', 'LoadBalancerNotFound']);
+  });
+
   test('S14, S15: sessions and presigned requests', async () => {
     const seen = await script(`
 def session(token):
