@@ -40,6 +40,8 @@ export class GroupDays {
   readonly #ports: GroupDaysPorts;
   readonly #made = Promise.withResolvers<string>();
   readonly #max: number;
+  /** Whether its machines are replaced: what comes in the place of the last of them has a warmup of its own. */
+  #refreshes = false;
 
   constructor(ports: GroupDaysPorts) {
     this.#ports = ports;
@@ -93,7 +95,8 @@ export class GroupDays {
     });
     this.#made.resolve(groupProvider);
     if (hooks.length > 0) this.#ports.meanwhile(() => this.#attend());
-    if (this.#ports.warm.happens(0.3)) this.#ports.meanwhile(() => this.#refresh());
+    this.#refreshes = this.#ports.warm.happens(0.3);
+    if (this.#refreshes) this.#ports.meanwhile(() => this.#refresh());
   }
 
   /** On some days machines are replaced, and somebody thinks better of it. */
@@ -192,7 +195,8 @@ export class GroupDays {
     meanwhile(load);
     if (!(await becomes('group-grows', startsWithin + slack, placed))) return;
     meanwhile(() => this.#empty());
-    await becomes('group-shrinks', calmWithin, () => checks.tooMany(machines.ids));
+    const within = this.#refreshes ? 2 * calmWithin : calmWithin;
+    await becomes('group-shrinks', within, () => checks.tooMany(machines.ids));
   }
 
   /** Every service goes, and every task of none. */

@@ -54,7 +54,7 @@ export const invariants = {
   'group-grows':
     'When faults have stopped, no task waits for room while its group may grow; one that comes then has a host once its provider can have made one, and 90 seconds.',
   'group-shrinks':
-    'When faults have stopped and there is no load, a group comes down to its minimum within a quarter of an hour, and its provider has no other machines.',
+    'When faults have stopped and there is no load, a group comes down to its minimum within a quarter of an hour, or half an hour when its machines are refreshed, and its provider has no other machines.',
   settled:
     'When faults have stopped, every service becomes steady or says what it waits for, no container runs whose task is over, and every running task has its containers.',
   repaired:
