@@ -1,9 +1,10 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, createServer, connect, type Socket } from 'node:net';
 
 import { afterEach, expect, test } from 'vitest';
 
-import { CopyChannel } from './copy-channel.ts';
+import { acceptCopy, CopyChannel } from './copy-channel.ts';
 import { copyLimits } from './copy.ts';
 import { giveBack } from './give-back.ts';
 
@@ -139,4 +140,18 @@ test('memory is given back once all that came in it was', () => {
   expect(memory.buffer.byteLength).toBe(10);
   giveBack(memory.subarray(4, 6));
   expect(memory.buffer.byteLength).toBe(0);
+});
+
+test('what comes for another protocol is told which one copies speak', async () => {
+  const server = createHttpServer();
+  const taken: unknown[] = [];
+  server.on('upgrade', (asked, socket, head) => taken.push(acceptCopy(asked, socket, head)));
+  server.listen(0, '127.0.0.1');
+  open.push(server);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const asking = request({ port, host: '127.0.0.1', headers: { Connection: 'Upgrade', Upgrade: 'websocket' } });
+  asking.end();
+  const [{ statusCode, headers }] = await once(asking, 'response');
+  expect([statusCode, headers.upgrade, taken]).toEqual([426, 'slipway-copy', [undefined]]);
 });
