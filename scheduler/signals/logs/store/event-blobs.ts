@@ -119,7 +119,10 @@ export class EventBlobs {
     const known = this.#blocks.get(name);
     if (known !== undefined) return { bytes: known, keep: () => undefined, drop: () => undefined };
     const bytes = await this.#unpacked(file, block);
-    return { bytes, keep: () => void this.#blocks.set(name, bytes), drop: () => free(bytes) };
+    const keep = (): void => {
+      this.#blocks.set(name, bytes);
+    };
+    return { bytes, keep, drop: () => free(bytes) };
   }
 
   /** The rows of what was lent. @throws LogsDamaged */
