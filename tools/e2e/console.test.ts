@@ -139,8 +139,14 @@ describe.skipIf(missing !== undefined)(
         /^Failed to load resource: the server responded with a status of 4(?:0[013]|22)/,
       );
     }
-    const picture = (name: string): Promise<unknown> =>
-      page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+    /** Writes a picture for people to look at; one that is called light, in dark as well. */
+    const picture = async (name: string): Promise<void> => {
+      await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+      if (!name.endsWith('-light')) return;
+      await page.emulateMedia({ colorScheme: 'dark' });
+      await page.screenshot({ path: join(pictures, `${name.replace(/light$/, 'dark')}.png`), fullPage: true });
+      await page.emulateMedia({ colorScheme: 'light' });
+    };
     const heading = (name: string) => page.getByRole('heading', { name, exact: true });
     const button = (name: string | RegExp) => page.getByRole('button', { name, exact: true });
 

@@ -25,9 +25,11 @@ export class Refused {
 export class Failed {
   readonly code: string;
   readonly message: string;
-  constructor(code: string, message: string) {
+  readonly status: number;
+  constructor(code: string, message: string, status = 400) {
     this.code = code;
     this.message = message;
+    this.status = status;
   }
 }
 
@@ -41,7 +43,7 @@ export class StandIn implements AsyncDisposable {
   readonly url: string;
   /** Names of what was asked for, in order; those that were only to be decided with a question mark. */
   readonly asked: string[] = [];
-  /** By operation, or by method and path of a route of the server's own. May be changed while it runs. */
+  /** By operation, or by method and path of a route of the server's own; `*` for all others. May be changed while it runs. */
   answers: Answers;
   /** Takes what wants to be a WebSocket. */
   upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void = (_request, socket) => socket.destroy();
@@ -110,14 +112,14 @@ export class StandIn implements AsyncDisposable {
         : `${method} ${path.replace('/console/api', '')}`;
     const onlyAsks = headers['x-slipway-only-ask'] !== undefined;
     this.asked.push(`${name}${onlyAsks ? '?' : ''}`);
-    const find = this.answers[onlyAsks ? `${name}?` : name];
+    const find = this.answers[onlyAsks ? `${name}?` : name] ?? (onlyAsks ? undefined : this.answers['*']);
     if (find === undefined)
       return onlyAsks
         ? refusalOf(new Refused(name))
         : { status: 404, body: { __type: 'UnknownOperationException', message: `${name} is not made up here` } };
     const given: unknown = body.length === 0 ? undefined : JSON.parse(body.toString('utf8'));
     const said = await find(given as never, request);
-    if (said instanceof Failed) return { status: 400, body: { __type: said.code, message: said.message } };
+    if (said instanceof Failed) return { status: said.status, body: { __type: said.code, message: said.message } };
     return said instanceof Refused ? refusalOf(said) : { status: 200, body: said };
   }
 
@@ -129,6 +131,8 @@ export class StandIn implements AsyncDisposable {
       readonly width?: number;
       /** Nobody has signed in. */
       readonly signedOut?: true;
+      /** What the browser's console may note beside refusals. */
+      readonly expected?: RegExp;
     } = {},
   ): Promise<{
     readonly context: BrowserContext;
@@ -140,7 +144,7 @@ export class StandIn implements AsyncDisposable {
     if (signedOut === undefined) await context.addInitScript("localStorage.setItem('slipway-session', 'proof')");
     context.setDefaultTimeout(60_000);
     const page = await context.newPage();
-    const expected = /^Failed to load resource: the server responded with a status of 40[034]/;
+    const { expected = /^Failed to load resource: the server responded with a status of 40[034]/ } = options;
     return { context, page, offences: watchPage(page, this.url, expected) };
   }
 
