@@ -299,7 +299,7 @@ ${agentLogs(made, folder)}`,
       await aws.json(
         words(`${providers} --capacity-providers FARGATE FARGATE_SPOT --default-capacity-provider-strategy []`),
       );
-      const probe = { command: ['CMD-SHELL', 'busybox test -e /tmp/ready'], interval: 5, retries: 10 };
+      const probe = { command: ['CMD-SHELL', 'busybox test -e /tmp/ready'], interval: 5, startPeriod: 300 };
       const definition = {
         family: 'isolated',
         requiresCompatibilities: ['FARGATE'],
@@ -320,7 +320,7 @@ ${agentLogs(made, folder)}`,
             image,
             entryPoint: ['/bin/sh', '-c'],
             command: [
-              `${fetchOf('127.0.0.1')} > /common/said; trap 'exit 0' TERM; while :; do busybox sleep 0.2; done`,
+              `trap 'exit 0' TERM; until ${fetchOf('127.0.0.1')} | busybox grep hello > /common/said; do busybox sleep 0.2; done; while :; do busybox sleep 0.2; done`,
             ],
             mountPoints: [{ sourceVolume: 'common', containerPath: '/common' }],
             dependsOn: [{ containerName: 'main', condition: 'HEALTHY' }],
@@ -346,10 +346,9 @@ ${agentLogs(made, folder)}`,
       expect((await hostWith(task))?.name).toBe(spot?.name);
       expect(task?.attributes).toContainEqual({ name: 'slipway.isolation', value: 'runsc' });
       // Each has its sandbox; `localhost` and the address are the task's.
-      const said = await until('what the other container was told', 60_000, () =>
-        inside(task, 'busybox cat /common/said'),
-      );
-      expect(said).toContain('hello from fargate');
+      const told = async (): Promise<boolean> =>
+        (await inside(task, 'busybox cat /common/said')).includes('hello from fargate');
+      expect(await until('what the other container was told', 60_000, told)).toBe(true);
       expect(await inside(task, 'busybox ip -4 addr')).toContain(`${addressOf(task)}/`);
       const explained = await run(slipway, ['explain', 'isolated'], { env: server.aws() });
       expect(explained.stdout).toContain('1 of 1 running tasks are isolated by runsc');
