@@ -46,18 +46,16 @@ test("when the port is taken at the first start, the second has the administrato
   await server.start();
   expect(server.aws()).toEqual(written);
   await server.stop();
-}, 120_000);
+});
 
 test.each([
   ['before the key is written', 'renameSync'],
   ['before the folder of the key is on the disk', 'fsyncSync'],
-])(
-  'a first start that is killed %s leaves the key to the next',
-  async (_when, call) => {
-    const hook = join(folder, `${call}.mjs`);
-    writeFileSync(
-      hook,
-      `import fs from 'node:fs';
+])('a first start that is killed %s leaves the key to the next', async (_when, call) => {
+  const hook = join(folder, `${call}.mjs`);
+  writeFileSync(
+    hook,
+    `import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 const real = fs.${call};
 let written = false;
@@ -69,17 +67,15 @@ fs.${call} = (...args) => {
 };
 syncBuiltinESMExports();
 `,
-    );
-    const port = await freePort();
-    const killed = serverIn(port, call, { NODE_OPTIONS: `--import=${hook}` });
-    await expect(killed.start()).rejects.toThrow('SIGKILL');
-    const server = serverIn(port, call);
-    await server.start();
-    expect(await keyWorks(server)).toBe(true);
-    await server.stop();
-  },
-  60_000,
-);
+  );
+  const port = await freePort();
+  const killed = serverIn(port, call, { NODE_OPTIONS: `--import=${hook}` });
+  await expect(killed.start()).rejects.toThrow('SIGKILL');
+  const server = serverIn(port, call);
+  await server.start();
+  expect(await keyWorks(server)).toBe(true);
+  await server.stop();
+});
 
 test('a file that is lost is written again by whoever has the stores and the key file', async () => {
   const server = serverIn(await freePort(), 'lost');
@@ -93,4 +89,4 @@ test('a file that is lost is written again by whoever has the stores and the key
   expect(JSON.parse(recovered.stdout), recovered.stderr).toEqual(written);
   expect(await keyWorks(server)).toBe(true);
   await server.stop();
-}, 120_000);
+});

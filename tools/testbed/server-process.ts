@@ -14,6 +14,14 @@ const compileCache = join(import.meta.dirname, '..', '..', 'node_modules', '.cac
 /** Addresses for a server's load balancers, which those of another test hardly have: `SLIPWAY_LB_ADDRESSES`. */
 export const ownAddresses = (): string => `127.${randomInt(64, 250)}.${randomInt(250)}.0/24`;
 
+/** What the launcher (tools/bin/slipway) tells Node. */
+const memory = [
+  '--min-semi-space-size=4',
+  '--max-semi-space-size=4',
+  '--initial-old-space-size=64',
+  '--heap-growing-percent=25',
+];
+
 /** A `slipway serve` process of its own, with a port and a data folder that survive restarts. */
 export class ServerProcess {
   readonly port: number;
@@ -59,7 +67,7 @@ export class ServerProcess {
 
   /** Starts the process and waits until it serves. */
   async start(timeout = 60_000): Promise<void> {
-    const child = spawn(process.execPath, ['--max-semi-space-size=4', '--heap-growing-percent=25', main, 'serve'], {
+    const child = spawn(process.execPath, [...memory, main, 'serve'], {
       env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
