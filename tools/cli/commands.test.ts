@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
@@ -47,6 +48,18 @@ test.each([
     env: { NO_COLOR: '1' },
   });
   expect([ended.code, ended.stdout === '']).toEqual([code, code !== 0]);
+});
+
+test('colours come from node alone, which gives them to terminals alone, and so do other sequences', () => {
+  const sources = globSync('**/*.ts', { cwd: import.meta.dirname }).filter((name) => !name.endsWith('.test.ts'));
+  expect(sources.length).toBeGreaterThan(80);
+  const escape = /\\u001b|\\x1b|\\u\{1b\}|validateStream/i;
+  const bare = sources.flatMap((name) =>
+    readFileSync(join(import.meta.dirname, name), 'utf8')
+      .split('\n')
+      .filter((line) => escape.test(line) && !line.includes('stdout.isTTY')),
+  );
+  expect(bare).toEqual([]);
 });
 
 test('words are completed whatever the profile is', async () => {
