@@ -6,7 +6,7 @@ import { mutations } from './mutations/index.ts';
 const seeds = { nightly: 100_000, release: 500_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 2_000;
 
 /** The same of days on which services have the strategies that shift traffic. */
-const shiftSeeds = seeds > 2_000 ? seeds : 500;
+const shiftSeeds = seeds;
 
 /** The same of those whose steps are judged. */
 const judgedSeeds = seeds / 80;
