@@ -13,11 +13,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCredentials, readServerState } from '../server/state-files.ts';
 import { AwsCli, missingAwsCli } from '../testbed/aws-cli.ts';
 import { run, until } from '../testbed/command.ts';
+import { missingTerraform, Terraform } from '../testbed/terraform.ts';
 
 if (pebbleMissing !== undefined && process.env['CI'] !== undefined) throw new Error(pebbleMissing);
 
 const noCli = await missingAwsCli();
 if (noCli !== undefined && process.env['CI'] !== undefined) throw new Error(noCli);
+
+if (missingTerraform !== undefined && process.env['CI'] !== undefined) throw new Error(missingTerraform);
 
 const main = join(import.meta.dirname, '..', 'cli', 'main.ts');
 
@@ -25,6 +28,7 @@ describe.skipIf(pebbleMissing !== undefined)(
   `a server with workers and certificates by ACME${pebbleMissing === undefined ? '' : ` (${pebbleMissing})`}`,
   () => {
     const data = mkdtempSync(join(tmpdir(), 'slipway-acme-server-'));
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-acme-terraform-'));
     let pebble: Pebble;
     let port: number;
     let env: Record<string, string>;
@@ -65,10 +69,22 @@ describe.skipIf(pebbleMissing !== undefined)(
         await ended;
       }
       await pebble.dispose();
-      rmSync(data, { recursive: true, force: true });
+      for (const path of [data, folder]) rmSync(path, { recursive: true, force: true });
     });
 
     const slipway = (...args: string[]) => run(process.execPath, [main, ...args], { env });
+
+    /** The `AWS_…` variables of the administrator. */
+    const administrator = () => {
+      const known = readCredentials(join(data, 'credentials'));
+      return {
+        AWS_ENDPOINT_URL: `https://127.0.0.1:${port}`,
+        AWS_CA_BUNDLE: env['SLIPWAY_ACME_CA_FILE'] ?? '',
+        AWS_DEFAULT_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: known?.accessKeyId ?? '',
+        AWS_SECRET_ACCESS_KEY: known?.secretAccessKey ?? '',
+      };
+    };
 
     const handshake = (): Promise<X509Certificate> =>
       new Promise((resolve, reject) => {
@@ -136,14 +152,7 @@ describe.skipIf(pebbleMissing !== undefined)(
     test.skipIf(noCli !== undefined)(
       'the AWS CLI requests a certificate, waits for it, and gets it, without its key',
       async () => {
-        const known = readCredentials(join(data, 'credentials'));
-        const aws = new AwsCli({
-          AWS_ENDPOINT_URL: `https://127.0.0.1:${port}`,
-          AWS_CA_BUNDLE: env['SLIPWAY_ACME_CA_FILE'] ?? '',
-          AWS_DEFAULT_REGION: 'us-east-1',
-          AWS_ACCESS_KEY_ID: known?.accessKeyId ?? '',
-          AWS_SECRET_ACCESS_KEY: known?.secretAccessKey ?? '',
-        });
+        const aws = new AwsCli(administrator());
         const acm = <T>(...args: string[]) => aws.json<T>(['acm', ...args]);
         const { CertificateArn: arn } = await acm<{ CertificateArn: string }>(
           'request-certificate',
@@ -181,6 +190,43 @@ describe.skipIf(pebbleMissing !== undefined)(
         expect(own.stderr).toContain('is a name of the installation itself');
       },
       360_000,
+    );
+
+    // Minutes on a machine that does other things: the provider starts four times, and looks at its own pace.
+    test.skipIf(missingTerraform !== undefined || process.env['SLIPWAY_TEST_SIZE'] === undefined)(
+      'Terraform requests a certificate, waits for it, finds nothing to change, and destroys it',
+      async () => {
+        const endpoint = `https://127.0.0.1:${port}`;
+        const terraform = new Terraform(folder, administrator(), endpoint, ['acm', 'iam', 'sts']);
+        terraform.write(`
+resource "aws_acm_certificate" "web" {
+  domain_name               = "web.example.com"
+  subject_alternative_names = ["www.web.example.com"]
+  validation_method         = "HTTP"
+  key_algorithm             = "EC_prime256v1"
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+resource "aws_acm_certificate_validation" "web" {
+  certificate_arn = aws_acm_certificate.web.arn
+}
+output "status" {
+  value = aws_acm_certificate.web.status
+}
+`);
+        await terraform.init();
+        const applied = await terraform.apply();
+        expect(applied).toContain('Apply complete! Resources: 2 added');
+        const planned = await terraform.plan();
+        expect(planned.code, planned.stdout + planned.stderr).toBe(0);
+        const { CertificateSummaryList } = await new AwsCli(administrator()).json<{
+          CertificateSummaryList: readonly { DomainName: string; Status: string }[];
+        }>(['acm', 'list-certificates', '--includes', 'keyTypes=EC_prime256v1']);
+        expect(CertificateSummaryList).toMatchObject([{ DomainName: 'web.example.com', Status: 'ISSUED' }]);
+        expect(await terraform.destroy()).toContain('Destroy complete! Resources: 2 destroyed');
+      },
+      900_000,
     );
 
     test('metrics say how orders went and when the certificate ends', async () => {
