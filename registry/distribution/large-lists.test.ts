@@ -42,7 +42,7 @@ beforeAll(async () => {
     const value = { mediaType: mediaTypes.ociManifest, digest: referrer, size: 7, artifactType };
     return { key: keys.referrer('open/many', subject as never, referrer), value };
   });
-}, 120_000);
+});
 afterAll(() => playground[Symbol.asyncDispose]());
 
 /** How many rows the records gave out while `work` ran. */

@@ -110,7 +110,7 @@ test('callers share one fetch, also one that comes late; one that reads nothing 
   // What was not read waits in a file, and is there when it is wanted after all.
   expect((await stalled.rest()).equals(content)).toBe(true);
   expect(upstream.asked).toEqual([`GET blobs/${digest}`]);
-}, 120_000);
+});
 
 test('a fetch goes on when its caller leaves', async () => {
   const content = randomBytes(2 * MiB);

@@ -89,5 +89,4 @@ test.skipIf(missing !== undefined)(
     expect(metrics).toContain('slipway_registry_repository_bytes{repository="cli/app"} 2');
     await ecr('delete-repository', '--repository-name', 'cli/app', '--force');
   },
-  120_000,
 );

@@ -222,5 +222,4 @@ test.skipIf(missing !== undefined)(
     for (const name of ['credentials', 'keys/master.key'])
       expect(statSync(join(server.data, name)).mode & 0o077).toBe(0);
   },
-  120_000,
 );

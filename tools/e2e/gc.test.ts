@@ -48,7 +48,7 @@ beforeAll(async () => {
     const pushed = { account, repository: name, bytes, tags: [parseTag(tag)], actor: 'test' };
     return (await images.manifests.put(pushed)).digest;
   }
-}, 120_000);
+});
 afterAll(() => rmSync(data, { recursive: true, force: true }));
 
 const reportOf = async (...options: string[]): Promise<object> => {

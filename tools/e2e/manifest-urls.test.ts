@@ -104,4 +104,4 @@ test('F6: addresses in a manifest are kept as they are and never asked, by a pus
   expect(asked).toEqual([]);
   // It could have been asked.
   expect(await (await fetch(`${outside}/layer`)).text()).toBe('layer');
-}, 120_000);
+});

@@ -68,7 +68,7 @@ test('an adapter scans an image, and its "not yet" is no redirect', async () => 
   );
   expect(imageScanStatus?.status).toMatch(/^(?:COMPLETE|ACTIVE)$/);
   expect(imageScanFindings?.findingSeverityCounts).toEqual({ HIGH: 1 });
-}, 120_000);
+});
 
 test('F6, D6: a report that stands for gigabytes makes the scan fail, with the reason', async () => {
   const { imageScanStatus } = await scannedBy((_request, response) =>
@@ -78,4 +78,4 @@ test('F6, D6: a report that stands for gigabytes makes the scan fail, with the r
     status: 'FAILED',
     description: expect.stringContaining('nested more than 32 levels deep'),
   });
-}, 120_000);
+});

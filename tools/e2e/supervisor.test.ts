@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '2' });
   await server.start();
   await until('both processes', 60_000, async () => serving().length === 2);
-}, 120_000);
+});
 afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -93,7 +93,7 @@ test('whichever process is killed under load, the first one too, the service goe
   ).toEqual(['upkeep', 'worker']);
   const { pid } = JSON.parse(readFileSync(join(server.data, 'server.json'), 'utf8')) as { pid: number };
   expect(pid).toBe(supervisor);
-}, 120_000);
+});
 
 test('all of them killed at once come back as well', async () => {
   const before = await until('both processes', 60_000, async () => (serving().length === 2 ? serving() : undefined));
@@ -103,7 +103,7 @@ test('all of them killed at once come back as well', async () => {
     return now.length === 2 && now.every(({ pid }) => before.every((one) => one.pid !== pid));
   });
   expect(await ask()).toBe(0);
-}, 120_000);
+});
 
 test('a signal ends all of them, with exit code 0', async () => {
   const pids = processes().map(({ pid }) => pid);
@@ -120,7 +120,7 @@ test('with the supervisor its processes end', async () => {
   await server.stop('SIGKILL');
   await until('their ends', 60_000, async () => pids.every(hasEnded));
   expect(pids).toHaveLength(2);
-}, 120_000);
+});
 
 test('what the next start would not heal ends the server, with what to do and exit code 1', async () => {
   const taken = new ServerProcess(server.port, join(folder, 'other'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '2' });
@@ -128,7 +128,7 @@ test('what the next start would not heal ends the server, with what to do and ex
   await expect(taken.start()).rejects.toThrow(/it ended \(code 1\)[^]*is taken by another program/);
   const misspelt = new ServerProcess(await freePort(), join(folder, 'other'), { SLIPWAY_WORKERS: '2', SLIPWAY_X: '1' });
   await expect(misspelt.start()).rejects.toThrow(/it ended \(code 1\)[^]*SLIPWAY_X/);
-}, 120_000);
+});
 
 /** Also true of a process that nobody has asked about its end yet. */
 function hasEnded(pid: number): boolean {

@@ -80,7 +80,7 @@ test('what an agent left whose data folder is lost is ended by the next one on i
   expect(instanceView(found, []).statusReason).toMatch(
     /containers of this installation that this agent does not know, .*: another agent's data folder was lost, or this one's is new\. Those of 1 tasks were ended\.$/,
   );
-}, 120_000);
+});
 
 test('it runs on while the control plane wants it and its agent may be back, and ends when it is told to', async () => {
   const plane = await open({});
@@ -110,7 +110,7 @@ test('it runs on while the control plane wants it and its agent may be back, and
   await start(plane, 'second');
   await untilGone(arn);
   expect(engine.of(mine.arn)).toMatchObject([{ state: 'running', starts: 1 }]);
-}, 120_000);
+});
 
 test("an agent that lives keeps its containers, and so does another installation's", async () => {
   const [plane, other] = [await open({ abandonAfter: 0 }), await open({ abandonAfter: 0 })];
@@ -126,4 +126,4 @@ test("an agent that lives keeps its containers, and so does another installation
   expect(engine.of(arn)).toHaveLength(1);
   expect(engine.of(theirs.arn)).toMatchObject([{ state: 'running' }]);
   expect(warnings.filter((warning) => /ending what/.test(warning))).toEqual([]);
-}, 120_000);
+});

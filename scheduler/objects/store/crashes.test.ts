@@ -160,7 +160,7 @@ test('a server that stops between any two steps loses nothing that was acknowled
       await stores.blobs.close();
     }
   }
-}, 120_000);
+});
 
 test('two servers that put the same key agree on one object, and let go of the other', async () => {
   const stores = await openStores();

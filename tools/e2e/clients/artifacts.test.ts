@@ -53,7 +53,6 @@ test.skipIf(helmProgram.missing)(
     await helm.do('registry', 'logout', registry.host);
     expect((await helm.try(['pull', `${charts}/web`, plain])).stderr).toMatch(/401|unauthorized|basic credential/i);
   },
-  120_000,
 );
 
 test.skipIf(orasProgram.missing)(
@@ -84,41 +83,36 @@ test.skipIf(orasProgram.missing)(
     await oras.do('manifest', 'delete', plain, '--force', `${name}:v1`);
     expect((await oras.try(['resolve', plain, `${name}:stable`])).stderr).toMatch(/not found/);
   },
-  120_000,
 );
 
 test.skipIf(cosignProgram.missing ?? orasProgram.missing).each([
   { form: 'bundles as referrers', options: ['--new-bundle-format=true'] },
   { form: 'signatures under tags', options: ['--new-bundle-format=false'] },
-])(
-  'cosign signs and attests by a key, with $form, and verifies; another key is refused',
-  async ({ form, options }) => {
-    const cosign = new Client(cosignProgram, join(registry.folder, form.replaceAll(' ', '-')));
-    const repository = `${registry.host}/cosign/${form.split(' ')[0] ?? ''}`;
-    await oras.do('login', '--plain-http', '-u', 'AWS', '-p', registry.password, registry.host);
-    await oras.do('cp', '--from-oci-layout', '--to-plain-http', 'sample:latest', `${repository}:v1`);
-    await cosign.do('login', registry.host, '-u', 'AWS', '-p', registry.password);
-    const reference = `${repository}@${image.digest}`;
-    const offline = ['--tlog-upload=false', '--use-signing-config=false', ...options];
-    await cosign.do('generate-key-pair');
-    await cosign.do('sign', '--key', 'cosign.key', ...offline, '--yes', '--recursive', reference);
-    writeFileSync(join(cosign.folder, 'predicate.json'), '{"fact":"tested"}');
-    await cosign.do('attest', '--key', 'cosign.key', ...offline, '--yes', '--predicate', 'predicate.json', reference);
-    const verify = ['--insecure-ignore-tlog=true', ...options, '--key'];
-    expect(await cosign.do('verify', ...verify, 'cosign.pub', reference)).toContain(image.digest);
-    await cosign.do('verify', ...verify, 'cosign.pub', `${repository}@${image.manifests['arm64'] ?? ''}`);
-    expect(await cosign.do('verify-attestation', ...verify, 'cosign.pub', reference)).toContain('payload');
-    expect(await cosign.do('tree', reference)).toMatch(/sig|bundle/i);
-    await cosign.do('generate-key-pair', '--output-key-prefix', 'other');
-    expect((await cosign.try(['verify', ...verify, 'other.pub', reference])).stderr).toMatch(/signature/i);
-    // Its own copy command takes along what is under tags only.
-    const copy = [`${repository}:v1`, `${repository}-copy:v1`];
-    if (form === 'signatures under tags') await cosign.do('copy', ...copy);
-    else await oras.do('cp', '-r', '--from-plain-http', '--to-plain-http', ...copy);
-    await cosign.do('verify', ...verify, 'cosign.pub', `${repository}-copy:v1`);
-  },
-  120_000,
-);
+])('cosign signs and attests by a key, with $form, and verifies; another key is refused', async ({ form, options }) => {
+  const cosign = new Client(cosignProgram, join(registry.folder, form.replaceAll(' ', '-')));
+  const repository = `${registry.host}/cosign/${form.split(' ')[0] ?? ''}`;
+  await oras.do('login', '--plain-http', '-u', 'AWS', '-p', registry.password, registry.host);
+  await oras.do('cp', '--from-oci-layout', '--to-plain-http', 'sample:latest', `${repository}:v1`);
+  await cosign.do('login', registry.host, '-u', 'AWS', '-p', registry.password);
+  const reference = `${repository}@${image.digest}`;
+  const offline = ['--tlog-upload=false', '--use-signing-config=false', ...options];
+  await cosign.do('generate-key-pair');
+  await cosign.do('sign', '--key', 'cosign.key', ...offline, '--yes', '--recursive', reference);
+  writeFileSync(join(cosign.folder, 'predicate.json'), '{"fact":"tested"}');
+  await cosign.do('attest', '--key', 'cosign.key', ...offline, '--yes', '--predicate', 'predicate.json', reference);
+  const verify = ['--insecure-ignore-tlog=true', ...options, '--key'];
+  expect(await cosign.do('verify', ...verify, 'cosign.pub', reference)).toContain(image.digest);
+  await cosign.do('verify', ...verify, 'cosign.pub', `${repository}@${image.manifests['arm64'] ?? ''}`);
+  expect(await cosign.do('verify-attestation', ...verify, 'cosign.pub', reference)).toContain('payload');
+  expect(await cosign.do('tree', reference)).toMatch(/sig|bundle/i);
+  await cosign.do('generate-key-pair', '--output-key-prefix', 'other');
+  expect((await cosign.try(['verify', ...verify, 'other.pub', reference])).stderr).toMatch(/signature/i);
+  // Its own copy command takes along what is under tags only.
+  const copy = [`${repository}:v1`, `${repository}-copy:v1`];
+  if (form === 'signatures under tags') await cosign.do('copy', ...copy);
+  else await oras.do('cp', '-r', '--from-plain-http', '--to-plain-http', ...copy);
+  await cosign.do('verify', ...verify, 'cosign.pub', `${repository}-copy:v1`);
+});
 
 test.skipIf(notationProgram.missing ?? orasProgram.missing)(
   'notation signs with a certificate, lists and verifies; what nobody signed is refused',
@@ -145,5 +139,4 @@ test.skipIf(notationProgram.missing ?? orasProgram.missing)(
     const unsigned = `${repository}@${image.manifests['arm64'] ?? ''}`;
     expect((await notation.try(['verify', ...login, unsigned])).stderr).toMatch(/no signature/);
   },
-  120_000,
 );

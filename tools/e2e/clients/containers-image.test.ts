@@ -152,44 +152,40 @@ describe.each(programs)('$age', ({ age, skopeo: skopeoProgram, podman: podmanPro
 });
 
 const { podman: newerPodman } = programs.find(({ age }) => age === 'newer') as (typeof programs)[number];
-test.skipIf(newerPodman.missing)(
-  'podman fetches of a zstd:chunked layer only what it has not got',
-  async () => {
-    const podman = new Client(newerPodman, join(registry.folder, 'chunked'));
-    const options = 'pull_options = { enable_partial_images = "true" }';
-    const places = ['root', 'run'].map((name) => join(podman.folder, name));
-    const settings = `[storage]\ndriver = "overlay"\ngraphroot = "${places[0]}"\nrunroot = "${places[1]}"\n[storage.options]\n${options}\n`;
-    writeFileSync(join(podman.folder, 'storage.conf'), settings);
-    const env = { CONTAINERS_STORAGE_CONF: join(podman.folder, 'storage.conf') };
-    const name = `${registry.host}/chunked/podman`;
-    const must = async (...args: string[]): Promise<void> =>
-      expect(await podman.try(args, { env })).toMatchObject({ code: 0 });
-    await must('login', '--tls-verify=false', '-u', 'AWS', '-p', registry.password, registry.host);
-    const files = Array.from({ length: 40 }, () => randomBytes(50_000));
-    const versions = ['one', 'two'];
-    for (const version of versions) {
-      mkdirSync(join(podman.folder, version));
-      files.forEach((bytes, index) => writeFileSync(join(podman.folder, version, `file-${index}`), bytes));
-      await check('tar', ['-cf', `${version}.tar`, '-C', version, '.'], { cwd: podman.folder });
-      await must('import', `${version}.tar`, `${name}:${version}`);
-      await must('push', '--tls-verify=false', '--compression-format', 'zstd:chunked', `${name}:${version}`);
-      for (const index of [7, 21, 33]) files[index] = randomBytes(50_000);
-    }
-    await must('rmi', '--all', '--force');
-    await must('pull', '--tls-verify=false', `${name}:one`);
-    const before = await sentBytes();
-    await registry.requests();
-    await must('pull', '--tls-verify=false', `${name}:two`);
-    // Three files of 50,000 bytes and the lists of what there is, of 2,000,000.
-    expect((await sentBytes()) - before).toBeLessThan(250_000);
-    expect(count(await registry.requests(), 'GET blob', 206)).toBe(2);
-    await must('save', '--output', 'saved.tar', `${name}:two`);
-    await check('tar', ['-xf', 'saved.tar'], { cwd: podman.folder });
-    expect(await filesOfLayers(podman.folder, 'file-7')).toEqual([readFileSync(join(podman.folder, 'two', 'file-7'))]);
-    expect(await filesOfLayers(podman.folder, 'file-8')).toEqual([readFileSync(join(podman.folder, 'two', 'file-8'))]);
-  },
-  120_000,
-);
+test.skipIf(newerPodman.missing)('podman fetches of a zstd:chunked layer only what it has not got', async () => {
+  const podman = new Client(newerPodman, join(registry.folder, 'chunked'));
+  const options = 'pull_options = { enable_partial_images = "true" }';
+  const places = ['root', 'run'].map((name) => join(podman.folder, name));
+  const settings = `[storage]\ndriver = "overlay"\ngraphroot = "${places[0]}"\nrunroot = "${places[1]}"\n[storage.options]\n${options}\n`;
+  writeFileSync(join(podman.folder, 'storage.conf'), settings);
+  const env = { CONTAINERS_STORAGE_CONF: join(podman.folder, 'storage.conf') };
+  const name = `${registry.host}/chunked/podman`;
+  const must = async (...args: string[]): Promise<void> =>
+    expect(await podman.try(args, { env })).toMatchObject({ code: 0 });
+  await must('login', '--tls-verify=false', '-u', 'AWS', '-p', registry.password, registry.host);
+  const files = Array.from({ length: 40 }, () => randomBytes(50_000));
+  const versions = ['one', 'two'];
+  for (const version of versions) {
+    mkdirSync(join(podman.folder, version));
+    files.forEach((bytes, index) => writeFileSync(join(podman.folder, version, `file-${index}`), bytes));
+    await check('tar', ['-cf', `${version}.tar`, '-C', version, '.'], { cwd: podman.folder });
+    await must('import', `${version}.tar`, `${name}:${version}`);
+    await must('push', '--tls-verify=false', '--compression-format', 'zstd:chunked', `${name}:${version}`);
+    for (const index of [7, 21, 33]) files[index] = randomBytes(50_000);
+  }
+  await must('rmi', '--all', '--force');
+  await must('pull', '--tls-verify=false', `${name}:one`);
+  const before = await sentBytes();
+  await registry.requests();
+  await must('pull', '--tls-verify=false', `${name}:two`);
+  // Three files of 50,000 bytes and the lists of what there is, of 2,000,000.
+  expect((await sentBytes()) - before).toBeLessThan(250_000);
+  expect(count(await registry.requests(), 'GET blob', 206)).toBe(2);
+  await must('save', '--output', 'saved.tar', `${name}:two`);
+  await check('tar', ['-xf', 'saved.tar'], { cwd: podman.folder });
+  expect(await filesOfLayers(podman.folder, 'file-7')).toEqual([readFileSync(join(podman.folder, 'two', 'file-7'))]);
+  expect(await filesOfLayers(podman.folder, 'file-8')).toEqual([readFileSync(join(podman.folder, 'two', 'file-8'))]);
+});
 
 async function sentBytes(): Promise<number> {
   const text = await (await fetch(`http://${registry.host}/metrics`)).text();

@@ -54,7 +54,6 @@ test.skipIf(craneProgram.missing)(
     await crane.do('delete', `${name}@${digest}`);
     expect((await crane.try(['digest', `${name}:tagged`])).stderr).toMatch(/404|MANIFEST_UNKNOWN/i);
   },
-  120_000,
 );
 
 test.skipIf(regctlProgram.missing)(
@@ -106,5 +105,4 @@ test.skipIf(regctlProgram.missing)(
     await regctl.do('manifest', 'delete', '--force-tag-dereference', `${name}:v1`);
     expect(await regctl.do('tag', 'ls', name)).toBe('sha512');
   },
-  120_000,
 );

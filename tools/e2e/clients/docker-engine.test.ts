@@ -98,45 +98,36 @@ test.skipIf(missing)(
     await docker.do('buildx', 'imagetools', 'create', '--tag', `${registry.host}/docker/three:v1`, one);
     expect(await raw(`${registry.host}/docker/three:v1`)).toEqual(await raw(one));
   },
-  120_000,
 );
 
 test.skipIf(missing).each([
   { form: 'an image', options: 'image-manifest=true' },
   { form: 'an index of layers', options: 'image-manifest=false' },
-])(
-  'keeps the cache of a build as $form, and builds from it when its own is gone',
-  async ({ form, options }) => {
-    const name = `${registry.host}/docker/${form.replaceAll(' ', '-')}`;
-    const cache = `type=registry,ref=${name}:cache`;
-    // A cache of their own for each: what lies elsewhere already is not exported again.
-    writeFileSync(join(docker.folder, 'content'), randomBytes(200_000));
-    const written = await build('--cache-to', `${cache},mode=max,${options}`, '--tag', `${name}:one`, '--push');
-    expect(written.code, written.stderr).toBe(0);
-    expect(JSON.stringify(await raw(`${name}:cache`))).toContain('application/vnd.buildkit.cacheconfig.v0');
-    await docker.do('image', 'rm', '--force', `${name}:one`);
-    await docker.do('buildx', 'prune', '--all', '--force');
-    const read = await build('--cache-from', cache, '--tag', `${name}:two`, '--push');
-    expect(read.code, read.stderr).toBe(0);
-    // The step fetches its layer instead of being done.
-    expect(read.stderr).toMatch(/COPY content \/content\n#\d+ sha256:[0-9a-f]{64} [\d.]+kB/);
-  },
-  120_000,
-);
+])('keeps the cache of a build as $form, and builds from it when its own is gone', async ({ form, options }) => {
+  const name = `${registry.host}/docker/${form.replaceAll(' ', '-')}`;
+  const cache = `type=registry,ref=${name}:cache`;
+  // A cache of their own for each: what lies elsewhere already is not exported again.
+  writeFileSync(join(docker.folder, 'content'), randomBytes(200_000));
+  const written = await build('--cache-to', `${cache},mode=max,${options}`, '--tag', `${name}:one`, '--push');
+  expect(written.code, written.stderr).toBe(0);
+  expect(JSON.stringify(await raw(`${name}:cache`))).toContain('application/vnd.buildkit.cacheconfig.v0');
+  await docker.do('image', 'rm', '--force', `${name}:one`);
+  await docker.do('buildx', 'prune', '--all', '--force');
+  const read = await build('--cache-from', cache, '--tag', `${name}:two`, '--push');
+  expect(read.code, read.stderr).toBe(0);
+  // The step fetches its layer instead of being done.
+  expect(read.stderr).toMatch(/COPY content \/content\n#\d+ sha256:[0-9a-f]{64} [\d.]+kB/);
+});
 
-test.skipIf(missing).each(['zstd', 'estargz'])(
-  'pushes layers compressed as %s and pulls them',
-  async (compression) => {
-    const name = `${registry.host}/docker/${compression}:v1`;
-    const output = `type=image,name=${name},push=true,oci-mediatypes=true,compression=${compression},force-compression=true`;
-    const built = await build('--output', output);
-    expect(built.code, built.stderr).toBe(0);
-    await docker.try(['image', 'rm', '--force', name]);
-    await docker.do('buildx', 'prune', '--all', '--force');
-    await docker.do('pull', name);
-    await docker.do('save', '--output', `${compression}.tar`, name);
-    const listed = await check('tar', ['-xOf', `${compression}.tar`, 'index.json'], { cwd: docker.folder });
-    expect(listed).toContain('manifests');
-  },
-  120_000,
-);
+test.skipIf(missing).each(['zstd', 'estargz'])('pushes layers compressed as %s and pulls them', async (compression) => {
+  const name = `${registry.host}/docker/${compression}:v1`;
+  const output = `type=image,name=${name},push=true,oci-mediatypes=true,compression=${compression},force-compression=true`;
+  const built = await build('--output', output);
+  expect(built.code, built.stderr).toBe(0);
+  await docker.try(['image', 'rm', '--force', name]);
+  await docker.do('buildx', 'prune', '--all', '--force');
+  await docker.do('pull', name);
+  await docker.do('save', '--output', `${compression}.tar`, name);
+  const listed = await check('tar', ['-xOf', `${compression}.tar`, 'index.json'], { cwd: docker.folder });
+  expect(listed).toContain('manifests');
+});

@@ -78,7 +78,6 @@ test.each(strangers.filter(({ program }) => program.missing === undefined))(
     expect(refused.stderr).toMatch(/unauthorized|authentication required|401/i);
     expect(count(await registry.requests(), 'GET blob', 200)).toBe(0);
   },
-  120_000,
 );
 
 test.skipIf(noEngine)(
@@ -101,5 +100,4 @@ test.skipIf(noEngine)(
       docker.dispose();
     }
   },
-  120_000,
 );
