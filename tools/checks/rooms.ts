@@ -158,6 +158,11 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
     ],
     why: 'commands load what they need, so that `slipway env` does not load a server',
   },
+  'tools/console': {
+    files: ['testing/made-up.ts', 'testing/stand-in.ts'],
+    why: 'what its pages are measured with is what they are tested with',
+  },
+  'tools/testbed': { files: ['browser.ts'], why: 'loaded only where it is used: a browser and what drives it' },
   'tools/bench': { files: ['registry-target.ts'], why: 'what measures and what soaks push and pull alike' },
   'tools/cli': {
     files: ['aws-client.ts', 'env.ts', 'errors.ts', 'output.ts'],
