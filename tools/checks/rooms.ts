@@ -168,11 +168,6 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
     files: ['aws-client.ts', 'env.ts', 'errors.ts', 'output.ts'],
     why: 'what the commands of other rooms, and the testbed, say and print as the others do',
   },
-  'tools/console': {
-    files: ['testing/made-up.ts', 'testing/stand-in.ts'],
-    why: 'its benchmark measures pages over what its tests make up',
-  },
-  'tools/testbed': { files: ['browser.ts'], why: 'loaded only where a browser is driven: everything else needs none' },
   'tools/simulator': {
     files: ['commands.ts', 'placement-command.ts'],
     why: 'commands, each loaded only when it is called',
