@@ -10,8 +10,17 @@ const never = ['dist/**', 'node_modules/**', ...(without === undefined ? [] : [`
 /** A cluster of a million tasks takes more memory than Node gives a program by itself; MiB. */
 const memory = process.env['SLIPWAY_TEST_SIZE'] === 'release' ? ['--max-old-space-size=16384'] : [];
 
+const seeded = join(import.meta.dirname, 'tools/checks/testing/fast-check.ts');
+
 // One run covers every package; a single package is `npx vitest run --project '@slipway/<name>*'`.
 export default defineConfig({
+  plugins: [
+    {
+      name: 'seeded-properties',
+      enforce: 'pre',
+      resolveId: (id, importer) => (id === 'fast-check' && importer !== seeded ? seeded : undefined),
+    },
+  ],
   test: {
     projects: ['storage', 'auth', 'registry', 'scheduler', 'tools'].flatMap((root) => {
       const sharing = sharingFiles(join(import.meta.dirname, root), root);
