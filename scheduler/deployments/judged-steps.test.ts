@@ -123,6 +123,20 @@ describe('a step that is judged', () => {
     expect(verdictOf(world.service)?.verdict).toBe(verdict);
   });
 
+  test('of a service that was scaled to nothing meanwhile it goes on: there is nobody left to ask', () => {
+    const world = shared({ ...rule, otherwise: 'wait' });
+    count(world, tally(90), tally(10));
+    world.service = { ...world.service, desiredCount: 0 };
+    world.now += 5 * minute - 1;
+    work(world);
+    expect([verdicts(world), world.shifting().live.production]).toEqual([[[0, 'open']], 10]);
+    world.now += 1;
+    work(world);
+    expect(world.shifting()).toMatchObject({ stage: 'BAKE_TIME', live: { production: 100 } });
+    world.calm();
+    expect([verdictOf(world.service)?.verdict, world.live()]).toEqual(['succeeded', []]);
+  });
+
   test('without any request in time it goes on, and says what to do for a verdict: nobody was hurt', () => {
     const world = shared(rule);
     count(world, tally(0), tally(0));

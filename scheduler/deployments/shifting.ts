@@ -207,9 +207,13 @@ class Shift {
     this.#limit();
   }
 
-  /** What engines' numbers say of the step at which it is, where the service asks for that and both revisions share it. */
+  /**
+   * What engines' numbers say of the step at which it is, where the service asks for that and both revisions share it. Of a service that was
+   * scaled to nothing meanwhile nobody can be asked anything, however long one waits.
+   */
   #judgement(): StepJudgement | undefined {
     const { stage, wanted, live } = this.#shifting;
+    if (this.#pass.service.desiredCount === 0) return undefined;
     const isShared = live.production > 0 && live.production < 100 && live.production === wanted.production;
     if (stage !== 'PRODUCTION_TRAFFIC_SHIFT' || !isShared || this.#source === undefined || !this.#isLive())
       return undefined;

@@ -23,7 +23,7 @@ export const invariants = {
   stages:
     'A deployment that shifts traffic goes through its stages in order, leaves none before its hooks have answered and its traffic has shifted, sends traffic only to a revision that is whole, and ends no healthy task of the old revision that the service needs before it cleans up.',
   judged:
-    'A step that is judged is left only by its verdict, which is given once and by requests that were carried at its own weights since it was wanted; a revision that answers as well as the old one is never called worse, nor one that answers much worse let pass.',
+    'A step that is judged is left only by its verdict (but of a service that is scaled to nothing), which is given once and by requests that were carried at its own weights since it was wanted; a revision that answers as well as the old one is never called worse, nor one that answers much worse let pass.',
   sets: 'A task set is scaled, made primary and deleted by its controller alone, goes only when it is deleted and its last task has stopped, lost hosts left out, and never completes or fails.',
   zones:
     'Zones of a service are evened out by one task at a time, which is started where there were fewest, and at rest no two of its zones differ by more than one task unless it says that there is no room.',

@@ -97,13 +97,13 @@ export class JudgeChecks {
     }
   }
 
-  /** A step that both revisions share is left only by its verdict. */
-  #left({ judge }: ServiceRecord, was: DeploymentRecord, now: DeploymentRecord, say: string): void {
+  /** A step that both revisions share is left only by its verdict, but for a service of which nothing is to run any more. */
+  #left({ judge, desiredCount }: ServiceRecord, was: DeploymentRecord, now: DeploymentRecord, say: string): void {
     const [from, to] = [was.shifting, now.shifting];
     if (from === undefined || to === undefined || to.rollback !== undefined) return;
     const { production } = from.live;
     const shared = from.stage === 'PRODUCTION_TRAFFIC_SHIFT' && production > 0 && production < 100;
-    if (!shared || to.step <= from.step) return;
+    if (!shared || to.step <= from.step || desiredCount === 0) return;
     const { verdict, isIdle = false } = to.judged?.find(({ step }) => step === from.step) ?? {};
     if (verdict === 'not worse' || (verdict === 'inconclusive' && (isIdle || judge?.otherwise === 'continue'))) return;
     throw new Violation(

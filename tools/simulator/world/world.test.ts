@@ -51,6 +51,11 @@ const onceOfGroups: readonly (readonly [number, string])[] = [
   [201, 'the last machine of a group was replaced by a refresh, and had to stay for as long as it warms up'],
 ];
 
+/** The same of days whose steps are judged. */
+const onceJudged: readonly (readonly [number, string])[] = [
+  [87, 'a service was scaled to nothing, and a step of it waited for the verdict of requests that nobody could answer'],
+];
+
 interface Line {
   readonly seed: number;
   readonly checksum: string;
@@ -115,6 +120,11 @@ describe('the control plane in simulation', { timeout: hours * 3_600_000 }, () =
 
   test.each(onceOfGroups.filter(([seed]) => seed > groupSeeds))('seed %i with a group: %s', async (seed) => {
     const [line] = await play(String(seed), undefined, '--groups');
+    expect(line?.violation).toBeUndefined();
+  });
+
+  test.each(onceJudged.filter(([seed]) => seed > judgedSeeds))('seed %i with judged steps: %s', async (seed) => {
+    const [line] = await play(String(seed), undefined, '--judged');
     expect(line?.violation).toBeUndefined();
   });
 
