@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 
 import type { NetworkState } from '../../wire/index.ts';
 import { type Attachment, linkOf } from './attachment.ts';
+import type { FilterChain, FilterSet, FilterTable } from './filter-table.ts';
 import { tunnelIdentifier, tunnelPort } from './peers.ts';
-import { run } from './run.ts';
 
 /** What a rule of a security group lets through. */
 type Permission = NetworkState['groups'][number]['ingress'][number];
@@ -22,33 +23,32 @@ export interface FilterHost {
 }
 
 /** The table of the agent whose links begin with `prefix`. */
-const tableOf = (prefix: string): string => `slipway_${prefix}`;
+export const tableOf = (prefix: string): string => `slipway_${prefix}`;
 
 /**
- * The packet filter of a host's tasks as a script for `nft -f`, which replaces the table as a whole or not at all. What no rule
- * of a task's groups lets through is dropped, both where it leaves a task and where it reaches one; answers of what was let
- * through pass (EC2 user guide, security groups: stateful). Tasks of different VPCs never meet, whatever their rules say, and
- * a task sends only from its own address over its own link. Nobody else on the host sends from a task's address either, and
- * nobody but a peer itself sends through the tunnel: what came out of it would have passed a task's groups unseen.
+ * The packet filter of a host's tasks. What no rule of a task's groups lets through is dropped, both where it leaves a task and where it
+ * reaches one; answers of what was let through pass (EC2 user guide, security groups: stateful). Tasks of different VPCs never meet, whatever
+ * their rules say, and a task sends only from its own address over its own link. Nobody else on the host sends from a task's address either,
+ * and nobody but a peer itself sends through the tunnel: what came out of it would have passed a task's groups unseen.
  *
- * Nothing of a rule reaches the script as text: addresses, numbers and ids are checked and written anew.
+ * Nothing of a rule reaches the table as text: addresses, numbers and ids are checked and written anew.
  *
  * @throws TypeError for an address, range, port or id that is none
  */
-export function filterScript(
+export function filterTable(
   prefix: string,
   attachments: readonly Attachment[],
   state: FilterState,
   { endpointPort, engineNetworks, nameServers }: FilterHost,
-): string {
-  const table = tableOf(prefix);
+): FilterTable {
   const groups = new Map(state.groups.map((group) => [group.id, group]));
-  const profiles = new Map<string, { name: string; attachment: Attachment }>();
+  const profiles = new Map<string, Attachment>();
   const profileOf = (attachment: Attachment): string => {
     const key = JSON.stringify([attachment.vpc, attachment.outside, [...attachment.securityGroups].sort()]);
-    let found = profiles.get(key);
-    if (found === undefined) profiles.set(key, (found = { name: String(profiles.size), attachment }));
-    return found.name;
+    // By what it is, not by its place: tasks that come and go change nothing for the others.
+    const name = createHash('sha256').update(key).digest('hex').slice(0, 16);
+    profiles.set(name, attachment);
+    return name;
   };
   // By their names, not by a list: a link that is not known here is shut, not open.
   const links = `"${checkedPrefix(prefix)}*"`;
@@ -67,69 +67,61 @@ export function filterScript(
   const vpcs = new Set([...state.blocks, ...attachments].map(({ vpc }) => vpc));
   const blocksOf = (vpc: string): string[] =>
     state.blocks.filter((block) => block.vpc === vpc).map(({ cidr }) => range(cidr));
-  const lines: string[] = [
-    `table inet ${table}`,
-    `delete table inet ${table}`,
-    `table inet ${table} {`,
-    ...set(
+  const sets = [
+    ranges(
       'blocks',
-      'ipv4_addr; flags interval; auto-merge',
       state.blocks.map(({ cidr }) => range(cidr)),
     ),
-    ...[...vpcs].flatMap((vpc) => set(word('v', vpc), 'ipv4_addr; flags interval; auto-merge', blocksOf(vpc))),
-    ...[...named].flatMap((id) => set(word('m', id), 'ipv4_addr', unique(state.members[id] ?? []).map(address))),
-    ...set('engine', 'ipv4_addr; flags interval; auto-merge', engineNetworks.map(range)),
-    ...set('resolvers', 'ipv4_addr', nameServers.map(address)),
-    ...set(
+    ...[...vpcs].map((vpc) => ranges(word('v', vpc), blocksOf(vpc))),
+    ...[...named].map((id) => set(word('m', id), (state.members[id] ?? []).map(address))),
+    ranges('engine', engineNetworks.map(range)),
+    set('resolvers', nameServers.map(address)),
+    set(
       'peers',
-      'ipv4_addr',
       state.peers.map((peer) => address(peer.address)),
     ),
-    ...set(
+    set(
       'own',
-      'ipv4_addr',
       tasks.map((task) => task.address),
     ),
-    ...set(
+    set(
       'senders',
-      'ifname . ipv4_addr',
       tasks.map((task) => `${task.link} . ${task.address}`),
+      'ifname . ipv4_addr',
     ),
-    ...map(
-      'egress',
-      tasks.map((task) => `${task.address} : goto out_${task.profile}`),
-    ),
-    ...map(
-      'ingress',
-      tasks.map((task) => `${task.address} : goto in_${task.profile}`),
-    ),
-    ...chain('arrive', ['ip daddr vmap @ingress', 'accept']),
+  ];
+  const maps = new Map([
+    ['egress', tasks.map((task) => `${task.address} : goto out_${task.profile}`)],
+    ['ingress', tasks.map((task) => `${task.address} : goto in_${task.profile}`)],
+  ]);
+  const chains = [
+    chain('arrive', ['ip daddr vmap @ingress', 'accept']),
     ...[...used].flatMap((id) => {
       const { ingress = [], egress = [] } = groups.get(id) ?? {};
       return [
-        ...chain(
+        allowing(
           word('i', id),
           ingress.map((rule) => `${matchOf(rule, 'saddr')} accept`),
         ),
-        ...chain(
+        allowing(
           word('e', id),
           egress.map((rule) => `${matchOf(rule, 'daddr')} goto arrive`),
         ),
       ];
     }),
-    ...[...profiles.values()].flatMap(({ name, attachment: { vpc, outside, securityGroups } }) => [
-      ...chain(`in_${name}`, [
+    ...[...profiles].flatMap(([name, { vpc, outside, securityGroups }]) => [
+      chain(`in_${name}`, [
         `ip saddr @blocks ip saddr != @${word('v', vpc)} drop`,
         ...securityGroups.map((id) => `jump ${word('i', id)}`),
         'drop',
       ]),
-      ...chain(`out_${name}`, [
+      chain(`out_${name}`, [
         outside ? `ip daddr @blocks ip daddr != @${word('v', vpc)} drop` : `ip daddr != @${word('v', vpc)} drop`,
         ...securityGroups.map((id) => `jump ${word('e', id)}`),
         'drop',
       ]),
     ]),
-    ...chain('sent', [
+    chain('sent', [
       `iifname ${links} meta nfproto ipv6 drop`,
       `iifname ${links} iifname . ip saddr != @senders drop`,
       // From where the answer would go: neither another container nor another machine sends as a task.
@@ -142,8 +134,7 @@ export function filterScript(
       `iifname ${links} ip daddr { 127.0.0.0/8, 169.254.0.0/16 } drop`,
       `iifname ${links} ip daddr @engine ct status & dnat != dnat drop`,
     ]),
-    ...chain('forwarded', [
-      'type filter hook forward priority filter - 10; policy accept;',
+    hooked('forwarded', 'type filter hook forward priority filter - 10; policy accept;', [
       `${tunnelled} ip daddr @peers drop`,
       'jump sent',
       'ip saddr vmap @egress',
@@ -151,12 +142,11 @@ export function filterScript(
     ]),
     // Each agent of a host has peers of its own, and one tunnel is there for all of them: what no agent knows is dropped by each.
     // Chains of all tables run in the order of their priorities.
-    ...tunnelChain('tunnel_any', 13, [`meta mark set meta mark & ${hex(~knownPeer)}`]),
-    ...tunnelChain('tunnel_peer', 12, [`ip saddr @peers meta mark set meta mark | ${hex(knownPeer)}`]),
-    ...tunnelChain('tunnel_shut', 11, [`meta mark & ${hex(knownPeer)} == 0 drop`]),
-    ...tunnelChain('tunnel_end', 9, [`meta mark set meta mark & ${hex(~knownPeer)}`]),
-    ...chain('received', [
-      'type filter hook input priority filter - 10; policy accept;',
+    tunnelChain('tunnel_any', 13, [`meta mark set meta mark & ${hex(~knownPeer)}`]),
+    tunnelChain('tunnel_peer', 12, [`ip saddr @peers meta mark set meta mark | ${hex(knownPeer)}`]),
+    tunnelChain('tunnel_shut', 11, [`meta mark & ${hex(knownPeer)} == 0 drop`]),
+    tunnelChain('tunnel_end', 9, [`meta mark set meta mark & ${hex(~knownPeer)}`]),
+    hooked('received', 'type filter hook input priority filter - 10; policy accept;', [
       `${tunnelled} fib saddr . iif oif missing drop`,
       `iifname != ${links} accept`,
       'jump sent',
@@ -166,35 +156,16 @@ export function filterScript(
       'ip saddr vmap @egress',
       'drop',
     ]),
-    ...chain('from_host', [
-      'type filter hook output priority filter - 10; policy accept;',
+    hooked('from_host', 'type filter hook output priority filter - 10; policy accept;', [
       'ct state established,related accept',
       'ip daddr vmap @ingress',
     ]),
     // The way out is the host's address; tasks meet each other, on other hosts too, under their own.
-    ...chain('leaving', [
-      'type nat hook postrouting priority srcnat; policy accept;',
+    hooked('leaving', 'type nat hook postrouting priority srcnat; policy accept;', [
       `ip saddr @own ip daddr != @blocks oifname != ${links} masquerade`,
     ]),
-    '}',
   ];
-  return `${lines.join('\n')}\n`;
-}
-
-/** Whether an agent's table stands: whoever loads rules of his own may have cleared all others. @throws NetworkError */
-export async function hasFilter(prefix: string): Promise<boolean> {
-  return (await run('nft', ['list', 'tables', 'inet'])).split('\n').includes(`table inet ${tableOf(prefix)}`);
-}
-
-/** Puts a script into effect, whole or not at all. @throws NetworkError when nft is missing or refuses it */
-export async function applyFilter(script: string): Promise<void> {
-  await run('nft', ['-f', '-'], script);
-}
-
-/** Takes an agent's table away; nothing where there is none. @throws NetworkError */
-export async function removeFilter(prefix: string): Promise<void> {
-  const table = tableOf(prefix);
-  await run('nft', ['-f', '-'], `table inet ${table}\ndelete table inet ${table}\n`);
+  return { name: tableOf(prefix), sets: new Map(sets), maps, chains: new Map(chains) };
 }
 
 /** Packets of our tunnel: VXLAN's port, and the network identifier at its place in the header (RFC 7348). */
@@ -205,24 +176,35 @@ const knownPeer = 0x10;
 
 const hex = (bits: number): string => `0x${(bits >>> 0).toString(16)}`;
 
-const tunnelChain = (name: string, before: number, rules: readonly string[]): string[] =>
-  chain(name, [
+const tunnelChain = (name: string, before: number, rules: readonly string[]): [string, FilterChain] =>
+  hooked(
+    name,
     `type filter hook input priority filter - ${before}; policy accept;`,
-    ...rules.map((rule) => `${tunnelled} ${rule}`),
-  ]);
+    rules.map((rule) => `${tunnelled} ${rule}`),
+  );
 
-const set = (name: string, type: string, elements: readonly string[]): string[] => [
-  `set ${name} { type ${type};${elementsOf(unique(elements))} }`,
+const set = (name: string, elements: readonly string[], type = 'ipv4_addr'): [string, FilterSet] => [
+  name,
+  { type, elements: unique(elements), isOfRanges: false },
 ];
 
-const map = (name: string, elements: readonly string[]): string[] => [
-  `map ${name} { type ipv4_addr : verdict;${elementsOf(elements)} }`,
+const ranges = (name: string, elements: readonly string[]): [string, FilterSet] => [
+  name,
+  { type: 'ipv4_addr; flags interval; auto-merge', elements: unique(elements), isOfRanges: true },
 ];
 
-const elementsOf = (elements: readonly string[]): string =>
-  elements.length === 0 ? '' : ` elements = { ${elements.join(', ')} };`;
+const chain = (name: string, rules: readonly string[]): [string, FilterChain] => [name, { rules, isUnordered: false }];
 
-const chain = (name: string, rules: readonly string[]): string[] => [`chain ${name} {`, ...rules, '}'];
+const hooked = (name: string, hook: string, rules: readonly string[]): [string, FilterChain] => [
+  name,
+  { hook, rules, isUnordered: false },
+];
+
+/** What a group lets through. */
+const allowing = (name: string, rules: readonly string[]): [string, FilterChain] => [
+  name,
+  { rules: unique(rules), isUnordered: true },
+];
 
 const unique = (texts: readonly string[]): string[] => [...new Set(texts)];
 

@@ -19,7 +19,7 @@ import {
 } from '../../testing/namespaces.ts';
 import { listLinks } from './links.ts';
 import { nameServersIn } from './name-servers.ts';
-import { filterScript } from './packet-filter.ts';
+import { filterTable } from './packet-filter.ts';
 import { applyPeers } from './peers.ts';
 import { prefixOf } from './attachment.ts';
 
@@ -468,7 +468,7 @@ test.each([
 ] as [string, Partial<NetworkState>][])('%s that is none never reaches the packet filter', (_what, wrong) => {
   const given = { ...state([group('sg-a', [])]), ...wrong };
   const host = { endpointPort: 51_679, engineNetworks: [], nameServers: [] };
-  expect(() => filterScript('ecs0000', [attachment(['sg-a'])], given, host)).toThrow(TypeError);
+  expect(() => filterTable('ecs0000', [attachment(['sg-a'])], given, host)).toThrow(TypeError);
 });
 
 test('servers of names that only the host itself reaches are not given to tasks', () => {

@@ -7,14 +7,8 @@ import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
 import { Forwarding, removeForwarding, sweepForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
-import {
-  applyFilter,
-  type FilterHost,
-  type FilterState,
-  filterScript,
-  hasFilter,
-  removeFilter,
-} from './packet-filter.ts';
+import { applyScript, changeScript, type FilterTable, hasTable, removeTable, tableScript } from './filter-table.ts';
+import { type FilterHost, type FilterState, filterTable, tableOf } from './packet-filter.ts';
 import { addressConflict, peerConflict } from './others.ts';
 import { applyPeers, arePeersApplied, linkMtus, ownAddress, uplinkOf, wayTo } from './peers.ts';
 import type { TaskNetworkPort } from './port.ts';
@@ -53,8 +47,12 @@ export class TaskNetwork implements TaskNetworkPort {
   #lane: Promise<unknown> = Promise.resolve();
   #filter: Promise<void> | undefined;
   #isKnown = false;
-  /** What the packet filter was last made with; undefined while it is not made of what is known now. */
+  /** What the packet filter is made with; {@link TaskNetwork.reason} follows what changes. */
   #host: FilterHost | undefined;
+  /** The packet filter as it stands; undefined while it may not be what is known here. */
+  #applied: FilterTable | undefined;
+  /** Whether somebody else has taken the table away. */
+  #isLost = false;
   #peers: NetworkState['peers'] = [];
   /** The ways to them as they were last set up; those out of reach are not among them. */
   #ways: Parameters<typeof applyPeers>[0] = [];
@@ -115,7 +113,7 @@ export class TaskNetwork implements TaskNetworkPort {
     await run('nsenter', ['--version']);
     await run('ip', ['-json', 'link', 'show', 'lo']);
     const host = { endpointPort: 1, engineNetworks: [], nameServers: [] };
-    await run('nft', ['-c', '-f', '-'], filterScript(this.#prefix, [], empty, host));
+    await run('nft', ['-c', '-f', '-'], tableScript(filterTable(this.#prefix, [], empty, host)));
     this.#isAble = true;
   }
 
@@ -137,14 +135,18 @@ export class TaskNetwork implements TaskNetworkPort {
 
   /** Takes the state of the network over. @throws NetworkError; what was in effect before then stays until {@link reason} mends it */
   async apply(state: NetworkState): Promise<void> {
+    const { peers, address, tunnel } = state;
+    const isMoved =
+      !this.#isKnown ||
+      JSON.stringify([peers, address, tunnel]) !== JSON.stringify([this.#peers, this.#own, this.#end]);
     this.#state = state;
-    this.#peers = state.peers;
-    this.#own = state.address;
-    this.#end = state.tunnel;
+    this.#peers = peers;
+    this.#own = address;
+    this.#end = tunnel;
     this.#isKnown = true;
     this.#known.resolve();
     await this.#refresh();
-    await this.#connect();
+    if (isMoved || !this.#isConnected) await this.#connect();
   }
 
   /**
@@ -203,7 +205,8 @@ export class TaskNetwork implements TaskNetworkPort {
     await this.#lane;
     if (this.#attachments.size > 0) return;
     await this.#enqueue(async () => {
-      await removeFilter(this.#prefix);
+      await removeTable(tableOf(this.#prefix));
+      this.#applied = undefined;
       await removeForwarding(this.#prefix);
       await this.#sweepRules();
       await applyPeers([], '0.0.0.0', this.#metric);
@@ -267,7 +270,11 @@ export class TaskNetwork implements TaskNetworkPort {
   async #heal(): Promise<void> {
     if (!this.#isKnown) return;
     const host = await this.#facts();
-    if (JSON.stringify(host) !== JSON.stringify(this.#host) || !(await hasFilter(this.#prefix))) await this.#refresh();
+    this.#isLost ||= !(await hasTable(tableOf(this.#prefix)));
+    if (this.#isLost || this.#applied === undefined || JSON.stringify(host) !== JSON.stringify(this.#host)) {
+      this.#host = host;
+      await this.#refresh();
+    }
     const isWhole = this.#isConnected && this.#ways.length === this.#peers.length;
     const isMended =
       isWhole &&
@@ -290,16 +297,33 @@ export class TaskNetwork implements TaskNetworkPort {
     return { endpointPort, engineNetworks: networks, nameServers: servers };
   }
 
-  /** Writes the packet filter anew. Calls that come while one waits for its turn share it. */
+  /** Makes the packet filter what is known now. Calls that come while one waits for its turn share it. */
   #refresh(): Promise<void> {
     this.#filter ??= this.#enqueue(async () => {
       this.#filter = undefined;
-      this.#host = undefined;
-      const host = await this.#facts();
-      await applyFilter(filterScript(this.#prefix, [...this.#attachments.values()], this.#state, host));
-      this.#host = host;
+      this.#host ??= await this.#facts();
+      const table = filterTable(this.#prefix, [...this.#attachments.values()], this.#state, this.#host);
+      const before = this.#isLost ? undefined : this.#applied;
+      this.#applied = undefined;
+      this.#isLost = false;
+      if (before === undefined || !(await this.#change(before, table))) await applyScript(tableScript(table));
+      this.#applied = table;
     });
     return this.#filter;
+  }
+
+  /** @returns whether the table is the new one: one that somebody else has changed meanwhile is written anew */
+  async #change(before: FilterTable, after: FilterTable): Promise<boolean> {
+    const script = changeScript(before, after);
+    if (script === undefined) return true;
+    try {
+      await applyScript(script);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error;
+      this.#options.log.info({ reason: error.message }, "the tasks' packet filter is written anew");
+      return false;
+    }
   }
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
