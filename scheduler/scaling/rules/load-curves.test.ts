@@ -6,7 +6,7 @@ import { type Counts, type Play, playService } from '../testing/played-service.t
 import { judge } from './index.ts';
 
 /** Services that are played. */
-const runs = { nightly: 2_000, release: 5_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 500;
+const runs = { nightly: 10_000, release: 50_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 2_000;
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -149,7 +149,7 @@ test('under any load the count stays within its bounds, and each decision is tha
     }),
     { numRuns: runs },
   );
-}, 600_000);
+}, 3_600_000);
 
 test('a load that stays is met within a minute of its tasks, and then the count stays as well', () => {
   fc.assert(
@@ -187,4 +187,4 @@ test('a load that stays is met within a minute of its tasks, and then the count 
     ),
     { numRuns: runs },
   );
-}, 600_000);
+}, 3_600_000);
