@@ -98,7 +98,7 @@ function listed(prefix: string): string[] {
 const text = (value: unknown): string => JSON.stringify(value);
 
 describe.skipIf(can !== undefined)('the packet filter', () => {
-  test('comes out as one that is written anew, whatever it was before', () => {
+  test('comes out as one that is written anew, whatever it was before', { timeout: 3_600_000 }, () => {
     const step = fc.tuple(attachments, filterState, host);
     let changes = 0;
     fc.assert(
