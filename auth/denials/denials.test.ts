@@ -9,7 +9,7 @@ import {
   PutRolePolicyCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
-import { AssumeRoleCommand } from '@aws-sdk/client-sts';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { Registry } from '@prometheus-io/client';
 import { systemClock } from '@slipway/storage/clock';
 import { type RecordStore, scanPages } from '@slipway/storage/records';
@@ -90,11 +90,16 @@ async function user(UserName: string, ...statements: readonly object[]): Promise
 /** The id of the answer to listing users, which these may not. */
 async function refusedListing(credentials: Key): Promise<string> {
   const client = new Client({ endpoint: listening.url, region: REGION, credentials, maxAttempts: 1 });
-  const thrown = await client.send(new ListUsersCommand({})).then(
+  const id = await idOfRefusal(client.send(new ListUsersCommand({})));
+  client.destroy();
+  return id;
+}
+
+async function idOfRefusal(answer: Promise<unknown>): Promise<string> {
+  const thrown = await answer.then(
     () => undefined,
     (error: { readonly name: string; readonly $metadata: { readonly requestId?: string } }) => error,
   );
-  client.destroy();
   expect(thrown?.name).toBe('AccessDenied');
   return thrown?.$metadata.requestId ?? '';
 }
@@ -179,12 +184,12 @@ test('of a session, the right to its role counts; its session policy is among wh
     Action: 'sts:AssumeRole',
     Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
   });
-  await iam.send(new CreateRoleCommand({ RoleName: 'job', AssumeRolePolicyDocument: trust }));
+  await iam.send(new CreateRoleCommand({ RoleName: 'job', Path: '/ops/', AssumeRolePolicyDocument: trust }));
   const allow = policy({ Effect: 'Allow', Action: 'iam:*', Resource: '*' });
   await iam.send(new PutRolePolicyCommand({ RoleName: 'job', PolicyName: 'all', PolicyDocument: allow }));
   const { Credentials } = await installation.sts().send(
     new AssumeRoleCommand({
-      RoleArn: `arn:aws:iam::${ACCOUNT}:role/job`,
+      RoleArn: `arn:aws:iam::${ACCOUNT}:role/ops/job`,
       RoleSessionName: 'one',
       Policy: policy({ Effect: 'Allow', Action: 'ecs:*', Resource: '*' }),
     }),
@@ -194,17 +199,58 @@ test('of a session, the right to its role counts; its session policy is among wh
     secretAccessKey: Credentials?.SecretAccessKey ?? '',
     sessionToken: Credentials?.SessionToken ?? '',
   });
-  const right = {
+  const right = (name: string): object => ({
     Effect: 'Allow',
     Action: 'iam:SimulatePrincipalPolicy',
-    Resource: `arn:aws:iam::${ACCOUNT}:role/job`,
-  };
-  const helper = await user('helper-of-roles', right);
+    Resource: `arn:aws:iam::${ACCOUNT}:role/${name}`,
+  });
+  const helper = await user('helper-of-roles', right('ops/job'));
   await expect.poll(async () => (await ask(helper, id)).status).toBe(200);
   expect((await ask(helper, id)).body).toMatchObject({
     principal: `arn:aws:sts::${ACCOUNT}:assumed-role/job/one`,
     explanations: [{ layer: 'session', considered: expect.arrayContaining([{ layer: 'session', policy: 'session' }]) }],
   });
+  // Sessions do not say the path of their role; it counts all the same.
+  expect((await ask(await user('helper-of-others', right('job')), id)).status).toBe(403);
+});
+
+test('what policies of resources ask for is not told, and of resources of other accounts nothing is explained', async () => {
+  const credentials = await user('taker', { Effect: 'Allow', Action: 'sts:AssumeRole', Resource: '*' });
+  const trust = policy({
+    Effect: 'Allow',
+    Action: 'sts:AssumeRole',
+    Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` },
+    Condition: { StringEquals: { 'sts:ExternalId': 'agreed-upon' } },
+  });
+  const sts = new STSClient({ endpoint: listening.url, region: REGION, credentials, maxAttempts: 1 });
+  const refusedRole = async (RoleArn: string): Promise<Record<string, unknown>> => {
+    const id = await idOfRefusal(sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: 'one' })));
+    await expect.poll(async () => (await ask(admin(), id)).status).toBe(200);
+    const { body } = await ask(admin(), id);
+    expect(JSON.stringify(body)).not.toContain('agreed-upon');
+    return body;
+  };
+  for (const owner of [admin(), installation.otherAdmin])
+    await installation
+      .iam(owner)
+      .send(new CreateRoleCommand({ RoleName: 'guarded', AssumeRolePolicyDocument: trust }));
+  const missed = { layer: 'trust', missed: 'condition', because: 'its condition does not hold' };
+  expect(await refusedRole(`arn:aws:iam::${ACCOUNT}:role/guarded`)).toMatchObject({
+    explanations: [
+      { statements: expect.arrayContaining([expect.objectContaining(missed)]), missingKeys: ['sts:ExternalId'] },
+    ],
+  });
+  // Whether there is such a role is not told either.
+  for (const name of ['guarded', 'missing']) {
+    const RoleArn = `arn:aws:iam::${OTHER_ACCOUNT}:role/${name}`;
+    expect(await refusedRole(RoleArn)).toMatchObject({
+      resources: [RoleArn],
+      reason: 'no role trust policy allows the sts:AssumeRole action',
+      explanations: [],
+      statementsLeftOut: 0,
+    });
+  }
+  sts.destroy();
 });
 
 /** Refusals that the store has. */

@@ -1,7 +1,7 @@
 import type { Clock } from '@slipway/storage/clock';
 import { type Json, type RecordStore, scanPages } from '@slipway/storage/records';
 import type { Denial, DenialSink, Log } from '../contract/index.ts';
-import type { Identity } from '../identity/index.ts';
+import { type Identity, resourceAccount } from '../identity/index.ts';
 import { type Rate, RateLimiter } from '../rates/index.ts';
 import { denialPartition, keys } from './keys.ts';
 import { type DenialRecord, recordOf, resourcesOf } from './records.ts';
@@ -104,7 +104,15 @@ export class Denials implements DenialSink {
 
   async #record(denial: Denial): Promise<DenialRecord> {
     const { access, call } = denial;
+    const { principal } = call;
     const resources = resourcesOf(denial);
-    return recordOf(denial, await this.#ports.identity.explain(call.principal, { ...access, resources }, call));
+    // What others' resources are guarded by, how they are tagged, and whether there are any, is told within their accounts alone.
+    const own = resources.filter((one) => (resourceAccount(one) ?? principal.account) === principal.account);
+    // A request about nothing in particular is about the caller's own account.
+    const explanations =
+      own.length === 0 && resources.length > 0
+        ? []
+        : await this.#ports.identity.explain(principal, { ...access, resources: own }, call);
+    return recordOf(denial, explanations);
   }
 }

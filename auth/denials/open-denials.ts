@@ -42,8 +42,7 @@ export function openDenials(options: DenialOptions): OpenDenials {
       access: async (call: Call) => {
         found = await denials.find(call.account, id);
         // Without a right to all principals, nobody learns whether there is such a refusal.
-        const resource =
-          found === undefined ? { arn: '*' } : await options.identity.resource(holderOf(found.principal), action);
+        const resource = found === undefined ? { arn: '*' } : await options.identity.resource(found.principal, action);
         return [{ action, resources: [resource] }];
       },
       handle: async (ctx) => {
@@ -80,9 +79,5 @@ export function openDenials(options: DenialOptions): OpenDenials {
     close: () => denials.settled(),
   };
 }
-
-/** Whose policies a session has: its role's. Sessions do not say the path of theirs. */
-const holderOf = (arn: string): string =>
-  arn.replace(/^(arn:[^:]+):sts:([^:]*):(\d{12}):assumed-role\/([^/]+)\/.*$/, '$1:iam:$2:$3:role/$4');
 
 const shown = ({ at, ...record }: DenialRecord): object => ({ ...record, time: new Date(at).toISOString() });

@@ -1,5 +1,5 @@
 import type { Denial } from '../contract/index.ts';
-import type { AccessExplanation } from '../identity/index.ts';
+import type { AccessExplanation, StatementFinding } from '../identity/index.ts';
 
 /** What is kept of a refusal: names and decisions, nothing of what the request carried. */
 export interface DenialRecord {
@@ -18,7 +18,7 @@ export interface DenialRecord {
   readonly resourcesLeftOut: number;
   /** As the caller was told it, after "because" (or "with"). */
   readonly reason: string;
-  /** What each policy said when it was refused; empty where that could not be told. */
+  /** What each policy said when it was refused; empty where that could not be told, and about resources of other accounts. */
   readonly explanations: readonly AccessExplanation[];
   /** Statements beyond those of `explanations`; they are about other actions, or there are too many. */
   readonly statementsLeftOut: number;
@@ -40,7 +40,20 @@ export function resourcesOf({ access, decision }: Denial): Denial['access']['res
   return [...decided, ...resources.filter(({ arn }) => arn !== decision.resource)].slice(0, mostResources);
 }
 
-/** A record of bounded size, whatever the policies are. @param explanations of {@link resourcesOf}, in their order */
+/** Policies of resources. To read them takes a right of its own (`iam:GetRole`, `kms:GetKeyPolicy`), and what a condition asks for may be a secret. */
+const ofResources: readonly string[] = ['resource', 'trust'];
+
+/** A statement for whoever may look into the policies of the one that was refused. */
+function told(statement: StatementFinding): StatementFinding {
+  const { because, layer, missed } = statement;
+  if (because === undefined) return statement;
+  return {
+    ...statement,
+    because: missed === 'condition' && ofResources.includes(layer) ? 'its condition does not hold' : cut(because),
+  };
+}
+
+/** A record of bounded size, whatever the policies are. @param explanations of those of {@link resourcesOf} that may be explained */
 export function recordOf(denial: Denial, explanations: readonly AccessExplanation[]): DenialRecord {
   const { service, operation, via, access, decision, call } = denial;
   let left = mostStatements;
@@ -58,9 +71,7 @@ export function recordOf(denial: Denial, explanations: readonly AccessExplanatio
         resource: cut(one.resource),
         reason: cut(one.reason),
         considered: one.considered.slice(0, mostPolicies),
-        statements: near.map((statement) =>
-          statement.because === undefined ? statement : { ...statement, because: cut(statement.because) },
-        ),
+        statements: near.map(told),
         missingKeys: one.missingKeys.slice(0, mostStatements).map(cut),
       };
     });

@@ -99,11 +99,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     const milliseconds = options.clock.monotonic() - exchange.startedAt;
     metrics.record(exchange, milliseconds);
     if (exchange.span !== undefined) endSpan(exchange.span, exchange);
+    // First of all what must not be lost.
+    if (exchange.service !== 'gateway')
+      options.audit.write(auditMoment(exchange, options.clock.now(), milliseconds), audited(exchange));
     const { denials } = options;
     const denial = denials && denialOf(exchange, options.clock.now(), options, shared.origins);
     if (denial !== undefined) denials?.write(denial);
-    if (exchange.service !== 'gateway')
-      options.audit.write(auditMoment(exchange, options.clock.now(), milliseconds), audited(exchange));
   };
 
   const app = new Koa();

@@ -8,6 +8,7 @@ export { type Identity, type IdentityOptions, openIdentity } from './open-identi
 export type { SignInAttempt, SignInVerdict } from './passwords/index.ts';
 export { passRole } from './pass-role.ts';
 export { type PolicyLayer, type StatementFinding } from '../policy/index.ts';
+export { resourceAccount } from './resources.ts';
 export type { GuardedFetch } from './sts/web-identity.ts';
 export { SealBroken } from './seal.ts';
 export type { TemporaryCredentials } from './sessions.ts';

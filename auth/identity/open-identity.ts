@@ -120,7 +120,10 @@ export interface Identity {
   bindPrincipals(policy: string): Promise<string>;
   /** A stored resource policy as it is shown: unique ids whose owner exists by ARN again. */
   showPrincipals(policy: string): Promise<string>;
-  /** A resource with what of it counts: of a role, its tags, and its trust policy for whoever would take it on. */
+  /**
+   * A resource with what of it counts: of a role, its tags, and its trust policy for whoever would take it on. Of a session it is its role, by
+   * its whole ARN: sessions do not say the path of theirs.
+   */
   resource(arn: string, action: string): Promise<ResourceRef>;
   /**
    * Why somebody may or may not do something, resource by resource.
@@ -184,10 +187,14 @@ export function openIdentity(config: IdentityOptions): Identity {
     showPrincipals: (policy) => binding.show(policy),
     async resource(arn, action) {
       const parsed = parseIdentityArn(arn);
-      const mirror = parsed?.type === 'role' ? await accounts.mirror(parsed.account) : undefined;
-      const role = mirror?.get(keys.role(parsed?.name ?? ''));
-      if (role === undefined || roleArn(parsed?.account ?? '', role) !== arn) return { arn };
-      return { arn, tags: role.tags, ...(isTrustAction(action) ? { policy: role.trust } : {}) };
+      if (parsed?.type !== 'role' && parsed?.type !== 'assumed-role') return { arn };
+      const isSession = parsed.type === 'assumed-role';
+      const mirror = await accounts.mirror(parsed.account);
+      const role = mirror?.get(keys.role(isSession ? parsed.path.slice(1, -1) : parsed.name));
+      if (role === undefined) return { arn };
+      const whole = roleArn(parsed.account, role);
+      if (!isSession && whole !== arn) return { arn };
+      return { arn: whole, tags: role.tags, ...(isTrustAction(action) ? { policy: role.trust } : {}) };
     },
     async explain(who, access, call) {
       const caller = await callerOf(who);

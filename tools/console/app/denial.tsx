@@ -119,7 +119,7 @@ function Told({ denial }: { readonly denial: Denial }): JSX.Element {
       </p>
       {explanations.length > 0 ? null : (
         <p>
-          On <Plain text={resources.join(', ')} />. What its policies said is not known any more.
+          On <Plain text={resources.join(', ')} />. What its policies said is not known, or for another account to tell.
         </p>
       )}
       {explanations.map((one) => (
