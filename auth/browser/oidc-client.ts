@@ -118,7 +118,7 @@ export class OidcClient {
     const { data } = answerSchema.safeParse(body);
     // Codes work once and for a moment: who comes back late, or twice, signs in again.
     if (status !== 200 || data === undefined) throw refused('The identity provider does not confirm the sign-in.');
-    if (!isOf(data.id_token, nonce, clientId)) throw refused('The identity provider answers another sign-in.');
+    if (!isOf(data.id_token, nonce, this.settings)) throw refused('The identity provider answers another sign-in.');
     return data.id_token;
   }
 
@@ -162,13 +162,18 @@ export class OidcClient {
   }
 }
 
-/** Whether a token answers this sign-in, for this client: another client's of the same provider is none of ours. */
-function isOf(token: string, nonce: string, clientId: string): boolean {
+/**
+ * Whether a token answers this sign-in, for this client: another client's of the same provider is none of ours, and neither is another provider's
+ * that is registered as well, which this one could pass on (OpenID Connect Core 1.0, section 3.1.3.7).
+ */
+function isOf(token: string, nonce: string, { issuer, clientId }: OidcSettings): boolean {
   try {
-    const { nonce: given, aud, azp } = decodeJwt<{ readonly nonce?: unknown; readonly azp?: unknown }>(token);
+    const claims = decodeJwt<{ readonly nonce?: unknown; readonly azp?: unknown }>(token);
+    const { nonce: given, iss, sub, aud, azp } = claims;
     const audiences = Array.isArray(aud) ? aud : [aud];
     const isForUs = audiences.includes(clientId) && (audiences.length === 1 || azp !== undefined);
-    return given === nonce && isForUs && (azp === undefined || azp === clientId);
+    const isOurs = given === nonce && iss === issuer && typeof sub === 'string';
+    return isOurs && isForUs && (azp === undefined || azp === clientId);
   } catch {
     return false;
   }

@@ -39,7 +39,9 @@ async function openDoor(port: number, change: Partial<OidcSettings> | undefined)
     account: ACCOUNT,
     region: REGION,
   };
-  const browser = openBrowser({ records: memoryRecords(clock), clock, random: randomBytes, identity, oidc });
+  // What is known of the provider does not get old, however slow the machine is.
+  const still = { ...clock, monotonic: () => 0 };
+  const browser = openBrowser({ records: memoryRecords(clock), clock: still, random: randomBytes, identity, oidc });
   const gateway = createGateway({
     ...unwatched(REGION, { failures: { burst: 1000, perSecond: 1000 } }),
     services: identity.services,
@@ -205,6 +207,8 @@ test('a code works once, in the tab and for the sign-in that it is of, and not l
   const [one, other] = [await visited('alice'), await visited('alice')];
   for (const forged of [
     { ...one, state: other.state },
+    // As many characters, and more bytes.
+    { ...one, state: 'ä'.repeat(one.state.length) },
     { ...one, state: other.state, begun: other.begun },
     { ...one, begun: `${one.begun.slice(0, -8)}AAAAAAA=` },
     { ...one, begun: 'AAAA' },
@@ -254,6 +258,8 @@ test('a token of another sign-in or client, and one that nobody has signed, is r
   for (const [claims, alg, message] of [
     [{ ...good, nonce: 'other' }, 'RS256', 'answers another sign-in'],
     [{ ...good, nonce: undefined }, 'RS256', 'answers another sign-in'],
+    [{ ...good, iss: 'https://other.example' }, 'RS256', 'answers another sign-in'],
+    [{ ...good, sub: 7 }, 'RS256', 'answers another sign-in'],
     [{ ...good, aud: 'other' }, 'RS256', 'answers another sign-in'],
     [{ ...good, aud: ['slipway', 'other'] }, 'RS256', 'answers another sign-in'],
     [{ ...good, azp: 'other' }, 'RS256', 'answers another sign-in'],
@@ -304,6 +310,25 @@ test('a provider that does not answer, or too much, or as another, is said so; w
   expect((await send(2, 'GET', '/console/oidc')).body).toEqual({});
   expect((await send(2, 'POST', '/console/oidc', {})).status).toBe(404);
   expect((await signIn(returned, 2)).status).toBe(401);
+});
+
+test('strangers do not have a slow provider flooded', async () => {
+  const { body } = await send(0, 'POST', '/console/oidc', {});
+  const oidc = { state: new URL(body['url'] ?? '').searchParams.get('state'), code: 'any', begun: body['begun'] };
+  const answers: ReadableStreamDefaultController[] = [];
+  const start = (answer: ReadableStreamDefaultController): void => {
+    answers.push(answer);
+  };
+  provider.instead.set('/token', () => new Response(new ReadableStream({ start })));
+  const all = Array.from({ length: 33 }, () => signIn(oidc));
+  // The provider says nothing to the others.
+  expect((await Promise.race(all)).status).toBe(429);
+  await expect.poll(() => answers.length).toBe(32);
+  for (const answer of answers) answer.close();
+  const statuses = (await Promise.all(all)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 401)).toHaveLength(32);
+  provider.instead.clear();
+  expect((await signIn(await visited('alice'))).status).toBe(200);
 });
 
 test('a session is called after what the provider vouches for, in characters that names of sessions have', () => {

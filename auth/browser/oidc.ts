@@ -30,6 +30,8 @@ export const returnedSchema = z.strictObject({
 
 /** People take as long as this at the provider. Milliseconds. */
 const patience = 900_000;
+/** Codes that are exchanged at once: each is a connection to the provider, which strangers could have us flood while it is slow. */
+const mostExchanges = 32;
 /** What is sealed is for this alone. */
 const purpose = 'console sign-in by OpenID Connect';
 const flowSchema = z.strictObject({
@@ -49,6 +51,7 @@ export class OidcSignIn {
   readonly #client: OidcClient;
   readonly #ports: Ports;
   readonly #where: Pick<Call, 'account' | 'region'>;
+  #exchanging = 0;
 
   constructor(options: OidcOptions, ports: Ports) {
     const { settings, account, region } = options;
@@ -79,7 +82,10 @@ export class OidcSignIn {
     return { url, begun: this.#ports.identity.sealer.seal(JSON.stringify({ ...flow, until }), purpose) };
   }
 
-  /** Who has signed in: a session of the first role that trusts the token. @throws GatewayError `unauthenticated`, `unavailable` */
+  /**
+   * Who has signed in: a session of the first role that trusts the token.
+   * @throws GatewayError `unauthenticated`, `unavailable`; `throttled` while very many sign in
+   */
   async finish(
     { state, code, begun }: z.infer<typeof returnedSchema>,
     from: { readonly sourceIp: string; readonly userAgent: string; readonly endpoint: string },
@@ -87,7 +93,7 @@ export class OidcSignIn {
     const flow = this.#opened(begun);
     if (flow === undefined || !same(flow.state, state) || flow.redirectUri !== `${from.endpoint}/console/`)
       throw refused('This sign-in was not begun here, or too long ago. Sign in again.');
-    const token = await this.#client.exchange(code, flow);
+    const token = await this.#exchanged(code, flow);
     const call: Call = {
       requestId: 'console sign-in',
       principal: { type: 'anonymous', account: '', arn: '*', id: '' },
@@ -108,6 +114,17 @@ export class OidcSignIn {
     throw refused('No role of this installation trusts who signed in. An administrator can change who is trusted.');
   }
 
+  async #exchanged(code: string, flow: Flow): Promise<string> {
+    if (this.#exchanging >= mostExchanges)
+      throw new GatewayError('throttled', 'Too many people sign in at this moment; try again.', 1);
+    this.#exchanging += 1;
+    try {
+      return await this.#client.exchange(code, flow);
+    } finally {
+      this.#exchanging -= 1;
+    }
+  }
+
   #opened(begun: string): z.infer<typeof flowSchema> | undefined {
     try {
       const text = this.#ports.identity.sealer.open(begun, purpose);
@@ -123,8 +140,10 @@ export class OidcSignIn {
   }
 }
 
-const same = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+function same(a: string, b: string): boolean {
+  const [wanted, given] = [Buffer.from(a), Buffer.from(b)];
+  return wanted.length === given.length && timingSafeEqual(wanted, given);
+}
 
 /**
  * What the session is called, for audit lines: an address that the provider has verified, else the subject. Other names are their owner's to

@@ -231,9 +231,7 @@ test('what policies of resources ask for is not told, and of resources of other 
     return body;
   };
   for (const owner of [admin(), installation.otherAdmin])
-    await installation
-      .iam(owner)
-      .send(new CreateRoleCommand({ RoleName: 'guarded', AssumeRolePolicyDocument: trust }));
+    await installation.iam(owner).send(new CreateRoleCommand({ RoleName: 'guarded', AssumeRolePolicyDocument: trust }));
   const missed = { layer: 'trust', missed: 'condition', because: 'its condition does not hold' };
   expect(await refusedRole(`arn:aws:iam::${ACCOUNT}:role/guarded`)).toMatchObject({
     explanations: [
