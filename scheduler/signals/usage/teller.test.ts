@@ -14,7 +14,15 @@ import { type UsageOptions, UsageTeller } from './teller.ts';
 const account = '000000000000';
 const at = Date.parse('2026-06-15T12:00:00Z');
 const instance = { account, cluster: 'shop', id: 'host' };
-const host = { id: 'host', status: 'ACTIVE', cpu: 2048, memory: 4096, gpuIds: [] } as unknown as InstanceRecord;
+const host = {
+  id: 'host',
+  status: 'ACTIVE',
+  ownerArn: `arn:aws:iam::${account}:user/hosts`,
+  cpu: 2048,
+  memory: 4096,
+  attributes: [],
+  gpuIds: [],
+} as unknown as InstanceRecord;
 const task = {
   id: 'one',
   arn: 'arn:task/one',
