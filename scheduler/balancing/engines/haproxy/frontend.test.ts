@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { listenerOf } from '../../../routing/testing/generate.ts';
+import type { HttpListener } from '../../../routing/index.ts';
+import { listenerOf, plainAttributes } from '../../../routing/testing/generate.ts';
+import { anyTls, certificateFor } from '../testing/certificates.ts';
 import { groupOf } from '../testing/targets.ts';
 import { configure } from './configure.ts';
 
@@ -7,12 +9,12 @@ const forward = (...ids: readonly string[]) =>
   ({ kind: 'forward', targetGroups: ids.map((id) => ({ id, weight: 1 })) }) as const;
 
 /** The lines of the frontend of a listener with this default action. */
-function linesFor(defaultAction: ReturnType<typeof forward>): readonly string[] {
+function linesFor(defaultAction: ReturnType<typeof forward>, given: Partial<HttpListener> = {}): readonly string[] {
   const state = {
     generation: 1,
     cookieKey: '0'.repeat(64),
-    certificates: [],
-    listeners: [listenerOf({ defaultAction })],
+    certificates: given.tls === undefined ? [] : [certificateFor('c', 'a.example.com')],
+    listeners: [listenerOf({ defaultAction, ...given })],
     targetGroups: [groupOf('g', []), groupOf('h', [])],
   };
   const { text } = configure(state, { folder: '/run/engine', hardStopAfter: 30 });
@@ -41,5 +43,22 @@ describe('what a request meets that nothing is asked for', () => {
     const looksUp = (line: string): boolean => line.includes('map_str');
     expect(linesFor(forward('g')).filter(looksUp)).toEqual([]);
     expect(linesFor(forward('g', 'h')).filter(looksUp)).not.toEqual([]);
+  });
+
+  it('knows the host as rules ask for it, and that there is one where a client may name several', () => {
+    const rule = {
+      id: 'r',
+      conditions: [{ kind: 'host-header' as const, values: ['a.example.com'], regexValues: [] }],
+      action: forward('g'),
+    };
+    const hostOf = (preserveHostHeader: boolean): string[] =>
+      linesFor(forward('h'), { rules: [rule], attributes: { ...plainAttributes, preserveHostHeader } }).filter((line) =>
+        /set-var\(txn\.host\) .* if /.test(line),
+      );
+    expect([hostOf(false), hostOf(true)].map(([line = '']) => line.includes('host_only'))).toEqual([false, true]);
+    const tls = { certificates: ['c'], ...anyTls };
+    const countsHosts = (given: Partial<HttpListener>): boolean =>
+      linesFor(forward('g'), given).some((line) => /set-var\(txn\.plain\).*fhdr_cnt\(host\)/.test(line));
+    expect([countsHosts({}), countsHosts({ protocol: 'HTTPS', tls })]).toEqual([false, true]);
   });
 });

@@ -115,7 +115,7 @@ function httpBody(
     ...beginning,
     ...hygiene(listener),
     ...(rulesOf.some((line) => line.includes('txn.host'))
-      ? [`http-request set-var(txn.host) req.hdr(host) if ${isPlain}`]
+      ? [`http-request set-var(txn.host) req.fhdr(host)${attributes.preserveHostHeader ? ',host_only' : ''} if ${isPlain}`]
       : []),
     ...rulesOf,
     ...shares,

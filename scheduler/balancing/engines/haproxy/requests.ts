@@ -23,16 +23,20 @@ const handledLine = `(?:^|\n)(?:(?:${handled.join('|')}):|connection:(?! (?i:kee
 export const isPlain = '{ var(txn.plain) -m found }';
 
 /** What is refused before any rule, and what the target is not to see. */
-export function hygiene({ dnsName, attributes }: HttpListener): readonly string[] {
-  const isKnownHost = `{ req.hdr(host) -m reg -- ^[A-Za-z0-9._~%!&*+,=:\\[\\];-]+$ }`;
-  const isOwnHost = attributes.preserveHostHeader ? isKnownHost : '{ req.hdr(host) -m reg -- ^[a-z0-9._-]+$ }';
+export function hygiene({ dnsName, attributes, tls }: HttpListener): readonly string[] {
+  // The whole header: targets are sent what stands before a comma, too.
+  const isKnownHost = `{ req.fhdr(host) -m reg -- ^[A-Za-z0-9._~%!&*+,=:\\[\\];-]+$ }`;
+  const isOwnHost = attributes.preserveHostHeader ? isKnownHost : '{ req.fhdr(host) -m reg -- ^[a-z0-9._-]+$ }';
+  // Only HTTP/2 lets a client name several, where it names no authority.
+  const several = tls === undefined ? undefined : '{ req.fhdr_cnt(host) -m int gt 1 }';
   return [
     `http-request return status 405 unless { method -- ${methods.join(' ')} }`,
     'http-request return status 400 unless { req.ver 1.0 1.1 2.0 }',
-    `http-request set-var(txn.plain) bool(true) if ${isOwnHost} !{ req.hdrs -m reg -- ${word(handledLine)} }`,
+    `http-request set-var(txn.plain) bool(true) if ${isOwnHost}${several === undefined ? '' : ` !${several}`} !{ req.hdrs -m reg -- ${word(handledLine)} }`,
     `http-request return status 400 if !${isPlain} { req.hdr(transfer-encoding) -m found } { req.ver 1.0 }`,
     `http-request set-header Host ${word(dnsName)} if !${isPlain} !{ req.hdr(host) -m found } { req.ver 1.0 }`,
     `http-request return status 400 if !${isPlain} !${isKnownHost}`,
+    ...(several === undefined ? [] : [`http-request return status 400 if !${isPlain} ${several}`]),
     'http-request set-uri %[pathq] if !{ url_beg / } { url_beg -i -- http: https: }',
     'http-request return status 400 unless { path_beg / }',
     `http-request return status 463 if !${isPlain} { req.hdr_cnt(x-forwarded-for) -m int gt 30 }`,
@@ -42,7 +46,7 @@ export function hygiene({ dnsName, attributes }: HttpListener): readonly string[
     `http-request del-header Upgrade unless ${isPlain} or { req.hdr(upgrade) -m str -i websocket } { method GET } !{ req.hdr(content-length) -m found } !{ req.hdr(transfer-encoding) -m found }`,
     `http-request lua.slipway_hops if !${isPlain} { req.hdr(connection) -m reg -i -- ^(?!(close|keep-alive|upgrade)$) }`,
     `http-request del-header ^(expect|keep-alive|proxy-connection)$ -m reg unless ${isPlain}`,
-    `http-request set-var(txn.host) req.hdr(host),host_only unless ${isPlain}`,
+    `http-request set-var(txn.host) req.fhdr(host),host_only unless ${isPlain}`,
   ];
 }
 

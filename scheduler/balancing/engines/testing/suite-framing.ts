@@ -83,6 +83,7 @@ const rows: readonly Row[] = [
   row('twice the same host', get('Host: a\r\nHost: a\r\n'), 400, whole(0)),
   row('a host with a path', get('Host: a/b\r\n'), 400),
   row('a host with a user', get('Host: b@a\r\n'), 400),
+  row('a host with a path before another', get('Host: a/b,a\r\n'), 400),
   row('a size of a chunk in C', chunked(`0x5\r\nhello\r\n0\r\n\r\n`), 400),
   row('a size beyond 64 bits', chunked(`10000000000000005\r\nhello\r\n0\r\n\r\n`), 400),
   row('a negative size', chunked(`-1\r\nhello\r\n0\r\n\r\n`), 400),

@@ -106,6 +106,23 @@ export function listenerSuite(bench: () => Bench): void {
       expect(value).toEqual(expected);
     });
 
+    it('leave hosts to targets as they are, and have rules go by their names', async () => {
+      const rule = {
+        id: 'r',
+        conditions: [{ kind: 'host-header', values: ['a.example.com'], regexValues: [] }],
+        action: toGroup('a'),
+      } as const;
+      const attributes = { ...plainAttributes, preserveHostHeader: true };
+      const listener = listenerOf({ address: freshAddress(), attributes, rules: [rule] });
+      await applied({ listeners: [listener] });
+      for (const host of ['a.example.com', 'A.example.com:8080']) {
+        const head = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+        const { status, body } = await ask(listener.address, listener.port, head);
+        expect(status).toBe(200);
+        expect(headerOf(JSON.parse(body.toString()) as Seen, 'host')).toBe(host);
+      }
+    });
+
     it('set headers on every answer, whatever marks they hold, and hide the server where asked', async () => {
       const value = `max-age=1; "x" %[src] \\ #{y} 'z'`;
       const attributes = {
