@@ -34,6 +34,8 @@ describe('processes that test files share', () => {
     expect(files).toContain('ecs/services.test.ts');
     // It watches a function.
     expect(files).not.toContain('settings/rotation/rotation.test.ts');
+    // It begins engines.
+    expect(files).not.toContain('balancing/traffic/fail-open.test.ts');
     expect(files.filter((file) => file.startsWith('hosts/'))).toEqual([]);
     expect(sharingFiles(join(root, 'storage'), 'storage')).toEqual([]);
     expect(

@@ -2,8 +2,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Rooms, by package, whose test files run in one process after each other: they keep everything in memory, start no server and no program,
- * and leave nothing behind. Loading what they test costs more than testing it, and so it is loaded once.
+ * Rooms, by package, whose test files run in one process after each other: they keep everything in memory or in folders of their own, and
+ * end what they begin. Loading what they test costs more than testing it, and so it is loaded once.
  */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   auth: ['contract', 'kit', 'policy', 'protocol', 'sigv4'],
@@ -29,11 +29,12 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Files in them that have a process of their own: they replace modules, clocks or functions of Node, or measure how work grows. */
+/** Files in them that have a process of their own: they replace modules or functions of Node, begin programs, or measure how work grows. */
 const exceptions: readonly RegExp[] = [
   /\bvi\s*\.\s*(?:mock|doMock|spyOn|stubEnv|stubGlobal|useFakeTimers)\(/,
   /\bgrowth\(/,
   /\bprocess\.env\[[^\]]*\] = /,
+  /\bopen(?:Embedded|Haproxy)\(/,
   /\b(?:spawn|spawnSync|execFile|fork|createServer)\(/,
 ];
 
