@@ -11,7 +11,9 @@ import { type ReferenceCaller, type ReferenceInput, referenceDecision } from './
 /** Policy sets per run; each is asked one question. */
 const runs = { release: 3_000_000, nightly: 1_000_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 100_000;
 
-const seed = Number(process.env['SLIPWAY_TEST_SEED'] ?? randomInt(2 ** 31));
+/** The same cases in each usual run; longer ones draw others. */
+const drawn = process.env['SLIPWAY_TEST_SIZE'] === undefined ? 20_261 : randomInt(2 ** 31);
+const seed = Number(process.env['SLIPWAY_TEST_SEED'] ?? drawn);
 
 /** Policies come again in other sets; what was compiled of one must not depend on the request it met first. */
 const compiled = new Map<string, CompiledPolicy>();

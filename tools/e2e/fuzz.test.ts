@@ -15,7 +15,9 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
  * lives on, and no input makes its event loop stand still.
  */
 const numRuns = { nightly: 3000, release: 15_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 250;
-const seed = Number(process.env['SLIPWAY_TEST_SEED'] ?? randomInt(2 ** 31));
+/** The same cases in each usual run; longer ones draw others. */
+const drawn = process.env['SLIPWAY_TEST_SIZE'] === undefined ? 20_261 : randomInt(2 ** 31);
+const seed = Number(process.env['SLIPWAY_TEST_SEED'] ?? drawn);
 /** Milliseconds. */
 const longestStall = 50;
 vi.setConfig({ testTimeout: 60_000 + numRuns * 100, hookTimeout: 60_000 });
@@ -99,9 +101,9 @@ async function stallOver<T>(inputs: fc.Arbitrary<T>, send: (input: T) => Promise
   await fc.assert(
     fc.asyncProperty(inputs, async (input) => {
       const answer = await send(input);
-      // S3 has no 429: an address with too many failed logins is told to slow down as S3 tells it.
+      // S3 has no 429: an address with too many failed logins is told to slow down as S3 tells it. Answers to HEAD have no body.
       const told = answer.slice(0, 1_000);
-      expect(told).toMatch(/^$|^HTTP\/1\.1 ([1-4]\d\d |503 [^]*\r\nRetry-After: [^]*<Code>SlowDown<)/);
+      expect(told).toMatch(/^$|^HTTP\/1\.1 ([1-4]\d\d |503 [^]*\r\nRetry-After: [^]*(?:<Code>SlowDown<|\r\n\r\n$))/);
     }),
     { numRuns, seed },
   );

@@ -142,7 +142,8 @@ describe('a stream over a connection on which messages and acknowledgements are 
   const rounds = sizes[(process.env['SLIPWAY_TEST_SIZE'] ?? 'usual') as keyof typeof sizes] ?? sizes.usual;
 
   test(`brings all bytes both ways, in order, each once (${rounds} seeds)`, async () => {
-    const first = randomInt(2 ** 31);
+    // The same in each usual run; longer ones draw others.
+    const first = process.env['SLIPWAY_TEST_SIZE'] === undefined ? 1 : randomInt(2 ** 31);
     for (let seed = first; seed < first + rounds; seed++) {
       const clock = new SteppedClock();
       const draw = seededRandom(seed);
