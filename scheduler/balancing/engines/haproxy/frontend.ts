@@ -115,7 +115,9 @@ function httpBody(
     ...beginning,
     ...hygiene(listener),
     ...(rulesOf.some((line) => line.includes('txn.host'))
-      ? [`http-request set-var(txn.host) req.fhdr(host)${attributes.preserveHostHeader ? ',host_only' : ''} if ${isPlain}`]
+      ? [
+          `http-request set-var(txn.host) req.fhdr(host)${attributes.preserveHostHeader ? ',host_only' : ''} if ${isPlain}`,
+        ]
       : []),
     ...rulesOf,
     ...shares,

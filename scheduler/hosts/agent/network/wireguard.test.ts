@@ -125,7 +125,7 @@ describe.skipIf(can !== undefined)('two hosts that are no neighbours', () => {
     hop(pid, `ip link set far0 mtu 1440 up; ip route add ${block} dev far0`);
     task = await namespace();
     await serve(pid, 8080, 'far', 'tcp', '198.19.201.2');
-  }, 60_000);
+  });
 
   afterEach(() => network.apply(state()));
 
