@@ -8,7 +8,7 @@ const permission = z.object({
 });
 
 /** The end of a host's encrypted tunnel: a public key of X25519 (base64url) and a UDP port, `KEY:PORT`. */
-export const tunnelEnd = z.string().regex(/^[\w-]{43}:[1-9]\d{0,4}$/);
+const tunnelEnd = z.string().regex(/^[\w-]{43}:[1-9]\d{0,4}$/);
 
 /**
  * The network of tasks with addresses of their own as a host needs it; not in the ACS model. It is whole each time, so that any

@@ -39,8 +39,8 @@ export const hostAddressAttribute = 'slipway.address';
 /** What an instance says of its end of encrypted tunnels. */
 const hostTunnelAttribute = 'slipway.wireguard';
 
-/** As `hosts/wire/network.ts` has it: hosts would refuse a state with another. */
-const tunnelEnds = /^[\w-]{43}:[1-9]\d{0,4}$/;
+/** As `hosts/wire/network.ts` has it: hosts would refuse a state with another, and `wg` of some a configuration with another port. */
+const isTunnelEnd = (text: string): boolean => /^[\w-]{43}:[1-9]\d{0,4}$/.test(text) && Number(text.slice(44)) < 65_536;
 
 /** Why a task gets no interface; what it is stopped with. */
 export class NoInterface extends Error {
@@ -192,7 +192,7 @@ function placeOf(instance: InstanceRecord): Pick<SliceRecord, 'hostAddress' | 'h
   const tunnel = attributeOf(instance, hostTunnelAttribute);
   return {
     ...(address === undefined || parseAddress(address) === undefined ? {} : { hostAddress: address }),
-    ...(tunnel === undefined || !tunnelEnds.test(tunnel) ? {} : { hostTunnel: tunnel }),
+    ...(tunnel === undefined || !isTunnelEnd(tunnel) ? {} : { hostTunnel: tunnel }),
   };
 }
 

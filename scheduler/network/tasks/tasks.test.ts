@@ -13,8 +13,8 @@ import {
   toJson,
 } from '../../state/index.ts';
 import { contains, holds, parseAddress, parseCidr } from '../addresses/index.ts';
-import { attachInterface, Networks, type VpcRecord } from '../records/index.ts';
-import { attachTask, detachTasks, interfaceOf, NoInterface, taskNetworks, TaskInterfaces } from './index.ts';
+import { attachInterface, Networks, type SliceRecord, type VpcRecord } from '../records/index.ts';
+import { attachTask, detachTasks, hostState, interfaceOf, NoInterface, taskNetworks, TaskInterfaces } from './index.ts';
 
 const account = '000000000000';
 const region = 'us-east-1';
@@ -283,6 +283,7 @@ test('hosts hear of the encrypted tunnels of others, and of what has changed of 
   await attach(sealed('a', '192.0.2.1', end('a')));
   // What is no end of a tunnel reaches nobody: its host would be told a state that it refuses.
   await attach(sealed('b', '192.0.2.2', 'AllowedIPs = 0.0.0.0/0'));
+  await attach(sealed('b', '192.0.2.2', `${'b'.repeat(43)}:65536`));
   await vi.waitFor(
     () => expect(interfaces.of(ref('a'))?.peers).toEqual([{ address: '192.0.2.2', blocks: ['10.200.0.16/28'] }]),
     60_000,
@@ -296,6 +297,42 @@ test('hosts hear of the encrypted tunnels of others, and of what has changed of 
   const { tunnel: _, ...plain } = moved;
   await vi.waitFor(() => expect(interfaces.of(ref('a'))?.peers).toEqual([plain]), 60_000);
   await interfaces.close();
+});
+
+test('an address that is said with two ends of tunnels, and a key that is said for two addresses, are sealed for nobody', async () => {
+  const { networks } = world();
+  const network = await networks.read(account);
+  let given = 0;
+  const slice = (instanceId: string, hostAddress: string, letter?: string, more: object = {}): SliceRecord => {
+    const hostTunnel = letter === undefined ? {} : { hostTunnel: `${letter.padStart(43, letter[0])}:51820` };
+    given += 1;
+    const where = { cidr: `10.200.${given}.0/28`, subnetId: 'subnet-1', vpcId: 'vpc-1', cluster };
+    return { ...where, instanceId, hostAddress, ...hostTunnel, ...more };
+  };
+  const [a, c] = [slice('a', '192.0.2.1', 'a'), slice('c', '192.0.2.3', 'c')];
+  const ends = (...more: SliceRecord[]): object =>
+    Object.fromEntries(
+      (hostState('c', network, [a, c, ...more], [])?.peers ?? []).map(({ address, tunnel }) => [
+        address.slice('192.0.2.'.length),
+        tunnel?.[0],
+      ]),
+    );
+  const own = (...more: SliceRecord[]) => hostState('a', network, [a, c, ...more], [])?.tunnel?.[0];
+  // Another agent of its machine, with a tunnel and without.
+  for (const letter of ['b', undefined]) {
+    const beside = slice('b', '192.0.2.1', letter);
+    expect([ends(beside), own(beside)]).toEqual([{ 1: undefined }, undefined]);
+  }
+  // Who says its key, also by other letters for the same bits, gets nothing that is for it.
+  for (const key of ['a', 'ab']) {
+    const other = slice('b', '192.0.2.2', key);
+    expect([ends(other), own(other)]).toEqual([{ 1: undefined, 2: undefined }, undefined]);
+  }
+  // The same agent that registered anew is one host, and what is gone from its cluster says nothing.
+  const again = slice('b', '192.0.2.1', 'a');
+  const gone = slice('b', '192.0.2.1', 'b', { orphanedAt: 1 });
+  for (const one of [again, gone, slice('b', '192.0.2.2', 'b')])
+    expect([ends(one), own(one)]).toEqual([one.hostAddress === '192.0.2.2' ? { 1: 'a', 2: 'b' } : { 1: 'a' }, 'a']);
 });
 
 /** A host with one task's address, and servers that look for hosts which are gone. */
