@@ -5,8 +5,8 @@ import { join } from 'node:path';
 
 import { afterAll } from 'vitest';
 
-/** The programs that change a host's network. */
-const programs = ['ip', 'bridge', 'nft', 'iptables'] as const;
+/** The programs that change a host's network; the last one only where it is there. */
+const programs = ['ip', 'bridge', 'nft', 'iptables', 'wg'] as const;
 
 /** The process that holds the network namespace which plays this machine; 0 while it is the machine's own. */
 let machine = 0;
@@ -27,9 +27,13 @@ export async function ownMachine(): Promise<string | undefined> {
     const pid = await holdNamespace(machines);
     const outside = readlinkSync('/proc/self/ns/net');
     for (const program of programs) {
-      const path = execFileSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`])
+      const path = execFileSync('sh', [
+        '-c',
+        `PATH="$PATH:/usr/sbin:/sbin" command -v ${program} || test ${program} = wg`,
+      ])
         .toString()
         .trim();
+      if (path === '') continue;
       // Who has entered another namespace, a task's, stays there.
       const sealed =
         program === 'ip'
@@ -60,6 +64,17 @@ export async function ownMachine(): Promise<string | undefined> {
  * is gone.
  */
 export const addWireGuard = (name: string, pid: number): void => void execFileSync(player, [name, String(pid)]);
+
+/** Waits until nothing plays a link that was deleted any more: its program notices that a little later. */
+export const withoutWireGuard = (name: string): Promise<void> =>
+  until(() => {
+    try {
+      execFileSync('wg', ['show', name], { stdio: 'ignore' });
+      return false;
+    } catch {
+      return true;
+    }
+  });
 
 /** The program that does that. */
 let player = '';

@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
@@ -13,6 +16,7 @@ import {
   reach,
   ready,
   serve,
+  withoutWireGuard,
 } from '../../testing/namespaces.ts';
 import type { NetworkState } from '../../wire/index.ts';
 import { networkState } from '../../wire/network.ts';
@@ -53,10 +57,41 @@ test('a key is that of the secret, and `wg` makes the same public key of it', as
     const other = new WireGuard('ecs0001', bits());
     expect((await other.open())?.split(':')[1]).not.toBe(told?.split(':')[1]);
     await other.close();
+    await withoutWireGuard(other.device);
   } finally {
     await wireguard.close();
   }
+  await withoutWireGuard(wireguard.device);
   expect(shown('-o', 'link')).not.toContain(wireguard.device);
+});
+
+test('a device that a run made which was killed before it listened is made whole, and what fails once is tried again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-wireguard-'));
+  const devices = join(folder, 'devices');
+  const wireguard = new WireGuard('ecs0002', bits());
+  const path = process.env['PATH'] ?? '';
+  const play = (wg: string): void => writeFileSync(join(folder, 'wg'), `#!/bin/sh\n${wg}\n`, { mode: 0o755 });
+  const works = `case "$1" in
+  show) cat ${devices} ;;
+  setconf) port=$(sed -n 's/^ListenPort = //p' "$3"); printf '%s\\t%s\\n' "$2" "$port" > ${devices} ;;
+esac`;
+  // As the kernel shows one, which it does not make a second time.
+  writeFileSync(devices, `${wireguard.device}\t0\n`);
+  writeFileSync(join(folder, 'ip'), '#!/bin/sh\n[ "$2" != add ]\n', { mode: 0o755 });
+  play(works);
+  process.env['PATH'] = `${folder}:${path}`;
+  try {
+    const told = await wireguard.open();
+    expect(told).toMatch(/:51820$/);
+    expect(await wireguard.open()).toBe(told);
+    play('echo "no memory" >&2; exit 1');
+    expect([await wireguard.open(), wireguard.reason]).toEqual([undefined, expect.stringContaining('no memory')]);
+    play(works);
+    expect([await wireguard.open(), wireguard.reason]).toEqual([told, undefined]);
+  } finally {
+    process.env['PATH'] = path;
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 describe.skipIf(can !== undefined)('two hosts that are no neighbours', () => {
@@ -150,6 +185,7 @@ describe.skipIf(can !== undefined)('two hosts that are no neighbours', () => {
     const peer = { address: '198.19.10.1', blocks: ['198.19.201.0/28'], tunnel: far.tunnel };
     await network.apply(state({ tunnel: own, peers: [peer] }));
     execFileSync('ip', ['link', 'delete', device]);
+    await withoutWireGuard(device);
     expect(await network.reason()).toBeUndefined();
     // The same key at the same port: nobody else has to be told.
     expect(await network.tunnel()).toBe(own);

@@ -27,7 +27,7 @@ export class WireGuard {
   readonly #publicKey: string;
   /** Where the device listens, once it was made or found. */
   #port: number | undefined;
-  /** Why there is none; asked once, as kernels do not change under an agent. */
+  /** Why there was none when that was last asked. */
   #cannot: string | undefined;
 
   /** @param prefix of the agent's links. @param secret 32 bytes that no other has */
@@ -41,9 +41,9 @@ export class WireGuard {
 
   /** What this host tells others: its public key and its port, `KEY:PORT`; undefined where it has no such tunnel. */
   async open(): Promise<string | undefined> {
-    if (this.#cannot !== undefined) return undefined;
     try {
       this.#port = (await this.#listens()) ?? (await this.#make());
+      this.#cannot = undefined;
       return `${this.#publicKey}:${this.#port}`;
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
@@ -60,8 +60,11 @@ export class WireGuard {
   /** Has the tunnel let in these peers and no others; one that was there before keeps its session. @throws NetworkError */
   async apply(peers: readonly SealedPeer[]): Promise<void> {
     if (peers.length === 0 && this.#port === undefined) return;
-    if ((await this.open()) === undefined)
+    if ((await this.open()) === undefined) {
+      // Nothing is sent through it then.
+      if (peers.length === 0) return;
       throw new NetworkError(`there is no tunnel of WireGuard: ${this.#cannot ?? ''}`);
+    }
     await this.#set('syncconf', peers);
     const mtu = peers.length === 0 ? [] : ['mtu', String(Math.min(...peers.map((peer) => peer.mtu)))];
     await run('ip', ['link', 'set', this.device, ...mtu, 'up']);
@@ -78,28 +81,32 @@ export class WireGuard {
 
   /** Takes the device away; nothing where there is none. @throws NetworkError */
   async close(): Promise<void> {
-    if (this.#cannot !== undefined || (await this.#listens()) === undefined) return;
+    if (this.#cannot !== undefined && this.#port === undefined) return;
+    if (!(await listeners()).has(this.device)) return;
     await run('ip', ['link', 'delete', this.device]);
     this.#port = undefined;
   }
 
-  /** The port of the device; undefined where there is no device. @throws NetworkError where there is no `wg` */
+  /** The port of the device; undefined where there is none, or it has none yet. @throws NetworkError where there is no `wg` */
   async #listens(): Promise<number | undefined> {
-    return (await listeners()).get(this.device);
+    return (await listeners()).get(this.device) || undefined;
   }
 
   async #make(): Promise<number> {
-    const taken = new Set((await listeners()).values());
+    const found = await listeners();
+    const taken = new Set(found.values());
     // Others were told of the one that it had.
-    const port = this.#port ?? ports.find((one) => !taken.has(one));
+    const told = this.#port;
+    const port = told ?? ports.find((one) => !taken.has(one));
     if (port === undefined) throw new NetworkError(`every port from ${ports[0]} to ${ports.at(-1)} is in use`);
-    await run('ip', ['link', 'add', this.device, 'type', 'wireguard']);
+    // A run that was killed may have made the device, and no more.
+    if (!found.has(this.device)) await run('ip', ['link', 'add', this.device, 'type', 'wireguard']);
     try {
       this.#port = port;
       await this.#set('setconf', []);
       await run('ip', ['link', 'set', this.device, 'up']);
     } catch (error) {
-      this.#port = undefined;
+      this.#port = told;
       await run('ip', ['link', 'delete', this.device]).catch(() => undefined);
       throw error;
     }
