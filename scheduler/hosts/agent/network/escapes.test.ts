@@ -269,15 +269,18 @@ describe.skipIf(missing !== undefined)('a task with an address of its own', () =
     }
   });
 
-  test('is kept by its groups again after somebody cleared the rules of the host', async () => {
-    const [here, there] = [await task(own(1, { securityGroups: ['sg-b'] })), await task(own(2))];
-    await serve(there, 80, 'two');
-    expect(await ask(here, '198.19.5.2', 80)).toBeUndefined();
-    execFileSync('nft', ['delete', 'table', 'inet', `slipway_${prefixOf(agentId)}`]);
-    expect(await reach(here, '198.19.5.2', 80)).toContain('two');
-    expect(await network.reason()).toBeUndefined();
-    expect(await ask(here, '198.19.5.2', 80)).toBeUndefined();
-  });
+  test.each(['delete', 'flush'])(
+    'is kept by its groups again after somebody cleared the rules of the host: %s',
+    async (how) => {
+      const [here, there] = [await task(own(1, { securityGroups: ['sg-b'] })), await task(own(2))];
+      await serve(there, 80, 'two');
+      expect(await ask(here, '198.19.5.2', 80)).toBeUndefined();
+      execFileSync('nft', [how, 'table', 'inet', `slipway_${prefixOf(agentId)}`]);
+      expect(await reach(here, '198.19.5.2', 80)).toContain('two');
+      expect(await network.reason()).toBeUndefined();
+      expect(await ask(here, '198.19.5.2', 80)).toBeUndefined();
+    },
+  );
 
   test('a way to another host that somebody took away comes back', async () => {
     const block = (number: number): string => `198.19.5.${16 * number}/28`;

@@ -86,9 +86,16 @@ export function changeScript(before: FilterTable, after: FilterTable): string | 
   return script([...emptied, `table ${id} {`, ...declared, '}', ...deleted]);
 }
 
-/** Whether an agent's table stands: whoever loads rules of his own may have cleared all others. @throws NetworkError */
-export async function hasTable(name: string): Promise<boolean> {
-  return (await run('nft', ['list', 'tables', 'inet'])).split('\n').includes(`table inet ${name}`);
+/** Whether a chain of an agent's table has rules: whoever loads rules of his own may have cleared all others. @throws NetworkError */
+export async function hasRules(table: string, chain: string): Promise<boolean> {
+  try {
+    // Without what its sets hold, which may be much.
+    const listed = await run('nft', ['--terse', 'list', 'chain', 'inet', table, chain]);
+    return listed.split('\n').some((line) => /^\t\t(?!type )/.test(line));
+  } catch (error) {
+    if (!(await run('nft', ['list', 'tables', 'inet'])).split('\n').includes(`table inet ${table}`)) return false;
+    throw error;
+  }
 }
 
 /** Puts a script into effect, whole or not at all. @throws NetworkError when nft is missing or refuses it */

@@ -7,7 +7,7 @@ import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
 import { Forwarding, removeForwarding, sweepForwarding } from './forwarding.ts';
 import { listLinks, makeLink, removeLink } from './links.ts';
-import { applyScript, changeScript, type FilterTable, hasTable, removeTable, tableScript } from './filter-table.ts';
+import { applyScript, changeScript, type FilterTable, hasRules, removeTable, tableScript } from './filter-table.ts';
 import { type FilterHost, type FilterState, filterTable, tableOf } from './packet-filter.ts';
 import { addressConflict, peerConflict } from './others.ts';
 import { applyPeers, arePeersApplied, linkMtus, ownAddress, uplinkOf, wayTo } from './peers.ts';
@@ -51,7 +51,7 @@ export class TaskNetwork implements TaskNetworkPort {
   #host: FilterHost | undefined;
   /** The packet filter as it stands; undefined while it may not be what is known here. */
   #applied: FilterTable | undefined;
-  /** Whether somebody else has taken the table away. */
+  /** Whether somebody else has taken the table, or its rules, away. */
   #isLost = false;
   #peers: NetworkState['peers'] = [];
   /** The ways to them as they were last set up; those out of reach are not among them. */
@@ -270,7 +270,7 @@ export class TaskNetwork implements TaskNetworkPort {
   async #heal(): Promise<void> {
     if (!this.#isKnown) return;
     const host = await this.#facts();
-    this.#isLost ||= !(await hasTable(tableOf(this.#prefix)));
+    this.#isLost ||= !(await hasRules(tableOf(this.#prefix), 'forwarded'));
     if (this.#isLost || this.#applied === undefined || JSON.stringify(host) !== JSON.stringify(this.#host)) {
       this.#host = host;
       await this.#refresh();
