@@ -17,7 +17,7 @@ export class FirewallError extends Error {
 }
 
 /** Makes sure that a rule is there, once; before all others of its chain when it is new. @throws FirewallError when iptables is missing or refuses */
-export async function ensureRule({ table, chain, words }: Rule): Promise<void> {
+async function ensureRule({ table, chain, words }: Rule): Promise<void> {
   if (!(await iptables(table, '-C', chain, words))) await mustIptables(table, '-I', chain, words);
 }
 

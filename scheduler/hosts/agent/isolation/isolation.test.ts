@@ -32,6 +32,11 @@ test.each<[string, EngineRuntime, object]>([
     { reason: expect.stringMatching(/--ignore-cgroups, so that nothing limits a task$/) },
   ],
   [
+    'the same in another way of writing',
+    { ...gvisor, runtimeArgs: ['--network=host', '-ignore-cgroups=1'] },
+    { reason: expect.stringMatching(/--ignore-cgroups, so that nothing limits a task$/) },
+  ],
+  [
     'what isolates nothing',
     { path: '/usr/bin/crun' },
     { reason: expect.stringMatching(/neither gVisor \(runsc\) nor Kata$/) },

@@ -35,18 +35,22 @@ export function isolationBy(
   if (program.some((text) => text.includes('kata'))) return { runtime: name, several: false };
   if (!program.some((text) => text.includes('runsc')))
     return { reason: `the runtime ${name} of the Docker engine is neither gVisor (runsc) nor Kata` };
-  if (isSet(words, 'ignore-cgroups', 'true'))
+  if (isSet(words, 'ignore-cgroups', yes))
     return { reason: `the runtime ${name} has --ignore-cgroups, so that nothing limits a task` };
   if (!isSet(words, 'network', 'host')) return { reason: `register the runtime ${name} with --network=host` };
   return { runtime: name, several: true };
 }
 
+/** What a flag says for yes, if it says anything (Go, strconv.ParseBool). */
+const yes = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
+
 /** Whether a flag has a value, in the ways in which Go's programs take flags; the last one counts. */
-function isSet(words: readonly string[], flag: string, value: string): boolean {
+function isSet(words: readonly string[], flag: string, value: string | ReadonlySet<string>): boolean {
   let is = false;
   for (const [index, word] of words.entries()) {
     const [, name, given] = /^--?([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-    if (name === flag) is = (given ?? (value === 'true' ? value : words[index + 1])) === value;
+    if (name !== flag) continue;
+    is = typeof value === 'string' ? (given ?? words[index + 1]) === value : value.has(given ?? 'true');
   }
   return is;
 }
