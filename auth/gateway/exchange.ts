@@ -12,6 +12,9 @@ import {
 } from '../contract/index.ts';
 import type { Repeatable } from './repeats.ts';
 
+/** The status in the audit line when nobody was left to answer to. */
+export const goneStatus = 499;
+
 /** Nobody: a caller without credentials. */
 export const anonymous: Principal = { type: 'anonymous', account: '', arn: '*', id: '' };
 

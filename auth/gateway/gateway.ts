@@ -11,7 +11,7 @@ import { audited, auditMoment } from './audited.ts';
 import { denialOf } from './denied.ts';
 import { challenges } from './docker-auth.ts';
 import { GatewayConfigError } from './errors.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, goneStatus } from './exchange.ts';
 import { answerRaw, badHead } from './heads.ts';
 import { type Listener, type Listening, type ListenOptions, openListener } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -192,7 +192,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const exchange = begin(request, response);
     listener?.slowPeers.begin(request, response);
     response.on('close', () => {
-      exchange.status = response.headersSent ? response.statusCode : CLIENT_GONE;
+      exchange.status = response.headersSent ? response.statusCode : goneStatus;
       contain(request.socket, () => finish(exchange));
       // A connection whose last request began before the stop is idle only now.
       if (closing) setImmediate(() => listener?.server.closeIdleConnections());
@@ -247,9 +247,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   };
 }
-
-/** The status in the audit line when nobody was left to answer to. */
-const CLIENT_GONE = 499;
 
 /** A connection that the client closed or broke in the middle: its own matter, and in the audit line already. */
 const clientGone = (error: NodeJS.ErrnoException): boolean =>

@@ -12,6 +12,7 @@ describe('WebSocket upgrades', () => {
   /** What the service was asked to decide about, and what it was given to do after each other. */
   const queries: URLSearchParams[] = [];
   const open = new Set<Duplex>();
+  const deciding = Promise.withResolvers<void>();
   const channel: UpgradeService = {
     path: '/ws',
     service: 'ecs',
@@ -41,8 +42,21 @@ describe('WebSocket upgrades', () => {
     },
   };
   const own: UpgradeService = { ...channel, path: '/own', protocol: 'files' };
+  /** Decides once its opener is gone. */
+  const slow: UpgradeService = {
+    ...channel,
+    path: '/slow',
+    access: async (_query, { signal }) => {
+      deciding.resolve();
+      await once(signal, 'abort');
+      return [{ action: 'ecs:Poll', resources: [{ arn: '*' }] }];
+    },
+  };
   beforeAll(async () => {
-    door = await openFrontDoor({ upgrades: [channel, audited, own], limits: { stallMs: 400, channelCheckMs: 100 } });
+    door = await openFrontDoor({
+      upgrades: [channel, audited, own, slow],
+      limits: { stallMs: 400, channelCheckMs: 100 },
+    });
   });
   afterAll(() => door[Symbol.asyncDispose]());
   beforeEach(() => {
@@ -60,6 +74,8 @@ describe('WebSocket upgrades', () => {
       service?: string;
       say?: string;
       protocol?: string;
+      /** When it goes away, without a goodbye. */
+      leave?: Promise<void>;
     } = {},
   ): Promise<string> {
     const host = new URL(door.url).host;
@@ -86,6 +102,10 @@ describe('WebSocket upgrades', () => {
       if (answer.includes('echo ')) socket.end();
     });
     socket.write(`GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+    options.leave?.then(
+      () => socket.resetAndDestroy(),
+      () => undefined,
+    );
     if (options.say !== undefined) setTimeout(() => socket.write(options.say as string), 1200);
     await once(socket, 'close');
     return answer;
@@ -109,6 +129,13 @@ describe('WebSocket upgrades', () => {
     socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
     await once(socket, 'close');
     expect([/^HTTP\/1.1 [45]/.test(answer), calls.length]).toEqual([true, 1]);
+  });
+
+  test('who goes away before it is decided is let in nowhere, and looked after no more', async () => {
+    await upgrade('/slow', { leave: deciding.promise });
+    await vi.waitFor(() => expect(door.audit).toHaveLength(1), { timeout: 60_000 });
+    expect(door.audit).toMatchObject([{ operation: 'WS /slow', status: 499, via: 'sigv4' }]);
+    expect(calls).toEqual([]);
   });
 
   test('what is done is what was decided about', async () => {

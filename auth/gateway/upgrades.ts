@@ -14,7 +14,7 @@ import {
   type UpgradeService,
 } from '../contract/index.ts';
 import { wireErrorOf } from './aws-errors.ts';
-import { Exchange, GatewayCall } from './exchange.ts';
+import { Exchange, GatewayCall, goneStatus } from './exchange.ts';
 import { answerRaw } from './heads.ts';
 import type { Limits } from './options.ts';
 import { type Origins, unknownHost } from './origin.ts';
@@ -72,6 +72,11 @@ export class UpgradeFront {
     const { request } = exchange;
     try {
       const { service, call, query, list } = await this.#admit(request, exchange);
+      if (socket.closed) {
+        // Nothing would tell of an end that was before: whoever went away meanwhile would be asked about for ever.
+        exchange.status = goneStatus;
+        return;
+      }
       exchange.status = 101;
       // A service that knows its clients by their tokens looks after their rights itself.
       if (list !== undefined) this.#watch({ socket, exchange, call, list });
