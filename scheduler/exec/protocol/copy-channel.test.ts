@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, request } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, connect, type Socket } from 'node:net';
 
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { acceptCopy, CopyChannel } from './copy-channel.ts';
 import { copyLimits } from './copy.ts';
@@ -100,6 +100,21 @@ test.each([
   },
 );
 
+test('of what comes behind a frame that cannot be read nothing is kept', async () => {
+  const { channel, far } = await pair(Buffer.from(frame(2, Buffer.from('x'))));
+  const told: number[] = [];
+  channel.on('message', (text) => told.push(text.length));
+  channel.resume();
+  const put = vi.spyOn(Buffer, 'concat');
+  far.end(Buffer.alloc(8 * 1024 * 1024));
+  await once(channel, 'close');
+  // What is kept is put together with what was; what the test's own process says to others is short.
+  const most = 1024 * 1024;
+  const kept = put.mock.calls.filter(([parts]) => parts.reduce((bytes, part) => bytes + part.length, 0) > most);
+  expect([told, kept.length]).toEqual([[0], 0]);
+  put.mockRestore();
+});
+
 test('says when there is no room for more bytes or frames, and when there is again; what was sent is given back', async () => {
   for (const size of [copyLimits.frameBytes, 1]) {
     const { channel, far } = await pair();
@@ -130,7 +145,8 @@ test('what is behind a close arrives, and then the end of both sides', async () 
   await once(channel, 'close');
   expect([came, channel.readyState]).toEqual(['last', channel.CLOSED]);
   // To one that is over nothing more is said, and nobody waits.
-  expect(channel.say(Buffer.from('x'))).toBe(true);
+  let waits = true;
+  expect([channel.say(Buffer.from('x'), () => (waits = false)), waits]).toEqual([true, false]);
 });
 
 test('memory is given back once all that came in it was', () => {
@@ -142,16 +158,27 @@ test('memory is given back once all that came in it was', () => {
   expect(memory.buffer.byteLength).toBe(0);
 });
 
-test('what comes for another protocol is told which one copies speak', async () => {
+test('what comes for another protocol is told which one copies speak, and its connection ended', async () => {
   const server = createHttpServer();
   const taken: unknown[] = [];
-  server.on('upgrade', (asked, socket, head) => taken.push(acceptCopy(asked, socket, head)));
+  const ended = Promise.withResolvers<void>();
+  server.on('upgrade', (asked, socket, head) => {
+    taken.push(acceptCopy(asked, socket, head));
+    socket.once('close', () => ended.resolve());
+  });
   server.listen(0, '127.0.0.1');
   open.push(server);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const asking = request({ port, host: '127.0.0.1', headers: { Connection: 'Upgrade', Upgrade: 'websocket' } });
-  asking.end();
-  const [{ statusCode, headers }] = await once(asking, 'response');
-  expect([statusCode, headers.upgrade, taken]).toEqual([426, 'slipway-copy', [undefined]]);
+  // One that never ends.
+  const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  open.push({ close: () => far.destroy() });
+  far.on('error', () => far.destroy());
+  far.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  let answer = '';
+  far.setEncoding('utf8').on('data', (text: string) => (answer += text));
+  await ended.promise;
+  await vi.waitFor(() => expect(answer).toContain('another version'), { timeout: 60_000 });
+  expect(answer).toMatch(/^HTTP\/1\.1 426 .*\r\nUpgrade: slipway-copy\r\n/);
+  expect(taken).toEqual([undefined]);
 });

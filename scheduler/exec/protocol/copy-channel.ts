@@ -59,6 +59,8 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
     }
     socket.pause();
     socket.on('data', (bytes: Buffer) => {
+      // Behind what cannot be read nothing has a meaning: kept, it would fill memory until the connection ends.
+      if (this.#isWrong) return;
       this.#left = this.#left.length === 0 ? bytes : Buffer.concat([this.#left, bytes]);
       this.#parse();
     });
@@ -111,7 +113,10 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
 
   #write(kind: number, bytes: Buffer, sent?: () => void): boolean {
     const socket = this.#socket;
-    if (!socket.writable) return true;
+    if (!socket.writable) {
+      sent?.();
+      return true;
+    }
     const head = Buffer.allocUnsafe(headBytes);
     head[0] = kind;
     head.writeUInt32BE(bytes.length, 1);
@@ -159,6 +164,7 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
       this.#kind === kinds.archive ? copyLimits.frameBytes : this.#kind === kinds.text ? copyLimits.textBytes : 0;
     if (this.#toCome > 0 && this.#toCome <= most) return;
     this.#isWrong = true;
+    this.#left = Buffer.alloc(0);
     this.emit('message', Buffer.alloc(0), false);
   }
 
@@ -188,6 +194,8 @@ export function acceptCopy(request: IncomingMessage, socket: Duplex, head: Buffe
     socket.end(
       `HTTP/1.1 426 Upgrade Required\r\nUpgrade: ${copyProtocol}\r\nConnection: Upgrade, close\r\n` +
         `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      // Nobody reads it any more: one that is not closed from there would be kept for ever.
+      () => socket.destroy(),
     );
     return undefined;
   }

@@ -4,12 +4,13 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
-/** Refuses an upgrade with a body that names the exception, as agents expect it on this connection. */
+/** Refuses an upgrade with a body that names the exception, as agents expect it on this connection, and ends it, whatever the other end does. */
 export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, exception: string, message: string): void {
   const body = JSON.stringify({ [exception]: message });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
   );
 }
 
