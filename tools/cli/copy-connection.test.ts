@@ -13,9 +13,8 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** Opens a copy at a server that says something to whoever comes. @param says undefined for one that lets nobody in */
-async function open(says?: (channel: CopyChannel) => void) {
-  const refusal = JSON.stringify({ message: 'you may not' });
+/** Opens a copy at a server that says something to whoever comes. @param says undefined for one that lets nobody in, and answers something else */
+async function open(says?: (channel: CopyChannel) => void, refusal = JSON.stringify({ message: 'you may not' })) {
   const server = createServer((_request, response) => response.writeHead(403).end(refusal));
   servers.push(server);
   if (says !== undefined)
@@ -64,6 +63,9 @@ test('an archive comes whole, and is read no faster than it is taken', async () 
 
 test('what the server says instead is told, and that the connection broke', async () => {
   await expect(open()).rejects.toThrow('you may not');
+  await expect(open(undefined, 'There is nothing here.')).rejects.toThrow(
+    'answers 403, and no upgrade to slipway-copy',
+  );
   const refused: CopyReport = { type: 'CopyRefused', message: { reason: 'the task is over' } };
   await expect(open((channel) => channel.say(copyFrame(refused)))).rejects.toThrow('the task is over');
   const { connection } = await open((channel) => {
@@ -71,6 +73,18 @@ test('what the server says instead is told, and that the connection broke', asyn
     channel.close();
   });
   await expect(connection.finish()).rejects.toThrow('the connection broke');
+});
+
+test('what is sent of an archive that is whole by then is not missed', async () => {
+  const { connection } = await open((channel) => {
+    for (const report of [ready(), end]) channel.say(copyFrame(report));
+    channel.close();
+  });
+  const came: Buffer[] = [];
+  for await (const part of connection.archive()) came.push(part);
+  await connection.send(Buffer.alloc(10_000));
+  await connection.finish();
+  expect(came).toEqual([]);
 });
 
 test.each(['../x', '/etc/x', '.', '..', 'x\0', ''])('a host that names a file %j is not believed', async (name) => {

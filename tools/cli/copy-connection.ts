@@ -83,9 +83,11 @@ export class CopyConnection {
     }
   }
 
-  /** Sends more of an archive, no faster than it is taken. @throws CliError when it is not taken any more */
+  /** Sends more of an archive, no faster than it is taken. @throws CliError when it is not taken any more, and is not whole */
   async send(bytes: Buffer): Promise<void> {
     for (const frame of framesOf(bytes)) {
+      // An engine has all of an archive before the zeros that it ends with.
+      if (this.#whole) return;
       if (this.#why !== undefined) throw this.#why;
       if (!this.#channel.send(frame))
         await waitAtMost(Infinity, (wake) => void (this.#room = wake), systemClock, this.#over.signal);
@@ -134,12 +136,12 @@ export class CopyConnection {
 
 /** What a server answers, in its own words where it has any. */
 async function refusalOf({ response, message }: CopyRefused): Promise<string> {
-  let body = '';
-  for await (const part of response.setEncoding('utf8')) {
-    body += String(part);
-    if (body.length > 65_536) break;
-  }
   try {
+    let body = '';
+    for await (const part of response.setEncoding('utf8')) {
+      body += String(part);
+      if (body.length > 65_536) break;
+    }
     return (JSON.parse(body) as { message?: string }).message ?? message;
   } catch {
     return message;

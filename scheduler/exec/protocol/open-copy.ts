@@ -8,7 +8,9 @@ export class CopyRefused extends Error {
   override readonly name = 'CopyRefused';
   readonly response: IncomingMessage;
   constructor(response: IncomingMessage) {
-    super(`the server answers ${response.statusCode}`);
+    super(
+      `the server answers ${response.statusCode}, and no upgrade to ${copyProtocol}: a proxy before it may keep those from it, or it is of another version`,
+    );
     this.response = response;
   }
 }
