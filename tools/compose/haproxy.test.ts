@@ -1,8 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { acceptCopy, type CopyChannel, openCopy } from '@slipway/scheduler/exec/protocol';
+import { freePort } from '@slipway/storage/testing';
 import { describe, expect, test } from 'vitest';
-import { run } from '../testbed/command.ts';
+import { run, until } from '../testbed/command.ts';
 
 const text = readFileSync(join(import.meta.dirname, 'haproxy.cfg'), 'utf8');
 
@@ -23,6 +29,45 @@ describe('the proxy before several servers', () => {
       const { code, stdout, stderr } = await run('/usr/sbin/haproxy', ['-c', '-f', file]);
       expect([code, code === 0 ? '' : stdout + stderr]).toEqual([0, '']);
     } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('lets the connections of copies through', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-proxy-'));
+    const channels: CopyChannel[] = [];
+    const server = createServer((_request, response) => response.end());
+    server.on('upgrade', (request, socket, head) => {
+      const channel = acceptCopy(request, socket, head);
+      if (channel === undefined) return;
+      channels.push(channel);
+      channel.on('message', (bytes) => channel.say(Buffer.from(`heard ${bytes.toString()}`)));
+      channel.resume();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const port = await freePort();
+    const file = join(folder, 'haproxy.cfg');
+    const servers = text.replaceAll(/ slipway-\d+:7500$/gm, ` 127.0.0.1:${(server.address() as AddressInfo).port}`);
+    writeFileSync(file, servers.replace('bind :7500', `bind 127.0.0.1:${port}`).replace('maxconn 4096', 'maxconn 64'));
+    const proxy = spawn('/usr/sbin/haproxy', ['-db', '-f', file], { stdio: 'ignore' });
+    const ended = once(proxy, 'exit');
+    try {
+      for (const path of ['/exec/copy', '/agent/exec/copy']) {
+        const url = new URL(path, `http://127.0.0.1:${port}`);
+        const channel = await until('a connection', 60_000, () => openCopy(url, {}));
+        channels.push(channel);
+        const told = once(channel, 'message');
+        channel.resume();
+        channel.say(Buffer.from(path));
+        expect(String((await told)[0])).toBe(`heard ${path}`);
+      }
+    } finally {
+      for (const channel of channels) channel.terminate();
+      proxy.kill('SIGKILL');
+      await ended;
+      server.closeAllConnections();
+      server.close();
       rmSync(folder, { recursive: true, force: true });
     }
   });
