@@ -1,3 +1,4 @@
+import { maximumTasks } from '../../services/index.ts';
 import { clusterPartition } from '../../state/index.ts';
 import { noRequestLabel, requestMetric, slotLength, tasksFor } from '../rules/index.ts';
 import {
@@ -167,7 +168,10 @@ export const predictiveOperations: ScalingOperations = {
             MetricSpecification: specificationView(policy.metric, policy.target),
           },
         ],
-        CapacityForecast: { Timestamps, Values: slots.map(({ load }) => tasksFor(load, policy.target)) },
+        CapacityForecast: {
+          Timestamps,
+          Values: slots.map(({ load }) => Math.min(tasksFor(load, policy.target), maximumTasks)),
+        },
         UpdateTime: new Date(made.madeAt),
       };
     },

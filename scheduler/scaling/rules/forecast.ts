@@ -34,8 +34,8 @@ export type History = readonly (number | undefined)[];
 export function forecast(history: History): Forecast | undefined {
   const recent = history.slice(-2 * daySlots);
   if (recent.length < 2 * daySlots || recent.filter((load) => load !== undefined).length < daySlots) return undefined;
-  const season = nearer(history);
   const own = smoothed(history);
+  const season = nearer(history, own);
   const loads: number[] = [];
   for (let ahead = 0; ahead < forecastSlots; ahead++) {
     const slot = history.length + ahead;
@@ -61,8 +61,7 @@ function estimate(history: History, slot: number, known: number, season: Season)
 }
 
 /** Which rule was nearer on the last days to what came: each of them told by what was known when it began. */
-function nearer(history: History): Season {
-  const own = smoothed(history);
+function nearer(history: History, own: History): Season {
   let [byDay, byWeek, seen] = [0, 0, 0];
   for (let day = 1; day <= judged; day++) {
     const begin = history.length - day * daySlots;

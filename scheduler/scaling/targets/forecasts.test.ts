@@ -20,6 +20,15 @@ const policy = (more: object = {}) => ({
   PredictiveScalingPolicyConfiguration: configuration(more),
 });
 
+const cpu = {
+  PolicyName: 'cpu',
+  PolicyType: 'TargetTrackingScaling',
+  TargetTrackingScalingPolicyConfiguration: {
+    TargetValue: 50,
+    PredefinedMetricSpecification: { PredefinedMetricType: 'ECSServiceAverageCPUUtilization' },
+  },
+};
+
 /** A service whose tasks used 60 altogether in the last days, and 400 in the hour after 13:00 of each. */
 async function open(days = 3) {
   const bench = await openScaling();
@@ -104,17 +113,45 @@ describe('predictive scaling', () => {
     expect((await bench.service())?.desiredCount).toBe(8);
   });
 
+  test('never asks for more tasks than one service may have, however little of the load each is to have', async () => {
+    const bench = await open();
+    const { MetricSpecifications } = configuration();
+    await bench.on(
+      'PutScalingPolicy',
+      policy({
+        MetricSpecifications: MetricSpecifications.map((of) => ({ ...of, TargetValue: 1e-300 })),
+        Mode: 'ForecastAndScale',
+        MaxCapacityBreachBehavior: 'IncreaseMaxCapacity',
+        MaxCapacityBuffer: 100,
+      }),
+    );
+    await bench.look('2026-06-15T12:55:00Z');
+    expect((await bench.service())?.desiredCount).toBe(5000);
+    expect(new Set((await bench.forecast()).CapacityForecast.Values)).toEqual(new Set([5000]));
+  });
+
+  test('a history that cannot be read keeps nobody from being scaled by what is measured now', async () => {
+    const bench = await open();
+    const read = bench.metrics.read.bind(bench.metrics);
+    // Histories alone are read in periods of five minutes.
+    bench.metrics.read = (of, series, range) =>
+      range.period === 300 ? Promise.reject(new Error('a segment is torn')) : read(of, series, range);
+    await bench.on('PutScalingPolicy', policy({ Mode: 'ForecastAndScale' }));
+    await bench.on('PutScalingPolicy', cpu);
+    const high = (await bench.alarmNames()).find((name) => name.includes('AlarmHigh')) ?? '';
+    await bench.alarm(high, 'ALARM');
+    await bench.cpu('2026-06-15T12:09:00Z', 150);
+    await bench.look('2026-06-15T12:10:05Z');
+    expect((await bench.service())?.desiredCount).toBe(6);
+    expect(bench.lines.map(({ message }) => message)).toContain(
+      'cannot forecast the load of a service now; trying again',
+    );
+  });
+
   test('keeps tasks that their load is forecast for, whatever another policy wants', async () => {
     const bench = await open();
     await bench.on('PutScalingPolicy', policy({ Mode: 'ForecastAndScale' }));
-    await bench.on('PutScalingPolicy', {
-      PolicyName: 'cpu',
-      PolicyType: 'TargetTrackingScaling',
-      TargetTrackingScalingPolicyConfiguration: {
-        TargetValue: 50,
-        PredefinedMetricSpecification: { PredefinedMetricType: 'ECSServiceAverageCPUUtilization' },
-      },
-    });
+    await bench.on('PutScalingPolicy', cpu);
     await bench.setDesired(5);
     bench.running(5);
     const low = (await bench.alarmNames()).find((name) => name.includes('AlarmLow')) ?? '';

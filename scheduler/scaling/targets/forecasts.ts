@@ -1,7 +1,9 @@
+import { StaleEpoch } from '@slipway/storage/records';
+
 import type { Led } from '../../control/index.ts';
-import type { ServiceRef } from '../../services/index.ts';
+import { maximumTasks, type ServiceRef } from '../../services/index.ts';
 import type { MetricStore, Series } from '../../signals/metrics/index.ts';
-import { clusterPartition, toJson } from '../../state/index.ts';
+import { clusterPartition, sameRecord, toJson } from '../../state/index.ts';
 import {
   daySlots,
   type Floor,
@@ -13,6 +15,7 @@ import {
   slotLength,
 } from '../rules/index.ts';
 import { commit, type ScalerPorts } from './commit.ts';
+import type { ForecastTurns } from './forecast-turns.ts';
 import { scalingKeys } from './keys.ts';
 import type { ForecastRecord, PolicyRecord, PredictedMetric, PredictivePolicy } from './records.ts';
 
@@ -37,48 +40,73 @@ export const predictedNames = {
   requests: { pair: 'ALBRequestCount', scaling: 'ALBRequestCountPerTarget', load: 'ALBTargetGroupRequestCount' },
 } as const;
 
-/** Makes the forecasts of the cluster's predictive policies anew that are an hour old, or not there. */
+/**
+ * Makes the forecasts of a target's predictive policies anew that are an hour old, or not there, as it is their turn. One that cannot be made keeps nobody
+ * from being scaled.
+ * @throws StaleEpoch
+ */
 export async function makeForecasts(
   ports: ScalerPorts,
   led: Led,
   ref: ServiceRef,
   policies: readonly PolicyRecord[],
+  turns: ForecastTurns,
 ): Promise<void> {
   const { clock, log } = ports;
+  const fields = { cluster: ref.cluster, service: ref.service };
   for (const policy of policies) {
     if (policy.type !== 'predictive') continue;
-    const before = await found(ports, ref, policy);
-    const now = clock.now();
-    if (before !== undefined && now < before.madeAt + renewal && now >= before.madeAt) continue;
-    const origin = Math.floor(now / slotLength) * slotLength;
-    const history = await historyOf(ports.metrics, ref, policy.metric, origin);
-    const made = forecast(history);
-    const from = origin - keptSlots * slotLength;
-    const past = Array.from({ length: keptSlots }, (_, slot) => loadAt(before, from + slot * slotLength));
-    const record: ForecastRecord = {
-      service: ref.service,
-      policy: policy.name,
-      madeAt: now,
-      season: made?.season ?? 'day',
-      from,
-      // Without enough of a history there is none; it is looked at again in an hour.
-      loads:
-        made === undefined
-          ? []
-          : [...past, ...made.loads.slice(0, forecastSlots).map((load) => Number(load.toPrecision(6)))],
-    };
-    const isWritten = await commit(ports, led, async (tx) => {
-      // One that was deleted meanwhile has no forecast.
-      if ((await tx.get<PolicyRecord>(scalingKeys.policy(ref.service, policy.name)))?.id !== policy.id) return false;
-      tx.put(scalingKeys.forecast(ref.service, policy.name), toJson(record));
-      return true;
-    });
-    if (isWritten && made !== undefined)
-      log.info(
-        { cluster: ref.cluster, service: ref.service, policy: policy.name, season: made.season },
-        'forecast the load of a service',
-      );
+    try {
+      const before = await found(ports, ref, policy);
+      const now = clock.now();
+      if (before !== undefined && now < before.madeAt + renewal && now >= before.madeAt) continue;
+      await turns.take(policy.id, () => makeForecast(ports, led, ref, policy, before));
+    } catch (err) {
+      if (err instanceof StaleEpoch) throw err;
+      log.warn({ ...fields, policy: policy.name, err }, 'cannot forecast the load of a service now; trying again');
+    }
   }
+}
+
+async function makeForecast(
+  ports: ScalerPorts,
+  led: Led,
+  ref: ServiceRef,
+  policy: PredictivePolicy,
+  before: ForecastRecord | undefined,
+): Promise<void> {
+  const { clock, log } = ports;
+  const now = clock.now();
+  const origin = Math.floor(now / slotLength) * slotLength;
+  const history = await historyOf(ports.metrics, ref, policy.metric, origin);
+  const made = forecast(history);
+  const from = origin - keptSlots * slotLength;
+  const past = Array.from({ length: keptSlots }, (_, slot) => loadAt(before, from + slot * slotLength));
+  const record: ForecastRecord = {
+    service: ref.service,
+    policy: policy.name,
+    madeAt: now,
+    season: made?.season ?? 'day',
+    from,
+    // Without enough of a history there is none; it is looked at again in an hour.
+    loads:
+      made === undefined
+        ? []
+        : [...past, ...made.loads.slice(0, forecastSlots).map((load) => Number(load.toPrecision(6)))],
+  };
+  const isWritten = await commit(ports, led, async (tx) => {
+    const current = await tx.get<PolicyRecord>(scalingKeys.policy(ref.service, policy.name));
+    // One that was deleted meanwhile has no forecast, and one that has another metric by now not this one.
+    if (current?.type !== 'predictive' || current.id !== policy.id || !sameRecord(current.metric, policy.metric))
+      return false;
+    tx.put(scalingKeys.forecast(ref.service, policy.name), toJson(record));
+    return true;
+  });
+  if (isWritten && made !== undefined)
+    log.info(
+      { cluster: ref.cluster, service: ref.service, policy: policy.name, season: made.season },
+      'forecast the load of a service',
+    );
 }
 
 /** What a forecast said of the slot that begins at a moment. */
@@ -151,13 +179,17 @@ export async function floorOf(
       made === undefined
         ? undefined
         : forecastFloor({ ...made, target: policy.target }, now, (policy.buffer ?? usualBuffer) * 1000);
-    if (floor === undefined || floor.tasks <= (most?.count ?? 0)) continue;
+    // However little a task is to have of the load: nobody leads more of one service.
+    const tasks = Math.min(floor?.tasks ?? 0, maximumTasks);
+    if (floor === undefined || tasks <= (most?.count ?? 0)) continue;
     const name = predictedNames[policy.metric.kind].pair;
     most = {
-      count: floor.tasks,
+      count: tasks,
       policy: policy.name,
       readings: `the forecast of ${name} (${Math.round(floor.load)} at ${new Date(floor.at).toISOString().slice(0, 16)}Z)`,
-      ...(policy.breach === undefined ? {} : { most: Math.ceil(floor.tasks * (1 + policy.breach / 100) - 1e-9) }),
+      ...(policy.breach === undefined
+        ? {}
+        : { most: Math.min(Math.ceil(tasks * (1 + policy.breach / 100) - 1e-9), maximumTasks) }),
     };
   }
   return most;

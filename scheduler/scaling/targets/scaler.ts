@@ -10,6 +10,7 @@ import { clusterKeys, clusterPartition, type ServiceRecord } from '../../state/i
 import { dueSince } from './actions.ts';
 import { activitiesKept, mostActivities } from './activities.ts';
 import { followPolicies } from './follow-policies.ts';
+import { ForecastTurns } from './forecast-turns.ts';
 import { makeForecasts } from './forecasts.ts';
 import { freshSourceOf } from './fresh.ts';
 import { judgedFor, glanceAt, knownOf, type TrackedTarget } from './glance.ts';
@@ -33,13 +34,14 @@ const glance = 2_000;
 export async function scaleServices(ports: ScalerPorts, led: Led, over: AbortSignal): Promise<void> {
   const { clock, log } = ports;
   let [due, sweepDue] = [clock.monotonic(), clock.monotonic()];
+  const turns = new ForecastTurns(clock);
   let tracked: readonly TrackedTarget[] = [];
   while (!over.aborted) {
     try {
       const now = clock.monotonic();
       if (now >= due) {
         const sweeps = now >= sweepDue;
-        tracked = await lookAtTargets(ports, led, sweeps, over);
+        tracked = await lookAtTargets(ports, led, sweeps, turns, over);
         due = now + interval;
         if (sweeps) sweepDue = now + sweepInterval;
       }
@@ -62,6 +64,7 @@ interface Work {
   readonly alarms: ReadonlyMap<string, AlarmRecord>;
   /** What its tasks use now. */
   readonly known: ServiceReadings | undefined;
+  readonly turns: ForecastTurns;
   readonly now: number;
 }
 
@@ -70,12 +73,14 @@ async function lookAtTargets(
   ports: ScalerPorts,
   led: Led,
   sweeps: boolean,
+  turns: ForecastTurns,
   over: AbortSignal,
 ): Promise<readonly TrackedTarget[]> {
   const { records, clock, log } = ports;
   const { account, name: cluster } = led.view;
   const partition = clusterPartition(account, cluster);
   const now = clock.now();
+  turns.begin();
   const due = new Map<string, ActionRecord[]>();
   for await (const { value } of scan<ActionRecord>(records, partition, scalingKeys.actions))
     if (value.next !== undefined && value.next <= now)
@@ -101,6 +106,7 @@ async function lookAtTargets(
         policies: own,
         alarms,
         known: known.get(service),
+        turns,
         now,
       });
       if (sweeps) await sweep(ports, led, ref);
@@ -121,7 +127,7 @@ async function lookAtTarget(
   ports: ScalerPorts,
   led: Led,
   ref: ServiceRef,
-  { actions, policies, alarms, known, now }: Work,
+  { actions, policies, alarms, known, turns, now }: Work,
 ): Promise<void> {
   const status = led.view.services.get(ref.service)?.value.status;
   if (status === undefined || status === 'INACTIVE') {
@@ -134,7 +140,7 @@ async function lookAtTarget(
   for (const { action } of due) await runAction(ports, led, ref, action);
   if (policies.length === 0) return;
   for (const policy of policies) await keepAlarms(ports, ref, policy, alarms);
-  await makeForecasts(ports, led, ref, policies);
+  await makeForecasts(ports, led, ref, policies, turns);
   await followPolicies(ports, led, ref, policies, alarms, judgedFor(ports, ref, policies, known));
 }
 
