@@ -78,7 +78,7 @@ export type {
   Tallies,
   Tally,
 } from './shifts.ts';
-export { groupAttribute } from './groups.ts';
+export { groupAttribute, groupOfMachine } from './groups.ts';
 export { isolationAttribute } from './isolation.ts';
 export { hookName } from './hook-name.ts';
 export { toJson } from './json.ts';

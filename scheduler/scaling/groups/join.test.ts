@@ -97,7 +97,7 @@ describe('a caller', () => {
     const [machine] = await bench.machines();
     expect(await find({ account, principal: session(spec.id), hostSecret: host }, 'web')).toEqual({
       instance: machine?.instance,
-      attributes: { 'ecs.instance-type': 'm5.large', 'ecs.ami-id': 'ami-1' },
+      attributes: { 'ecs.instance-type': 'm5.large', 'ecs.ami-id': 'ami-1', 'slipway.auto-scaling-group': 'web' },
     });
     // Whoever may take on the role can call a session as they like; they are no host that has joined.
     await expect(find({ account, principal: session(spec.id), hostSecret: other }, 'web')).rejects.toThrow(

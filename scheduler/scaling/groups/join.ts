@@ -11,7 +11,7 @@ import { transact } from '@slipway/storage/records';
 import { z } from 'zod';
 
 import { invalidParameter } from '../../cluster/index.ts';
-import { arns, toJson } from '../../state/index.ts';
+import { arns, groupAttribute, toJson } from '../../state/index.ts';
 
 import type { GroupsPorts } from './groups.ts';
 import { hostHash, readJoinToken } from './join-token.ts';
@@ -165,6 +165,7 @@ export const machineOf =
       attributes: {
         'ecs.instance-type': machine.instanceType,
         'ecs.ami-id': machine.imageId,
+        [groupAttribute]: machine.group,
         ...(machine.subnet === undefined ? {} : { 'ecs.subnet-id': machine.subnet }),
       },
     };

@@ -31,12 +31,19 @@ const onHost = (id: string, ...tasks: TaskUsage[]): InstanceUsage => ({
   tasks,
 });
 
+type Host = ClusterResources['hosts'] extends ReadonlyMap<string, infer H> ? H : never;
+/** A host that a user has registered. */
+const host = (id: string, more: Partial<Host>): [string, Host] => [
+  id,
+  { id, ownerArn: `arn:aws:iam::${account}:user/hosts`, cpu: 1000, memory: 2048, attributes: [], ...more },
+];
+
 const shop: ClusterResources = {
   name: 'shop',
   insights: 'disabled',
   hosts: new Map([
-    ['large', { cpu: 3072, memory: 6144, attributes: [] }],
-    ['small', { cpu: 1024, memory: 2048, attributes: [] }],
+    host('large', { cpu: 3072, memory: 6144 }),
+    host('small', { cpu: 1024, memory: 2048 }),
   ]),
   busy: new Set(['large', 'small']),
 };
@@ -128,14 +135,18 @@ test('Container Insights: by service, family and cluster; of what reserves no CP
 
 test('an Auto Scaling group: each of its machines is a sample, in percent of the CPU that it has registered, by tasks of any kind', async () => {
   const attributes = [{ name: 'slipway.auto-scaling-group', value: 'lab' }];
+  const machine = (id: string) => ({ attributes, ownerArn: `arn:aws:sts::${account}:assumed-role/node/i-${id}` });
   const hosts = new Map([
-    ['large', { cpu: 4000, memory: 6144, attributes }],
-    ['small', { cpu: 1000, memory: 2048, attributes }],
-    ['other', { cpu: 1000, memory: 2048, attributes: [] }],
+    host('large', { cpu: 4000, ...machine('large') }),
+    host('small', machine('small')),
+    host('other', {}),
+    // Whoever may register a host may have it say what it likes.
+    host('rogue', { attributes }),
+    host('guise', machine('large')),
   ]);
   const tasks = [
     [onHost('large', usage('a', 1000, 128), usage('b', 1000, 32, { launchType: 'FARGATE' }))],
-    [onHost('small', usage('c', 100, 128)), onHost('other', usage('d', 900, 128))],
+    [onHost('small', usage('c', 100, 128)), ...['other', 'rogue', 'guise'].map((id) => onHost(id, usage(id, 900, 128)))],
   ];
   const read = await told(tasks, { ...shop, hosts });
   expect(await read('CPUUtilization', { AutoScalingGroupName: 'lab' }, 'AWS/EC2')).toMatchObject({

@@ -1,4 +1,4 @@
-import { type ClusterRecord, groupAttribute, type InstanceRecord } from '../../state/index.ts';
+import { type ClusterRecord, groupOfMachine, type InstanceRecord } from '../../state/index.ts';
 import { type Dimension, type Sample, valuesLimit } from '../metrics/index.ts';
 
 import type { InstanceUsage } from './ledger.ts';
@@ -9,7 +9,7 @@ export interface ClusterResources {
   readonly name: string;
   readonly insights: ContainerInsights;
   /** Instances that are ACTIVE or DRAINING, by id. */
-  readonly hosts: ReadonlyMap<string, Pick<InstanceRecord, 'cpu' | 'memory' | 'attributes'>>;
+  readonly hosts: ReadonlyMap<string, Pick<InstanceRecord, 'id' | 'ownerArn' | 'cpu' | 'memory' | 'attributes'>>;
   /** Those of them that have a task which is not one of Fargate's: when nothing is known of it, nothing is known of them. */
   readonly busy: ReadonlySet<string>;
 }
@@ -34,7 +34,8 @@ export const dimensions = (of: Readonly<Record<string, string>>): Dimension[] =>
  * - AWS/ECS, ClusterName and ServiceName: what a task uses in percent of what it reserves (ECS developer guide, "Service utilization").
  * - AWS/ECS, ClusterName: what tasks of container instances use in percent of what these have registered; tasks of Fargate do not count.
  *   Samples are weighed with the size of their instance, so that their mean is the use of the whole cluster.
- * - AWS/EC2, AutoScalingGroupName: what all tasks of a machine use in percent of the CPU that it has registered; each machine is one sample.
+ * - AWS/EC2, AutoScalingGroupName: what all tasks of a machine use in percent of the CPU that it has registered; each machine is one sample. Hosts that only
+ *   say that they are of the group are none: a group would be as large as they like.
  * - ECS/ContainerInsights, where the cluster has it on: by service, by family and by cluster, each task one sample.
  *
  * @param at when the minute began, milliseconds since the epoch
@@ -102,11 +103,11 @@ function clusterSamples(
   });
 }
 
-/** Of each Auto Scaling group whose machines are hosts of the cluster. */
+/** Of each Auto Scaling group that has machines among the hosts of the cluster. */
 function groupSamples({ hosts, busy }: ClusterResources, usage: readonly InstanceUsage[], at: number): Sample[] {
   const used = usage.flatMap(({ instance, tasks }) => {
     const host = hosts.get(instance.id);
-    const group = host?.attributes.find(({ name }) => name === groupAttribute)?.value;
+    const group = host === undefined ? undefined : groupOfMachine(host);
     if (host === undefined || group === undefined || host.cpu === 0) return [];
     const known = tasks.flatMap(({ cpu }) => cpu ?? []);
     if (known.length === 0 && busy.has(instance.id)) return [];
