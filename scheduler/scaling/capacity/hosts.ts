@@ -26,7 +26,8 @@ export function hostsOf(
   let drained = 0;
   const hosts = machines.flatMap((machine): CapacityHost[] => {
     const { id, instance: of, state, stateAt: since } = machine;
-    const open = !machine.protected && !suspended.includes('Terminate');
+    // Protection begins when a machine is in service (EC2 Auto Scaling user guide, "Use instance scale-in protection").
+    const open = (state === 'Pending' || !machine.protected) && !suspended.includes('Terminate');
     if (state === 'Terminating') return [];
     const instance = view.instances.get(of)?.value;
     const isThere = instance !== undefined && instance.status !== 'INACTIVE' && state === 'InService';

@@ -82,6 +82,21 @@ test('what is too many is closed after a while, and ends when it is empty', () =
   expect(decide({ hosts: closed, group: { min: 3, max: 3, desired: 3 } })).toMatchObject({ keep: ['c', 'b'], end: [] });
 });
 
+test('what is on its way ends when nothing needs it any more, and is not made again', () => {
+  const coming = (id: string, since: number) => host(id, 0, { state: 'coming', since });
+  const hosts = [host('a', 1), host('b', 0), coming('c', 500_000), coming('d', 400_000), coming('e', 900_000)];
+  expect(decide({ hosts })).toMatchObject({ surplusSince: 1_000_000, empty: [], end: [] });
+  const calm = { surplusSince: 1_000_000 - calmFor };
+  // Those that are longest on their way, and no host that is there before they are gone.
+  expect(decide({ hosts, ...calm })).toMatchObject({ ...calm, empty: [], end: ['d', 'c'] });
+  expect(decide({ hosts, ...calm, group: { min: 4, max: 9, desired: 5 } }).end).toEqual(['d']);
+  expect(decide({ hosts, ...calm, needed: 1 }).end).toEqual([]);
+  expect(decide({ hosts, ...calm, rule: { ...rule, instanceWarmupPeriod: 7_200 } }).end).toEqual(['d', 'c']);
+  expect(decide({ hosts, ...calm, rule: { ...rule, instanceWarmupPeriod: 0 } }).end).toEqual(['d', 'c', 'e']);
+  const held = hosts.map((one) => ({ ...one, open: one.state !== 'coming' }));
+  expect(decide({ hosts: held, ...calm })).toMatchObject({ empty: ['b'], end: [] });
+});
+
 test('one host at a time is emptied whose tasks have room elsewhere', () => {
   const hosts = [host('a', 3), host('b', 1), host('c', 2)];
   const calm = { surplusSince: 0 };

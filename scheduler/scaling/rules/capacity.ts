@@ -7,6 +7,9 @@ export const calmFor = 60_000;
  */
 export const restFor = 900_000;
 
+/** Milliseconds in which a host comes, if it does: those that are too many are not waited for longer, however long one that has come stays. */
+const comesWithin = 300_000;
+
 /** Hosts in use from which one more is kept so long: a fifth of what is there at most. */
 const some = 5;
 
@@ -71,7 +74,7 @@ export interface CapacityPlan {
 
 /**
  * What a group needs. Out: hosts in use and those that waiting tasks need, with what the target leaves free, at once, in steps of the rule.
- * In: what has been too many for {@link calmFor} is first closed to new tasks and ended when it is empty, fewer than half of the hosts at
+ * In: what has been too many for {@link calmFor} goes if it has not come yet, and is else first closed to new tasks and ended when it is empty, fewer than half of the hosts at
  * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere; none that is protected. A group of some size keeps the
  * last one for {@link restFor}, and waits for the others twice as long. Pure; never beyond the group's bounds.
  */
@@ -135,6 +138,15 @@ export function decideCapacity({
   const mover = isPacked ? movers.find(({ id }) => canEmpty([id])) : undefined;
   const chosen =
     surplus > 0 ? idle.slice(0, Math.min(surplus, mostAtOnce(ready.length))) : mover === undefined ? [] : [mover];
+  // What comes when nothing needs it any more goes before it is there: it may never come, and nor may what would be made in its place, again and again.
+  const soon = Math.min(rule.instanceWarmupPeriod * 1000, comesWithin);
+  const late = hosts.filter(({ state, since, open }) => state === 'coming' && open && now - since >= soon);
+  if (needed === 0 && late.length > 0 && surplus > 0) {
+    plan.surplusSince = surplusSince ?? now;
+    const oldest = late.toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1)).slice(0, surplus);
+    if (now - plan.surplusSince >= calmFor) plan.end = [...plan.end, ...oldest.map(({ id }) => id)];
+    return plan;
+  }
   const [first] = chosen;
   if (first === undefined) return plan;
   plan.surplusSince = surplusSince ?? now;
