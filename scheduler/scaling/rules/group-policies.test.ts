@@ -59,6 +59,14 @@ test('tracking: in when nothing warms up, by half at once at most, and where eve
   expect(desired([tracking(25)], { scaledAt: at + 1000 })).toBeUndefined();
 });
 
+test('tracking: in only as far as no policy that scales in would want out again', () => {
+  const two = { desired: 2 };
+  const idle = tracking(10, { warm: 2 });
+  // What two machines measure at 34 of 50, one would at 68.
+  expect(desired([idle, tracking(34, { policy: 'requests', warm: 2 })], two)).toBeUndefined();
+  expect(desired([idle, tracking(20, { policy: 'requests', warm: 2 })], two)).toBe(1);
+});
+
 test('steps: what warms up is a part of what is wanted, so that one step is taken once (the example of the user guide)', () => {
   expect(desired([stepping(65)], { desired: 10 })).toBe(11);
   expect(desired([stepping(68, { warming: 1 })], { desired: 11 })).toBeUndefined();

@@ -58,10 +58,12 @@ export function decideGroup(
     return desired === undefined ? [] : [{ wish, desired }];
   });
   const outs = wants.filter(({ desired }) => desired > standing.desired);
-  const ins = wants.filter(
-    ({ wish, desired }) => desired < standing.desired && (wish.kind !== 'tracking' || holding === 0),
-  );
-  const [best] = (outs.length > 0 ? outs : ins).toSorted(
+  const ins = wants.filter(({ desired }) => desired < standing.desired);
+  // One whose metric would be above its target again without a machine wants none to go, though its alarm says that it is low.
+  const agree =
+    holding === 0 && wishes.every((wish) => wish.kind !== 'tracking' || ins.some((want) => want.wish === wish));
+  const counted = ins.filter(({ wish }) => wish.kind !== 'tracking' || agree);
+  const [best] = (outs.length > 0 ? outs : counted).toSorted(
     (a, b) => b.desired - a.desired || (a.wish.policy < b.wish.policy ? -1 : 1),
   );
   if (best === undefined) return undefined;
