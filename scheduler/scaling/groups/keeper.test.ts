@@ -43,6 +43,13 @@ describe('a group', () => {
     expect((await bench.activities())[0]).toMatchObject({ StatusCode: 'Successful' });
   });
 
+  test('is kept as it is wanted while it cannot follow times and metrics', async () => {
+    const bench = await openGroups({ follow: () => Promise.reject(new Error('an alarm cannot be read')) });
+    await bench.template();
+    await bench.group({ DesiredCapacity: 1 });
+    expect(states(await bench.settle())).toEqual(['InService']);
+  });
+
   test('replaces a machine whose agent stays away, whose provider has lost it, that never joined, and that is said to be unhealthy', async () => {
     const bench = await openGroups();
     await bench.template();

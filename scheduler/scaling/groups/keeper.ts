@@ -115,7 +115,7 @@ export class AccountGroups {
   /** One look at everything: what is wanted is written first, and then carried out. */
   async look(over: AbortSignal): Promise<void> {
     const owner = await this.#owner();
-    await this.#ports.follow(this.#account, this.#held);
+    await this.#follow();
     // What has no record after it was listed was not made a moment ago, but is left from what was ended; what was started before and is
     // not listed is gone.
     const started = (await this.#groups.machines(this.#account)).filter((machine) => machine.started === true);
@@ -149,6 +149,17 @@ export class AccountGroups {
     if (now - this.#sweptAt < sweepPace) return;
     this.#sweptAt = now;
     await sweepActivities(this.#ports, this.#account, this.#held);
+  }
+
+  /** Has groups follow what they are to; those that cannot are kept as they are wanted meanwhile. @throws StaleEpoch */
+  async #follow(): Promise<void> {
+    const { follow, log } = this.#ports;
+    try {
+      await follow(this.#account, this.#held);
+    } catch (err) {
+      if (err instanceof StaleEpoch) throw err;
+      log.warn({ err, account: this.#account }, 'Auto Scaling groups cannot follow times and metrics now; trying again');
+    }
   }
 
   /** Waits for what was begun. */

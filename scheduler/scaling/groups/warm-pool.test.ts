@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { findInstance } from '../../cluster/index.ts';
 import { account } from '../../balancing/testing/open-balancing.ts';
@@ -266,10 +266,12 @@ test('machines that are prepared take half of the requests of a provider at most
     return launches.map((call) => machines.get(call.slice('launch '.length)) ?? '');
   };
   await bench.begin();
-  expect(await groupsOf()).toEqual(['web', 'web']);
+  const launched = (...wanted: string[]) =>
+    vi.waitFor(async () => expect(await groupsOf()).toEqual(wanted), { timeout: 60_000 });
+  await launched('web', 'web');
   await bench.group({ AutoScalingGroupName: 'other', DesiredCapacity: 3 });
   await bench.begin();
-  expect(await groupsOf()).toEqual(['web', 'web', 'other', 'other']);
+  await launched('web', 'web', 'other', 'other');
   resolve();
   await bench.look(3);
   expect((await groupsOf()).toSorted()).toEqual([
