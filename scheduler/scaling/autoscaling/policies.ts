@@ -1,7 +1,7 @@
 import { rowsOf } from '@slipway/auth/kit';
 import { scanAll } from '@slipway/storage/records';
 
-import { alarmArn } from '../../signals/alarms/index.ts';
+import { alarmArn, type AlarmRecord } from '../../signals/alarms/index.ts';
 import {
   deleteGroupPolicy,
   executeGroupPolicy,
@@ -38,7 +38,8 @@ export const policyOperations: AutoScalingOperations = {
     handle: async (input, scene) => {
       const { AutoScalingGroupName: group, PolicyName: name } = input;
       const made = await putGroupPolicy(scene.api, scene.account, group, name, policyOf(input, group));
-      return { PolicyARN: groupPolicyArn(scene.region, scene.account, made), Alarms: await alarmsOf(scene, made) };
+      const Alarms = alarmsOf(scene, made, await acting(scene, [made]));
+      return { PolicyARN: groupPolicyArn(scene.region, scene.account, made), Alarms };
     },
   }),
   DescribePolicies: operation({
@@ -70,8 +71,9 @@ export const policyOperations: AutoScalingOperations = {
         rowsOf(rows, ({ key }) => key, after),
         ({ value }) => (fits(value) ? value : undefined),
       );
+      const alarmsThere = await acting(scene, items);
       return {
-        ScalingPolicies: await Promise.all(items.map((one) => view(scene, one))),
+        ScalingPolicies: items.map((one) => view(scene, one, alarmsThere)),
         ...(nextToken === undefined ? {} : { NextToken: nextToken }),
       };
     },
@@ -128,21 +130,30 @@ const groupNamed = (input: OneOf, { region, account }: Scene): { readonly AutoSc
     parseGroupPolicyArn(region, account, input.PolicyName)?.group ?? input.AutoScalingGroupName ?? '*',
 });
 
+/** The account's alarms, read once, where some of these policies are named by those that act on them. */
+const acting = (
+  { api, account }: Scene,
+  policies: readonly GroupPolicyRecord[],
+): Promise<ReadonlyMap<string, AlarmRecord>> =>
+  policies.some(({ type }) => type !== 'tracking')
+    ? api.alarms.all(account)
+    : Promise.resolve(new Map<string, AlarmRecord>());
+
 /** The alarms that act on a policy: tracking's own, and those that name it. */
-async function alarmsOf({ api, region, account }: Scene, policy: GroupPolicyRecord) {
+function alarmsOf({ region, account }: Scene, policy: GroupPolicyRecord, there: ReadonlyMap<string, AlarmRecord>) {
   const names: string[] = [];
   if (policy.type === 'tracking') {
     const { high, low } = groupAlarmNames(policy);
     names.push(high, ...(policy.noScaleIn === true ? [] : [low]));
   } else {
     const arn = groupPolicyArn(region, account, policy);
-    for (const [name, { actions }] of await api.alarms.all(account))
+    for (const [name, { actions }] of there)
       if (Object.values(actions).some((of) => of.includes(arn))) names.push(name);
   }
   return names.map((name) => ({ AlarmName: name, AlarmARN: alarmArn({ region, account }, name) }));
 }
 
-async function view(scene: Scene, policy: GroupPolicyRecord): Promise<Of<typeof shown>> {
+function view(scene: Scene, policy: GroupPolicyRecord, there: ReadonlyMap<string, AlarmRecord>): Of<typeof shown> {
   return {
     AutoScalingGroupName: policy.group,
     PolicyName: policy.name,
@@ -150,7 +161,7 @@ async function view(scene: Scene, policy: GroupPolicyRecord): Promise<Of<typeof 
     PolicyType: typeNames[policy.type],
     ...(policy.type === 'tracking' ? viewTracking(policy) : viewStepping(policy)),
     ...(policy.warmup === undefined ? {} : { EstimatedInstanceWarmup: policy.warmup }),
-    Alarms: await alarmsOf(scene, policy),
+    Alarms: alarmsOf(scene, policy, there),
     Enabled: policy.disabled !== true,
   };
 }

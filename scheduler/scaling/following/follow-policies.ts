@@ -1,5 +1,5 @@
 import type { HeldLease } from '@slipway/storage/leases';
-import { scanAll, StaleEpoch, transact } from '@slipway/storage/records';
+import { type RecordStore, scanAll, StaleEpoch, transact } from '@slipway/storage/records';
 
 import type { AlarmRecord, Alarms, PointReader } from '../../signals/alarms/index.ts';
 import { toJson } from '../../state/index.ts';
@@ -52,7 +52,7 @@ export async function followGroupPolicies(ports: FollowPolicyPorts, account: str
         own.filter(({ groupId }) => groupId !== group?.id),
       ];
       for (const policy of others) {
-        await records.commit(partition, { remove: [groupKeys.policy(name, policy.name)], fence });
+        await forget(records, account, fence, policy);
         await dropGroupAlarms(ports.alarms, account, policy);
       }
       if (group === undefined || group.deleting === true) continue;
@@ -65,6 +65,18 @@ export async function followGroupPolicies(ports: FollowPolicyPorts, account: str
     }
   }
 }
+
+/** Takes away the policy of a group that is gone; not one that the group has that was made under its name meanwhile. */
+const forget = (records: RecordStore, account: string, fence: HeldLease, gone: GroupPolicyRecord): Promise<void> =>
+  transact(
+    records,
+    groupsPartition(account),
+    async (tx) => {
+      const key = groupKeys.policy(gone.group, gone.name);
+      if ((await tx.get<GroupPolicyRecord>(key))?.id === gone.id) tx.remove(key);
+    },
+    { fence, attempts },
+  );
 
 interface Sight {
   readonly group: GroupRecord;
@@ -183,7 +195,8 @@ function actingOn(
 ): { readonly alarm: AlarmRecord; readonly side?: 'high' | 'low' } | undefined {
   if (policy.type === 'tracking') {
     const names = groupAlarmNames(policy);
-    for (const side of ['high', 'low'] as const) {
+    // Of one that scales in no more, the alarm may still have been there when all were read.
+    for (const side of policy.noScaleIn === true ? (['high'] as const) : (['high', 'low'] as const)) {
       const alarm = alarms.get(names[side]);
       if (alarm?.state === 'ALARM' && alarm.actionsEnabled) return { alarm, side };
     }

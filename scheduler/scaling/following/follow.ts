@@ -5,7 +5,7 @@ import { scanAll, StaleEpoch, transact, type Transaction } from '@slipway/storag
 import { toJson } from '../../state/index.ts';
 import { beginActivity, desiredFor, groupKeys, type GroupsPorts, groupsPartition } from '../groups/index.ts';
 import type { ScheduleRecord } from './records.ts';
-import { runSchedule } from './schedules.ts';
+import { lastDue, runSchedule } from './schedules.ts';
 
 export interface FollowPorts extends GroupsPorts {
   readonly log: Log;
@@ -23,8 +23,9 @@ export async function followSchedules(ports: FollowPorts, account: string, fence
   const { records, clock, log, random } = ports;
   const partition = groupsPartition(account);
   const all = await scanAll<ScheduleRecord>(records, partition, { prefix: groupKeys.schedules, limit: 1000 });
-  const due = all.map(({ value }) => value).filter(({ next }) => next <= clock.now());
-  for (const action of due.toSorted((a, b) => a.next - b.next || (a.name < b.name ? -1 : 1))) {
+  const seen = clock.now();
+  const due = all.flatMap(({ value: action }) => (action.next <= seen ? [{ action, since: sinceOf(action, seen) }] : []));
+  for (const { action } of due.toSorted((a, b) => a.since - b.since || (a.action.name < b.action.name ? -1 : 1))) {
     try {
       const work = async (tx: Transaction) => {
         const now = clock.now();
@@ -59,5 +60,14 @@ export async function followSchedules(ports: FollowPorts, account: string, fence
         'cannot run a scheduled action of a group now; trying again',
       );
     }
+  }
+}
+
+/** What is wrong with one action is said when it is run. */
+function sinceOf(action: ScheduleRecord, now: number): number {
+  try {
+    return lastDue(action, now);
+  } catch {
+    return action.next;
   }
 }

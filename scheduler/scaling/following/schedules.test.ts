@@ -94,6 +94,19 @@ describe('scheduled actions of groups', () => {
     expect(await bench.shown()).toEqual([]);
   });
 
+  test('that were all missed leave the group as the last of them would have', async () => {
+    const bench = await open();
+    await bench.put({ ...named, ScheduledActionName: 'day', Recurrence: '0 8 * * *', DesiredCapacity: 3 });
+    await bench.put({ ...named, ScheduledActionName: 'night', Recurrence: '0 20 * * *', DesiredCapacity: 1 });
+    // Nobody led from noon until the evening of the next day: the night was due before the day, and after it again.
+    bench.clock.at = Date.parse('2026-06-16T21:00:00Z');
+    await bench.look();
+    expect(await bench.described()).toMatchObject({ DesiredCapacity: 1 });
+    bench.clock.at = Date.parse('2026-06-17T09:00:00Z');
+    await bench.look();
+    expect(await bench.described()).toMatchObject({ DesiredCapacity: 3 });
+  });
+
   test('that contradict the bounds of then change nothing, and say so', async () => {
     const bench = await open();
     await bench.put({ ...named, StartTime: new Date('2026-06-15T12:30:00Z'), MinSize: 9 });

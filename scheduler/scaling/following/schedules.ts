@@ -10,7 +10,7 @@ import {
   noGroup,
   validation,
 } from '../groups/index.ts';
-import { ScheduleError } from '../rules/index.ts';
+import { lastMissed, ScheduleError } from '../rules/index.ts';
 import type { ScheduleRecord } from './records.ts';
 import { nextOfRecurrence, parseRecurrence } from './recurrence.ts';
 
@@ -114,6 +114,13 @@ export function dueAfter({ recurrence, timezone, startTime, endTime }: Draft, af
     if (error instanceof ScheduleError) throw validation(`Recurrence: ${error.message}`);
     throw error;
   }
+}
+
+/** When an action that is due should have run last: of runs that were missed, the last one counts beside those of others. */
+export function lastDue({ recurrence, timezone, startTime, endTime, next }: ScheduleRecord, now: number): number {
+  if (recurrence === undefined) return next;
+  const bounds = { startTime, endTime, createdAt: 0 };
+  return Math.max(...parseRecurrence(recurrence, timezone).map((one) => lastMissed(one, bounds, next, now)));
 }
 
 /** @throws ValidationError without the group or the action */
