@@ -24,7 +24,9 @@ export async function followSchedules(ports: FollowPorts, account: string, fence
   const partition = groupsPartition(account);
   const all = await scanAll<ScheduleRecord>(records, partition, { prefix: groupKeys.schedules, limit: 1000 });
   const seen = clock.now();
-  const due = all.flatMap(({ value: action }) => (action.next <= seen ? [{ action, since: sinceOf(action, seen) }] : []));
+  const due = all.flatMap(({ value: action }) =>
+    action.next <= seen ? [{ action, since: sinceOf(action, seen) }] : [],
+  );
   for (const { action } of due.toSorted((a, b) => a.since - b.since || (a.action.name < b.action.name ? -1 : 1))) {
     try {
       const work = async (tx: Transaction) => {

@@ -158,7 +158,10 @@ export class AccountGroups {
       await follow(this.#account, this.#held);
     } catch (err) {
       if (err instanceof StaleEpoch) throw err;
-      log.warn({ err, account: this.#account }, 'Auto Scaling groups cannot follow times and metrics now; trying again');
+      log.warn(
+        { err, account: this.#account },
+        'Auto Scaling groups cannot follow times and metrics now; trying again',
+      );
     }
   }
 

@@ -41,10 +41,7 @@ const host = (id: string, more: Partial<Host>): [string, Host] => [
 const shop: ClusterResources = {
   name: 'shop',
   insights: 'disabled',
-  hosts: new Map([
-    host('large', { cpu: 3072, memory: 6144 }),
-    host('small', { cpu: 1024, memory: 2048 }),
-  ]),
+  hosts: new Map([host('large', { cpu: 3072, memory: 6144 }), host('small', { cpu: 1024, memory: 2048 })]),
   busy: new Set(['large', 'small']),
 };
 
@@ -146,7 +143,10 @@ test('an Auto Scaling group: each of its machines is a sample, in percent of the
   ]);
   const tasks = [
     [onHost('large', usage('a', 1000, 128), usage('b', 1000, 32, { launchType: 'FARGATE' }))],
-    [onHost('small', usage('c', 100, 128)), ...['other', 'rogue', 'guise'].map((id) => onHost(id, usage(id, 900, 128)))],
+    [
+      onHost('small', usage('c', 100, 128)),
+      ...['other', 'rogue', 'guise'].map((id) => onHost(id, usage(id, 900, 128))),
+    ],
   ];
   const read = await told(tasks, { ...shop, hosts });
   expect(await read('CPUUtilization', { AutoScalingGroupName: 'lab' }, 'AWS/EC2')).toMatchObject({
