@@ -49,6 +49,7 @@ const onceOfGroups: readonly (readonly [number, string])[] = [
   [17, 'machines that were drained for what waits for room had the room of those that would have brought it'],
   [186, 'a simulated machine that was stopped and started before it had started at all was there twice'],
   [201, 'the last machine of a group was replaced by a refresh, and had to stay for as long as it warms up'],
+  [225, 'machines that never joined were made again and again when nothing needed them any more'],
 ];
 
 /** The same of days whose steps are judged. */
