@@ -20,6 +20,7 @@ test.each([
   ['0 6 1 * 2', '2026-06-30T12:00:00Z', undefined, '2026-07-01T06:00:00.000Z'],
   ['30 6 1 JAN *', '2026-06-15T12:00:00Z', undefined, '2027-01-01T06:30:00.000Z'],
   ['0 6 * * *', '2026-06-15T12:00:00Z', 'Europe/Berlin', '2026-06-16T04:00:00.000Z'],
+  ['0 22 29 2 *', '2026-06-15T12:00:00Z', 'Europe/Berlin', '2028-02-29T21:00:00.000Z'],
 ])('%s is due after %s in %s at %s', (text, after, zone, expected) => {
   expect(next(text, after, zone)).toBe(expected);
 });
