@@ -9,7 +9,7 @@ import { until } from '../../testing/bench.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
 import { dockerArchives } from './archives.ts';
-import { ExecSessions } from './sessions.ts';
+import { ExecSessions, type ExecSessionsPorts } from './sessions.ts';
 
 const arn = 'arn:aws:ecs:us-east-1:000000000000:task/default/abc';
 const runtimeId = 'ab'.repeat(32);
@@ -25,7 +25,11 @@ function ordering(containerName: string): WebSocket {
 }
 
 /** A host whose connections are opened so: as whom its first command is run, and what it warns of. */
-function host(containerName: string, dial: Dial) {
+function host(
+  containerName: string,
+  dial: Dial,
+  dialCopy: ExecSessionsPorts['dialCopy'] = () => Promise.reject(new Error('nothing is copied')),
+) {
   const task = taskSchema.parse({
     arn,
     desiredStatus: 'RUNNING',
@@ -42,7 +46,12 @@ function host(containerName: string, dial: Dial) {
       },
     ],
   });
-  const inspected = { Id: runtimeId, State: { Running: true }, Config: { User: '1000:1000' } };
+  const inspected = {
+    Id: runtimeId,
+    State: { Running: true },
+    Config: { User: '1000:1000' },
+    HostConfig: { Runtime: 'runsc' },
+  };
   const live = { saved: { task }, inspected: new Map([[containerName, inspected]]) } as unknown as LiveTask;
   const asked = Promise.withResolvers<string>();
   const warned: string[] = [];
@@ -58,8 +67,9 @@ function host(containerName: string, dial: Dial) {
     archives: dockerArchives(undefined as never),
     tasks: () => [live],
     dial,
-    dialCopy: () => Promise.reject(new Error('nothing is copied')),
-    copyUrl: () => Promise.reject(new Error('nothing is copied')),
+    isolation: 'runsc',
+    dialCopy,
+    copyUrl: () => Promise.resolve(new URL('http://127.0.0.1')),
     url: () => Promise.resolve(new URL('ws://127.0.0.1')),
     clock: systemClock,
     random: () => 0,
@@ -75,6 +85,27 @@ test.each([
   const of = host(containerName, () => Promise.resolve(ordering(containerName)));
   of.sessions.wanted({ sessionId: 's', taskArn: arn });
   expect(await of.user).toBe(user);
+  await of.sessions.stop();
+});
+
+test('nothing is copied into or out of a container that is isolated, which would not see it', async () => {
+  const said: string[] = [];
+  const end = new EventEmitter();
+  const message = { sessionId: 's', taskArn: arn, containerName: 'free', runtimeId, direction: 'to', path: '/tmp' };
+  const resume = (): void => {
+    if (said.length === 0) end.emit('message', Buffer.from(JSON.stringify({ type: 'CopyStart', message })), false);
+  };
+  const say = (text: Buffer): void => {
+    said.push(text.toString());
+    end.emit('close');
+  };
+  const terminate = (): boolean => end.emit('close');
+  const channel = Object.assign(end, { resume, say, terminate });
+  const never = () => Promise.reject(new Error('no command is run'));
+  const of = host('free', never, () => Promise.resolve(channel as never));
+  of.sessions.wanted({ sessionId: 's', taskArn: arn, copies: true });
+  await until(() => said[0], 'the refusal');
+  expect(said[0]).toMatch(/CopyRefused.*isolated by runsc.*slipway exec -i and tar/);
   await of.sessions.stop();
 });
 

@@ -27,6 +27,8 @@ export interface ExecSessionsPorts {
   readonly engine: ExecEngine;
   readonly archives: ArchiveEngine;
   readonly tasks: () => readonly LiveTask[];
+  /** The engine's runtime that isolates tasks of Fargate here, if one does. */
+  readonly isolation?: string | undefined;
   readonly dial: Dial;
   readonly dialCopy: DialCopy;
   /** Where the connection of a session is opened; with `carried`: one for its client, which came again to another server. */
@@ -185,7 +187,11 @@ export class ExecSessions {
   #copyRefusal(start: CopyStart): string | undefined {
     const why = this.#refusal(start);
     if (why !== undefined) return why;
-    const task = this.#taskOf(start.taskArn)?.saved.task;
+    const live = this.#taskOf(start.taskArn);
+    const { isolation } = this.#ports;
+    if (isolation !== undefined && live?.inspected.get(start.containerName)?.HostConfig?.Runtime === isolation)
+      return `the container is isolated by ${isolation}, which sees no files that the engine copies: copy with slipway exec -i and tar`;
+    const task = live?.saved.task;
     const container = task?.containers.find(({ name }) => name === start.containerName);
     if (task === undefined || container === undefined || isHeldToUser(task, container))
       return 'file systems of the container hold it to a user that is not root: copy with slipway exec -i and tar, as that user';
