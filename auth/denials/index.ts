@@ -1,2 +1,2 @@
 export { denialRows } from './keys.ts';
-export { type DenialOptions, type OpenDenials, openDenials } from './open-denials.ts';
+export { type DenialOptions, type OpenDenials, openDenials, type ShownDenial } from './open-denials.ts';

@@ -15,6 +15,9 @@ export interface DenialOptions extends DenialsPorts {
   readonly identity: Pick<Identity, 'explain' | 'resource'>;
 }
 
+/** A refusal as the route answers it: its time is one of ISO 8601. */
+export type ShownDenial = Omit<DenialRecord, 'at'> & { readonly time: string };
+
 /** Refusals of the last hour with their reasons: who keeps them, and who is shown them. */
 export interface OpenDenials {
   readonly sink: DenialSink;
@@ -80,4 +83,4 @@ export function openDenials(options: DenialOptions): OpenDenials {
   };
 }
 
-const shown = ({ at, ...record }: DenialRecord): object => ({ ...record, time: new Date(at).toISOString() });
+const shown = ({ at, ...record }: DenialRecord): ShownDenial => ({ ...record, time: new Date(at).toISOString() });

@@ -12,6 +12,7 @@ const denial = {
   action: 'ecr:CreateRepository',
   resources: ['arn:aws:ecr:us-east-1:000000000000:repository/web'],
   resourcesLeftOut: 3,
+  statementsLeftOut: 0,
   reason: 'an explicit deny in an identity-based policy',
   explanations: [
     {
@@ -47,7 +48,9 @@ test('a refusal is told with who, what, where it came from, and the statement th
   ]);
   expect(told).toContain('decided by statement No of inline:own');
   expect(told).toContain('✗ No  denies it');
-  expect(denialReport({ ...denial, explanations: [], resources: [], resourcesLeftOut: 0 }).split('\n')).toHaveLength(2);
+  expect(
+    denialReport({ ...denial, explanations: [], resources: [], resourcesLeftOut: 0, statementsLeftOut: 0 }).split('\n'),
+  ).toHaveLength(2);
 });
 
 test.each(['', 'nothing', '../../x', `${denial.requestId}x`])(

@@ -1,24 +1,8 @@
-import type { AccessExplanation } from '@slipway/auth/identity';
+import type { ShownDenial } from '@slipway/auth/denials';
 import { accessReport } from './access-report.ts';
 import { CliError } from './errors.ts';
 import { harmless, parseOutput, print, printJson } from './output.ts';
 import { askServer } from './own-routes.ts';
-
-/** What the server keeps of a refusal (`auth/denials`). */
-interface Denial {
-  readonly requestId: string;
-  readonly time: string;
-  readonly service: string;
-  readonly operation: string;
-  readonly via: string;
-  readonly principal: string;
-  readonly sourceIp: string;
-  readonly action: string;
-  readonly resources: readonly string[];
-  readonly resourcesLeftOut: number;
-  readonly reason: string;
-  readonly explanations: readonly AccessExplanation[];
-}
 
 /**
  * `slipway explain --request`: why a request of the last hour was refused, with what every policy said of it then. The server tells whoever may
@@ -28,13 +12,13 @@ export async function explainDenial(id: string, options: { readonly output: stri
   const output = parseOutput(options.output);
   if (!/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id))
     throw new CliError(`'${id}' is not the id of a request: it is in the answer's header x-amzn-requestid`, 2);
-  const denial = (await askServer('GET', `/slipway/denials/${id}`, { service: 'iam' })) as Denial;
+  const denial = (await askServer('GET', `/slipway/denials/${id}`, { service: 'iam' })) as ShownDenial;
   if (output === 'json') printJson(denial);
   else print(harmless(denialReport(denial)));
 }
 
 /** A refusal for people. */
-export function denialReport(denial: Denial): string {
+export function denialReport(denial: ShownDenial): string {
   const { time, service, operation, principal, sourceIp, via, action, resources, resourcesLeftOut } = denial;
   const others = resourcesLeftOut === 0 ? '' : ` and ${resourcesLeftOut} more`;
   return [
