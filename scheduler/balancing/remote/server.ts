@@ -6,7 +6,7 @@ import { arnOf } from '@slipway/auth/kit';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 import type { TrafficEngine } from '../engines/index.ts';
-import { refuseUpgrade, watchLiveness } from '../../hosts/control/index.ts';
+import { openWebSocket, refuseUpgrade, watchLiveness } from '../../hosts/control/index.ts';
 import { balancingKeys, balancingPartition } from '../records/index.ts';
 import { EngineDriver } from '../traffic/index.ts';
 
@@ -111,15 +111,7 @@ export function createBalancerEndpoint(options: Options): BalancerEndpoint {
     const { log } = options;
     const onError = (err: Error): void => log.info({ err }, 'the connection of an engine broke');
     socket.on('error', onError);
-    const upgraded = (): Promise<WebSocket> =>
-      new Promise((resolve, reject) => {
-        socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
-        server.handleUpgrade(request, socket, head, (made) => {
-          made.on('error', onError);
-          made.pause();
-          resolve(made);
-        });
-      });
+    const upgraded = (): Promise<WebSocket> => openWebSocket(server, request, socket, head, onError);
     try {
       const refusal = refusalOf(query, call);
       if (refusal !== undefined) return refuseUpgrade(socket, refusal.status, refusal.code, refusal.message);

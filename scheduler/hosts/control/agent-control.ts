@@ -19,7 +19,7 @@ import { LogStreams } from './log-streams.ts';
 import { connectionKeys } from './keys.ts';
 import { agentOperations, type AgentOperations, controlPath, telemetryPath } from './operations.ts';
 import { PayloadSource } from './payloads.ts';
-import { refuseUpgrade, watchLiveness } from './peer.ts';
+import { openWebSocket, refuseUpgrade, watchLiveness } from './peer.ts';
 import { TelemetrySession } from './telemetry-session.ts';
 import { Turns } from './turns.ts';
 import { execLimits, execPath, logLimits, logsPath } from '../wire/index.ts';
@@ -135,16 +135,7 @@ async function accept(
   socket.on('error', onError);
   try {
     const ref = await admit(options, instanceOf[kind], query, call);
-    const upgraded = (): Promise<WebSocket> =>
-      new Promise((resolve, reject) => {
-        socket.once('close', () => reject(new Error('the connection closed during the upgrade')));
-        server.handleUpgrade(request, socket, head, (ws) => {
-          // What came right behind the head waits until its session listens; what is wrong with it may be found before that.
-          ws.on('error', onError);
-          ws.pause();
-          resolve(ws);
-        });
-      });
+    const upgraded = (): Promise<WebSocket> => openWebSocket(server, request, socket, head, onError);
     await connections[kind](ref, query, upgraded, call);
   } catch (error) {
     if (error instanceof ConnectionRefused) {

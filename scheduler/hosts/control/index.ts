@@ -16,7 +16,7 @@ export { type HostNetworks, noHostNetworks } from './host-networks.ts';
 export type { NetworkState } from '../wire/index.ts';
 export { connectionKeys, connectionRows } from './keys.ts';
 export { type AgentOperations, agentOperations, controlPath, telemetryPath } from './operations.ts';
-export { refuseUpgrade, watchLiveness } from './peer.ts';
+export { openWebSocket, refuseUpgrade, watchLiveness } from './peer.ts';
 export type { LogCounts } from './log-session.ts';
 export { type RenderPorts, renderStop, renderTask } from './render.ts';
 export { applyHealth, applyTaskChange, type ContainerChange, type TaskChange } from './transitions.ts';

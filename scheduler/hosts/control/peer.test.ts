@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 import { expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
 
-import { refuseUpgrade } from './peer.ts';
+import { openWebSocket, refuseUpgrade } from './peer.ts';
 
 test('a connection that is refused ends, also of one who never ends it', async () => {
   const server = createServer({ allowHalfOpen: true });
@@ -21,5 +23,27 @@ test('a connection that is refused ends, also of one who never ends it', async (
   } finally {
     far.destroy();
     server.close();
+  }
+});
+
+test('a connection that was over before it is upgraded is an error, and holds nobody', async () => {
+  const http = createHttpServer();
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const server = new WebSocketServer({ noServer: true });
+  const far = connect({ port: (http.address() as AddressInfo).port, host: '127.0.0.1' });
+  try {
+    const upgraded = once(http, 'upgrade');
+    far.write(
+      'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    const [request, socket, head] = (await upgraded) as [IncomingMessage, Socket, Buffer];
+    const over = once(socket, 'close');
+    socket.destroy();
+    await over;
+    await expect(openWebSocket(server, request, socket, head, () => undefined)).rejects.toThrow('closed during');
+  } finally {
+    far.destroy();
+    http.close();
   }
 });

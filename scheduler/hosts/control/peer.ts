@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import type { Clock } from '@slipway/storage/clock';
-import type { WebSocket } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 
 /** Refuses an upgrade with a body that names the exception, as agents expect it on this connection, and ends it, whatever the other end does. */
 export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, exception: string, message: string): void {
@@ -12,6 +12,30 @@ export function refuseUpgrade(socket: Duplex, status: 400 | 403 | 503, exception
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );
+}
+
+/**
+ * Makes a WebSocket of a connection that was let through, paused: what came right behind the head waits until its session listens, and what
+ * is wrong with it may be found before that.
+ * @throws Error when the connection is over before that, also when it was before this was asked
+ */
+export function openWebSocket(
+  server: WebSocketServer,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  onError: (error: Error) => void,
+): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    const over = (): void => reject(new Error('the connection closed during the upgrade'));
+    if (socket.destroyed) return over();
+    socket.once('close', over);
+    server.handleUpgrade(request, socket, head, (ws) => {
+      ws.on('error', onError);
+      ws.pause();
+      resolve(ws);
+    });
+  });
 }
 
 /** A peer that answers nothing for this long is gone. Milliseconds. */
