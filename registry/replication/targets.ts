@@ -69,6 +69,8 @@ async function passwordOf({
     endpoint: url,
     region: signingRegion ?? region,
     credentials: { accessKeyId, secretAccessKey },
+    // A registry that takes the request and says nothing is one that cannot be reached.
+    requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000, throwOnRequestTimeout: true },
   });
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}));

@@ -76,6 +76,27 @@ test(
   },
 );
 
+test(
+  'a Redis that says nothing any more holds nobody, and is asked again when it does',
+  { timeout: 180_000 },
+  async (context) => {
+    needs(context, redisMissing);
+    const server = await RedisServer.start();
+    const store = await openRedisRecords({ url: server.url, reconnectWait: 300, silence: 2_000 }, systemClock);
+    await store.commit('p', { put: [{ key: 'a', value: 1 }] });
+    // The kernel goes on taking its connections and their bytes.
+    await server.kill('SIGSTOP');
+    const outcome = (): Promise<unknown> =>
+      store.commit('p', { put: [{ key: 'b', value: 1 }] }).catch((error: unknown) => error);
+    expect(await outcome()).toMatchObject({ name: 'StoreUnavailable', outcome: 'unknown' });
+    expect(await outcome()).toMatchObject({ name: 'StoreUnavailable', outcome: 'not-committed' });
+    await server.kill('SIGCONT');
+    while ((await store.get('p', 'a').catch(() => undefined))?.value !== 1) await systemClock.sleep(100);
+    await store.close();
+    await server.dispose();
+  },
+);
+
 test('data that Redis lost is noticed, and no epoch is handed out twice', { timeout: 180_000 }, async (context) => {
   needs(context, redisMissing);
   const server = await RedisServer.start();

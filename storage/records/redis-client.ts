@@ -8,6 +8,8 @@ export interface RedisConnection {
   readonly url: string | readonly string[];
   /** Milliseconds a call waits for a lost connection to come back before it is refused. Default 2,000. */
   readonly reconnectWait?: number;
+  /** Milliseconds without a byte from Redis after which calls on their way end with an unknown outcome, and the connection is made anew. Default 10,000. */
+  readonly silence?: number;
 }
 
 /** The oldest Redis with functions (redis.io/docs/latest/develop/programmability/functions-intro). */
@@ -32,6 +34,10 @@ export class RedisClient {
       autoResendUnfulfilledCommands: false,
       // Without this, calls on their way would never be settled when the connection breaks.
       maxRetriesPerRequest: 0,
+      // Where packets are lost, nothing tells of it: the kernel would go on trying for a quarter of an hour, and each call wait as long.
+      socketTimeout: connection.silence ?? 10_000,
+      // The connection for wake-ups waits for no answer: the kernel asks whether the other end is there.
+      keepAlive: 10_000,
       retryStrategy: (times: number) => Math.min(50 * times, 1000),
     } as const;
     this.#client =

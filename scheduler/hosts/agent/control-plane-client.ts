@@ -12,6 +12,12 @@ import { type Host, totalResources } from './host.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Submission, TaskReport } from './report.ts';
 
+/**
+ * How long the agent waits for an answer of the control plane's APIs, in milliseconds. A server that lost its store may hold a request
+ * for as long as the proxy before it lets it; without the last member the SDK would only say that the time is over, and wait on.
+ */
+export const patience = { requestTimeout: 15_000, connectionTimeout: 5_000, throwOnRequestTimeout: true } as const;
+
 /** What the agent remembers of its registration. */
 export interface Registration {
   readonly containerInstanceArn: string;
@@ -40,7 +46,7 @@ export const ecsClient = (options: ResolvedOptions, hostSecret: () => string): E
       region: options.region,
       credentials: options.credentials,
       maxAttempts: 1,
-      requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000 },
+      requestHandler: patience,
     }),
     hostSecret,
   );

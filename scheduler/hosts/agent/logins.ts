@@ -2,6 +2,7 @@ import { ECRClient, ECRServiceException, GetAuthorizationTokenCommand } from '@a
 
 import { registryOf } from '../../references/index.ts';
 
+import { patience } from './control-plane-client.ts';
 import type { RoleKeys } from './endpoint/index.ts';
 import type { AgentContainer, AgentTask, RoleCredentials } from '../wire/index.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -138,7 +139,7 @@ export class RegistryLogins {
               sessionToken: role.sessionToken,
             },
       maxAttempts: 3,
-      requestHandler: { requestTimeout: 15_000, connectionTimeout: 5_000 },
+      requestHandler: patience,
     });
     try {
       const answer = await client.send(
