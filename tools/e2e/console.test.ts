@@ -6,6 +6,7 @@ import { CloudWatchLogsClient, CreateLogGroupCommand } from '@aws-sdk/client-clo
 import {
   CreateClusterCommand,
   CreateServiceCommand,
+  DeleteServiceCommand,
   DescribeServicesCommand,
   ECSClient,
   UpdateServiceCommand,
@@ -308,6 +309,22 @@ describe.skipIf(missing !== undefined)(
       for (const name of ['web', 'worker']) await row.getByRole('link', { name, exact: true }).waitFor();
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('repository-light');
+      expect(offences.found).toEqual([]);
+      await openService('web');
+    });
+
+    test('a task that fits on no host is told on the page of hosts, with the reason, until nobody wants it', async () => {
+      const main = { name: 'main', image: 'web:prod', memory: 64 * 1024 * 1024 };
+      await ecs.send(new RegisterTaskDefinitionCommand({ family: 'huge', containerDefinitions: [main] }));
+      await ecs.send(new CreateServiceCommand({ serviceName: 'huge', taskDefinition: 'huge', desiredCount: 1 }));
+      await page.goto(`${address()}#/hosts`);
+      const waiting = page.getByRole('region', { name: 'Tasks that fit on no host of default' });
+      await waiting.getByText('lacks 1 task').waitFor();
+      await waiting.getByText(/no container instance met all of its requirements.*memory/).waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      await picture('hosts-waiting-light');
+      await ecs.send(new DeleteServiceCommand({ service: 'huge', force: true }));
+      await waiting.waitFor({ state: 'detached' });
       expect(offences.found).toEqual([]);
       await openService('web');
     });

@@ -1,19 +1,21 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { ecs, inGroups, pages } from './aws.ts';
+import { ecs, inGroups, pages, unlessRefused } from './aws.ts';
 import { Dialog } from './dialog.tsx';
 import { bytes, lastOf, plural } from './format.ts';
 import { healthOfHost, nameOfHost } from './health.ts';
 import { useLive, useMay } from './live.ts';
-import { clustersOf, hostsOf } from './overview-data.ts';
+import { clustersOf, hostsOf, servicesOf } from './overview-data.ts';
 import { type Block, blocksOf, Packing } from './packing.tsx';
 import { Ago, Answered, Button, Empty, LiveMark, Panel, Plain, Status } from './parts.tsx';
 import type { Host, Task } from './types.ts';
+import { type Waiting, waitingOf, WaitingPanel } from './waiting.tsx';
 
 interface ClusterHosts {
   readonly cluster: string;
   readonly hosts: readonly Host[];
   readonly tasks: ReadonlyMap<string, readonly Task[]>;
+  readonly waiting: readonly Waiting[];
 }
 
 /** Tasks of a cluster that are put into the pictures of its hosts. */
@@ -23,8 +25,10 @@ async function read(signal: AbortSignal): Promise<readonly ClusterHosts[]> {
   const clusters = await clustersOf(signal);
   return Promise.all(
     clusters.map(async (cluster) => {
-      const [hosts, arns] = await Promise.all([
+      const [hosts, services, arns] = await Promise.all([
         hostsOf(cluster, signal),
+        // Who may see hosts alone sees them without what waits for them.
+        unlessRefused(servicesOf(cluster, signal), []),
         pages(
           (nextToken) => ecs('ListTasks', { cluster, maxResults: 100, nextToken }, { signal }),
           (page) => page.taskArns,
@@ -36,12 +40,17 @@ async function read(signal: AbortSignal): Promise<readonly ClusterHosts[]> {
         100,
         async (group) => (await ecs('DescribeTasks', { cluster, tasks: group }, { signal })).tasks ?? [],
       );
-      return { cluster: lastOf(cluster), hosts, tasks: Map.groupBy(tasks, (task) => task.containerInstanceArn ?? '') };
+      return {
+        cluster: lastOf(cluster),
+        hosts,
+        tasks: Map.groupBy(tasks, (task) => task.containerInstanceArn ?? ''),
+        waiting: waitingOf(services),
+      };
     }),
   );
 }
 
-/** The hosts of every cluster: what runs where, how much room is left, and draining. */
+/** The hosts of every cluster: what runs where, how much room is left, what fits nowhere and why, and draining. */
 export function HostsPage(): JSX.Element {
   const live = useLive('hosts', read, 5000, (all) => all.map(({ cluster }) => cluster));
   return (
@@ -51,7 +60,14 @@ export function HostsPage(): JSX.Element {
         <LiveMark live={live} />
       </header>
       <Answered live={live} what="hosts">
-        {(clusters) => <Clusters clusters={clusters.filter(({ hosts }) => hosts.length > 0)} again={live.again} />}
+        {(clusters) => (
+          <>
+            {clusters.map(({ cluster, waiting }) =>
+              waiting.length === 0 ? null : <WaitingPanel key={cluster} cluster={cluster} waiting={waiting} />,
+            )}
+            <Clusters clusters={clusters.filter(({ hosts }) => hosts.length > 0)} again={live.again} />
+          </>
+        )}
       </Answered>
     </>
   );

@@ -58,7 +58,8 @@ export const clustersOf = (signal: AbortSignal): Promise<readonly string[]> =>
     (page) => page.clusterArns,
   );
 
-async function servicesOf(cluster: string, signal: AbortSignal): Promise<readonly ServiceRow[]> {
+/** The services of a cluster, with their events. @throws AwsError */
+export async function servicesOf(cluster: string, signal: AbortSignal): Promise<readonly ServiceRow[]> {
   const arns = await pages(
     (nextToken) => ecs('ListServices', { cluster, maxResults: 100, nextToken }, { signal }),
     (page) => page.serviceArns,

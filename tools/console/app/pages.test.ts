@@ -12,6 +12,7 @@ import { findingsOf, usersOf, versionIn } from './repositories-data.ts';
 import { lineIn, wrongIn } from './policy-data.ts';
 import { routeOf } from './route.ts';
 import type { ServiceRow } from './types.ts';
+import { waitingOf } from './waiting.tsx';
 
 const service = (change: Partial<ServiceRow>): ServiceRow => ({
   serviceName: 'web',
@@ -45,6 +46,23 @@ test('a service is told in one word', () => {
     'Deploying, tasks fail',
     'Deployment failed',
   ]);
+});
+
+test('of a service that lacks tasks it is told why they fit nowhere, for as long as they do not', () => {
+  const lacks = [{ ...deploying, desiredCount: 5, runningCount: 2, pendingCount: 1 }];
+  const said = (...messages: readonly string[]): ServiceRow['events'] =>
+    messages.map((message) => ({ message: `(service web) ${message}` }));
+  const cannot = 'was unable to place a task because of its memory.';
+  const steady = 'has reached a steady state.';
+  const told = [
+    service({ deployments: lacks, events: said('has started 2 tasks: (task a) (task b).', cannot, steady) }),
+    // The end of it came later; it is about another time; none is lacking; nobody wants them any more.
+    service({ deployments: lacks, events: said(steady, cannot) }),
+    service({ deployments: lacks, events: said('has started 2 tasks: (task a) (task b).') }),
+    service({ events: said(cannot) }),
+    service({ status: 'DRAINING', deployments: lacks, events: said(cannot) }),
+  ].map((one) => waitingOf([one]).map(({ missing, why }) => [missing, why]));
+  expect(told).toEqual([[[2, cannot]], [], [], [], []]);
 });
 
 test('what needs attention has the worst first, and says where to look', () => {
