@@ -174,8 +174,8 @@ test('many processes write to one file, which is put aside again and again, and 
     for (const each of text.trimEnd().split('\n')) seen.push((JSON.parse(each) as AuditLine).requestId);
     sizes.push(text.length);
   }
-  // While one process puts a file aside, which takes as long as the disk wants, the others go on writing to it.
-  expect(Math.max(...sizes)).toBeLessThan(sizes.reduce((sum, size) => sum + size) / 3);
+  // While one process puts a file aside the others go on writing to it, here until it is twice as long as it may be.
+  expect(Math.max(...sizes)).toBeLessThan(3 * maxBytes);
   expect(files.length).toBeGreaterThan(8);
   expect(files).not.toContain('audit.log.rotating');
   expect(seen.length).toBe(names.length * count);

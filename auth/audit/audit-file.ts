@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import type { Audited, AuditMoment, AuditSink } from './audit-line.ts';
+import { RotationLock } from './rotation-lock.ts';
 
 export interface AuditFileOptions {
   readonly path: string;
@@ -17,9 +18,6 @@ const FLUSH_MS = 100;
 const BATCH_BYTES = 256 * 1024;
 /** When the disk does not keep up, lines beyond this are dropped and counted rather than filling the memory. */
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
-
-/** Who wants to put the file aside makes `<path>.rotating` first; one this old was left by a process that died. */
-const STALE_ROTATION_MS = 10_000;
 
 /** Lines that are written at once. They wait as bytes: as texts, the collector would move all of them again and again. */
 interface Batch {
@@ -154,32 +152,26 @@ export class AuditFile implements AuditSink {
 
   /**
    * `audit.log` becomes `audit.log.1`, `.1` becomes `.2`, and the oldest goes.
-   * @returns false when another process is doing it, or has done it to the file with this inode
+   * @returns false when another process is doing it
    */
   async #rotate(inode: bigint): Promise<boolean> {
-    const lock = `${this.#path}.rotating`;
-    try {
-      await mkdir(lock);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const since = await stat(lock).catch(() => undefined);
-      if (since !== undefined && Date.now() - since.mtimeMs > STALE_ROTATION_MS)
-        await rm(lock, { recursive: true, force: true });
-      return false;
-    }
+    const lock = await RotationLock.take(`${this.#path}.rotating`);
+    if (lock === undefined) return false;
     try {
       // Between our look at it and the lock, another process may have put it aside, and nobody made the next one yet.
       if ((await this.#found())?.ino !== inode) return true;
       await rm(`${this.#path}.${this.#keep}`, { force: true });
       for (let i = this.#keep - 1; i >= 0; i--) {
         const from = i === 0 ? this.#path : `${this.#path}.${i}`;
+        // Who goes on with what another has done meanwhile would put one file over another.
+        if (!(await lock.keep())) return true;
         await rename(from, `${this.#path}.${i + 1}`).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== 'ENOENT') throw error;
         });
       }
       return true;
     } finally {
-      await rm(lock, { recursive: true, force: true });
+      await lock.release();
     }
   }
 }
