@@ -113,6 +113,7 @@ test('L4: bodies that are held in memory have one limit together, of which an ad
 
 test('L5: a connection at work is not idle: when all are, a further one is closed', async () => {
   const work = Promise.withResolvers<void>();
+  let atWork = 0;
   await using door = await openFrontDoor({
     limits: { connections: 2 },
     web: [
@@ -124,6 +125,7 @@ test('L5: a connection at work is not idle: when all are, a further one is close
           name: 'work',
           access: 'anonymous',
           handle: async (ctx) => {
+            atWork += 1;
             await work.promise;
             ctx.body = 'done';
           },
@@ -135,7 +137,7 @@ test('L5: a connection at work is not idle: when all are, a further one is close
   const busy = [await open(door), await open(door)];
   const answers = busy.map((socket) => once(socket, 'data'));
   for (const socket of busy) socket.write('GET /work/ HTTP/1.1\r\nHost: x\r\n\r\n');
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect.poll(() => atWork).toBe(2);
   const further = await open(door);
   if (!further.destroyed) await once(further, 'close');
   work.resolve();
@@ -149,7 +151,7 @@ test('L6: handshakes that are never finished end, and others get through meanwhi
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
   execFileSync('openssl', ['req', '-x509', ...key, ...subject, '-out', certFile], { stdio: 'ignore' });
   const tls = await certificateFiles({ certFile, keyFile }, quiet);
-  await using door = await openFrontDoor({ limits: { connections: 20, headersMs: 1000 } }, { tls });
+  await using door = await openFrontDoor({ limits: { connections: 20, headersMs: 3000 } }, { tls });
   const flood: Socket[] = [];
   for (let i = 0; i < 30; i++) flood.push(await open(door));
   const ended = flood.map((socket) => once(socket, 'close'));

@@ -4,14 +4,12 @@ import { request as secureRequest } from 'node:https';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { certificateFiles } from './certificates.ts';
 import { flood, floodSize as many } from './testing/flood.ts';
 import { callers, type FrontDoor, openFrontDoor, quiet } from './testing/front-door.ts';
 
 /** Slow and silent clients in numbers, from a process of their own, and how others are served meanwhile. */
-vi.setConfig({ testTimeout: 120_000 });
-
 /** Requests of others on new connections, one after the other: every one of them is answered, however many hang on theirs. */
 async function othersAreServed(door: FrontDoor, times = 50, ca?: Buffer): Promise<void> {
   for (let i = 0; i < times; i++) {

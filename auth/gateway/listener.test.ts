@@ -361,8 +361,8 @@ describe('stopping', () => {
     socket.write(
       `PUT /v2/a/manifests/b HTTP/1.1\r\nHost: x\r\n${await authorization(door)}Content-Length: 4\r\n\r\nab`,
     );
-    await sleep(100);
-    const closed = door.gateway.close(5000);
+    await expect.poll(() => door.knobs.begun).toBe(1);
+    const closed = door.gateway.close(60_000);
     await sleep(50);
     await expect(fetch(`${door.url}/healthz`)).rejects.toThrow('fetch failed');
     const ended = once(socket, 'close');
@@ -378,7 +378,7 @@ describe('stopping', () => {
     socket.write(
       `PUT /v2/a/manifests/b HTTP/1.1\r\nHost: x\r\n${await authorization(door)}Content-Length: 4\r\n\r\nab`,
     );
-    await sleep(100);
+    await expect.poll(() => door.knobs.begun).toBe(1);
     // Ends although the client never goes on: the connection is cut.
     const cut = once(socket, 'close');
     await door.gateway.close(300);

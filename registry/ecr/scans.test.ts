@@ -5,7 +5,7 @@ import { systemClock } from '@slipway/storage/clock';
 import { openEventLog } from '@slipway/storage/events';
 import { openLeases } from '@slipway/storage/leases';
 import type { EventSource, RecordStore } from '@slipway/storage/records';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Advisories, openAdvisories, updateAdvisories } from '../advisories/index.ts';
 import { parseRepositoryName } from '../images/index.ts';
 import { sha256 } from '../images/testing/index.ts';
@@ -14,9 +14,6 @@ import { account, type ServedRegistry, serveRegistry } from '../testing/serve-re
 import { createScanning, embeddedScanner, type Scanning } from '../scanning/index.ts';
 import { debianRelease, dpkgStanza, gzip, pieces, tarOf } from '../scanning/testing/archives.ts';
 import { osv, vectors } from '../scanning/testing/open-scanning.ts';
-
-// Threads, processes and files: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let served: ServedRegistry;
 let ecr: sdk.ECRClient;

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { keys, parseRepositoryName, registryPartition } from '../images/index.ts';
 import { account, actor, all } from '../images/testing/index.ts';
 import { frequencyOf, matchesFilter, readConfiguration, writeConfiguration } from './configuration.ts';
@@ -9,9 +9,6 @@ import type { Scanner } from './scanners/scanner.ts';
 import { createPolicyCheck, policyTags, writePolicy } from './policy.ts';
 import { debianRelease, dpkgStanza, gzip, tarOf } from './testing/archives.ts';
 import { openTestScanning, osv, pushLayers, scanOf, type TestScanning, vectors } from './testing/open-scanning.ts';
-
-// Threads, processes and files: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const repository = 'team/web';
 const debian = (...packages: [name: string, version: string][]) =>

@@ -1,12 +1,10 @@
 import { transact } from '@slipway/storage/records';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { changeService, deleteService, updateService, withTags } from '../services/index.ts';
 import { Alarms } from '../signals/alarms/store/index.ts';
 import { clusterKeys, type TaskRecord, toJson } from '../state/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;

@@ -3,7 +3,6 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { ClusterView } from '../views/index.ts';
 import { Fleet, type Work } from './testing/fleet.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 afterEach(() => void vi.restoreAllMocks());
 
 /** Twice the tasks may cost twice the work, and a little for what is rounded. */

@@ -1,11 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { deregisterInstance } from '../cluster/index.ts';
 import { serviceViews, updateService } from '../services/index.ts';
 import { clusterKeys, type InstanceRecord } from '../state/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 

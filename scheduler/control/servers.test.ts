@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
 
 import { systemClock } from '@slipway/storage/clock';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { updateService } from '../services/index.ts';
 import { newId } from '../state/index.ts';
 import { placementDemand, taskDraft, type TaskDraft } from '../tasks/index.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { createPlacementIndex } from '../placement/index.ts';
 import { deleteService } from '../services/index.ts';
@@ -6,8 +6,6 @@ import { clusterKeys, type ServiceRecord, type TaskRecord, toJson } from '../sta
 import { ClusterView } from '../views/index.ts';
 import { defaultRetention, sweep } from './sweep.ts';
 import { ClusterWorld, partition, ref } from './testing/cluster-world.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const hour = 3_600_000;
 const all = { services: ['web'], tokens: true };

@@ -4,7 +4,6 @@ import { ClusterView } from '../views/index.ts';
 import { Fleet } from './testing/fleet.ts';
 import type { SteppedClock } from './testing/stepped-clock.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 afterEach(() => void vi.restoreAllMocks());
 
 const [first, services] = [15, 24];

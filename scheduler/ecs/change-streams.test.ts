@@ -13,8 +13,6 @@ import { ChangeStreams, mostStreams } from './change-streams.ts';
 const account = '000000000000';
 const silent = (): void => {};
 const log = { info: silent, warn: silent, error: silent };
-vi.setConfig({ testTimeout: 120_000 });
-
 let records: ReturnType<typeof memoryRecords>;
 /** The partitions that were followed, and how many are. */
 let followed: string[];

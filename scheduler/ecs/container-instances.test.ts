@@ -10,12 +10,9 @@ import {
   RunTaskCommand,
   UpdateContainerInstancesStateCommand,
 } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openApi, type TestApi } from './testing/open-api.ts';
-
-// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
-vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;

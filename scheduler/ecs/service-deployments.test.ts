@@ -8,14 +8,11 @@ import {
   StopServiceDeploymentCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
 import { createService, describeService } from './testing/services.ts';
-
-// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
-vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;

@@ -20,9 +20,6 @@ import { account, openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
 import { createService, describeService } from './testing/services.ts';
 
-// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
-vi.setConfig({ testTimeout: 30_000 });
-
 let api: TestApi;
 let cluster: string;
 beforeAll(async () => {

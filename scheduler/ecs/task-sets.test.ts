@@ -23,8 +23,6 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openApi, type TestApi } from './testing/open-api.ts';
 import { playAgent } from './testing/play-agent.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
-
 const home = 'arn:aws:ecs:us-east-1:000000000000';
 const groupArn = (name: string): string =>
   `arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/${name}/0123456789abcdef`;

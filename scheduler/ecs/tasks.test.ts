@@ -11,13 +11,10 @@ import {
   waitUntilTasksRunning,
   waitUntilTasksStopped,
 } from '@aws-sdk/client-ecs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { clusterKeys, clusterPartition, idOf } from '../state/index.ts';
 import { account, openApi, type TestApi } from './testing/open-api.ts';
-
-// Some tests wait for the reconciler and for the SDK's waiters, which poll once a second at best.
-vi.setConfig({ testTimeout: 30_000 });
 
 let api: TestApi;
 let cluster: string;

@@ -1,12 +1,10 @@
 import { AwsError } from '@slipway/auth/contract';
 import { type RecordStore, StoreUnavailable } from '@slipway/storage/records';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { partition } from '../control/testing/cluster-world.ts';
 import type { TaskRecord } from '../state/index.ts';
 import { HookBench, role } from './testing/hook-bench.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const exits = (exitCode: number) => ({ startsIn: 1, exitsAfter: 1, stopsIn: 1, exitCode });
 

@@ -1,5 +1,5 @@
 import { createOutbound } from '@slipway/auth/outbound';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { ClusterWorld, ref } from '../control/testing/cluster-world.ts';
 import { updateService } from '../services/index.ts';
@@ -7,8 +7,6 @@ import type { LifecycleHook } from '../state/index.ts';
 import { askHooks, type HookPorts } from './index.ts';
 import { role } from './testing/hook-bench.ts';
 import { ScriptedHook } from './testing/scripted-hook.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 test('a deployment goes on when its hooks have agreed, and goes back when one refuses, with its reason', async () => {
   await using hook = await ScriptedHook.open();

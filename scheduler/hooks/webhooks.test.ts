@@ -1,13 +1,11 @@
 import { verifyDelivery } from '@slipway/auth/kit';
 import type { Outbound } from '@slipway/auth/outbound';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { partition } from '../control/testing/cluster-world.ts';
 import { hookSecret } from './secrets.ts';
 import { HookBench } from './testing/hook-bench.ts';
 import { ScriptedHook } from './testing/scripted-hook.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const web = { account: '000000000000', cluster: 'default', service: 'web' };
 
@@ -151,7 +149,7 @@ test('a webhook that hangs, at once or within its answer, fails its hook when it
   const limits = new Set<number | undefined>();
   const impatient: Outbound['fetch'] = (url, call) => {
     limits.add(call?.timeoutMs);
-    return bench.ports.outbound.fetch(url, { ...call, timeoutMs: 1_000 });
+    return bench.ports.outbound.fetch(url, { ...call, timeoutMs: 4_000 });
   };
   await bench.changeLeader({ outbound: { fetch: impatient } });
   const drips = new Set<NodeJS.Timeout>();

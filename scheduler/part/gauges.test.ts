@@ -1,13 +1,11 @@
 import type { PartGauge } from '@slipway/auth/contract';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { ClusterWorld, ref } from '../control/testing/cluster-world.ts';
 import type { WatchedCluster } from '../control/index.ts';
 import { ClusterView } from '../views/index.ts';
 import { createPlacementIndex } from '../placement/index.ts';
 import { schedulerGauges } from './gauges.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 /** The numbers of a gauge by its labels, as Prometheus would write them. */
 async function readings(gauges: readonly PartGauge[], name: string): Promise<Record<string, number>> {

@@ -18,8 +18,6 @@ import { clusterPartition } from '../state/index.ts';
 import { askedRecords } from '../views/testing/asked-records.ts';
 import { openScheduler } from './open-scheduler.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const account = '000000000000';
 const region = 'us-east-1';
 const partition = clusterPartition(account, 'default');

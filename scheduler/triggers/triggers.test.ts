@@ -1,6 +1,6 @@
 import { growth } from '@slipway/storage/testing';
-import { systemClock } from '@slipway/storage/clock';
-import { describe, expect, test, vi } from 'vitest';
+import { type Clock, systemClock } from '@slipway/storage/clock';
+import { describe, expect, test } from 'vitest';
 
 import { ClusterWorld, ref, setter } from '../control/testing/cluster-world.ts';
 import { setFollow, updateService } from '../services/index.ts';
@@ -15,8 +15,6 @@ import {
 import { bodyOf, containersOf, findDefinition } from '../tasks/index.ts';
 import { createTriggers, type Triggers, type TriggersOptions } from './index.ts';
 import { highestVersion, newestMatch } from './wanted.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const web = { ...ref, service: 'web' };
 const host = '127.0.0.1:7500';
@@ -56,17 +54,21 @@ class Following implements AsyncDisposable {
     await world.service(revision.arn, { desiredCount: options.desired ?? 1 });
     if (options.rule !== null) await setFollow(world.ecs, web, options.rule ?? { mode: 'tags' }, setter);
     await world.steady();
-    const following = new Following(
-      world,
-      createTriggers(withRefusal(world.triggerOptions(options.triggers), options.refusal)),
-    );
+    // However slow the machine is, no second comparison comes before an event unless it is asked for.
+    const levelInterval = options.triggers?.levelInterval ?? 3_600_000;
+    const compared = Promise.withResolvers<void>();
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) => {
+        if (ms === levelInterval) compared.resolve();
+        return systemClock.sleep(ms, signal);
+      },
+    };
+    const triggers = world.triggerOptions({ ...options.triggers, levelInterval, clock });
+    const following = new Following(world, createTriggers(withRefusal(triggers, options.refusal)));
     following.triggers.start();
-    // The first comparison is over: from here on, events come first.
-    await world.until(
-      () => world.storage.records.version('ecs'),
-      (version) => version > 0,
-    );
-    await systemClock.sleep(20);
+    // From here on, events come first.
+    await compared.promise;
     return following;
   }
 

@@ -13,8 +13,6 @@ const silent = (): void => {};
 const log = { info: silent, warn: silent, error: silent };
 const waitFor = (hold: () => void): Promise<void> => vi.waitFor(hold, { timeout: 30_000 });
 
-vi.setConfig({ testTimeout: 60_000 });
-
 test('a cluster is read and followed once, however many hold its view, and no longer than somebody does', async () => {
   const { records, asked } = askedRecords(memoryRecords(systemClock));
   await records.commit(partition, { put: [{ key: clusterKeys.instance('i1'), value: toJson(instanceRecord()) }] });

@@ -8,6 +8,9 @@ import { openRedisRecords } from '../records/redis-records.ts';
 import { redisMissing, RedisServer } from '../records/testing/redis-server.ts';
 import { needs } from './needs.ts';
 
+/** As long as a busy machine may take until a Redis that is back has been found; milliseconds. */
+const reconnectWait = 60_000;
+
 test(
   'a Redis that is gone fails calls soon and clearly, and calls succeed by themselves when it is back',
   { timeout: 180_000 },
@@ -40,7 +43,7 @@ test(
     for (let tries = 0; ; tries++) {
       const done = await store.commit('p', { put: [{ key: 'c', value: 1 }] }).catch(() => undefined);
       if (done) break;
-      expect(tries).toBeLessThan(50);
+      expect(tries).toBeLessThan(600);
       await systemClock.sleep(100);
     }
     expect((await store.get('p', 'a'))?.value).toBe(1);
@@ -59,7 +62,7 @@ test(
   async (context) => {
     needs(context, redisMissing);
     const server = await RedisServer.start();
-    const store = await openRedisRecords({ url: server.url }, systemClock);
+    const store = await openRedisRecords({ url: server.url, reconnectWait }, systemClock);
     await store.commit('p', { put: [{ key: 'a', value: 1 }] });
     await server.kill('SIGSTOP');
     const hanging = store
@@ -100,15 +103,15 @@ test(
 test('data that Redis lost is noticed, and no epoch is handed out twice', { timeout: 180_000 }, async (context) => {
   needs(context, redisMissing);
   const server = await RedisServer.start();
-  const store = await openRedisRecords({ url: server.url }, systemClock);
+  const store = await openRedisRecords({ url: server.url, reconnectWait }, systemClock);
   const leases = openLeases(store, systemClock, Math.random);
-  const lease = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(5000) });
+  const lease = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(60_000) });
   for (let n = 0; n < 20; n++) await store.commit('p', { put: [{ key: `k${n}`, value: n }] });
   expect(store.lossNoticed()).toBeUndefined();
   await server.kill();
   await rm(join(server.folder, 'appendonlydir'), { recursive: true });
   await server.resume();
-  for (let tries = 0; store.lossNoticed() === undefined && tries < 100; tries++) {
+  for (let tries = 0; store.lossNoticed() === undefined && tries < 2000; tries++) {
     await store.version('p').catch(() => undefined);
     await systemClock.sleep(30);
   }
@@ -116,7 +119,7 @@ test('data that Redis lost is noticed, and no epoch is handed out twice', { time
   expect((await store.warnings()).join('\n')).toContain('lost data');
   // An agent reports what it has seen; the next leader is above it.
   await leases.observe('p', 'leader', lease.epoch + 6);
-  const next = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(5000) });
+  const next = await leases.acquire('p', 'leader', { ttl: 500, signal: AbortSignal.timeout(60_000) });
   expect(next.epoch).toBeGreaterThan(lease.epoch + 6);
   await next.release();
   await store.close();
@@ -135,7 +138,7 @@ test('a Redis that is full refuses commits and still answers reads', { timeout: 
     '--maxmemory-policy',
     'noeviction',
   ]);
-  const store = await openRedisRecords({ url: server.url }, systemClock);
+  const store = await openRedisRecords({ url: server.url, reconnectWait }, systemClock);
   let refusal: unknown;
   for (let n = 0; refusal === undefined && n < 200; n++) {
     refusal = await store.commit('p', { put: [{ key: `k${n}`, value: 'x'.repeat(100_000) }] }).then(

@@ -2,6 +2,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { type Clock, systemClock } from '../clock/index.ts';
 import { fenceKey, type RecordStore } from '../records/index.ts';
 import { memoryRecords } from '../records/testing/memory-records.ts';
+import { patientClock } from '../testing/patient-clock.ts';
 import { type HeldLease, lead, type LeadOptions, type Leases, openLeases } from './index.ts';
 
 let records: RecordStore;
@@ -25,7 +26,8 @@ beforeEach(() => {
   interruptions.length = 0;
 });
 
-const leases = (): Leases => openLeases(records, systemClock, Math.random);
+/** Short, and yet no pause of a busy machine ends one. */
+const leases = (): Leases => openLeases(records, patientClock(), Math.random);
 const options = (other: Partial<LeadOptions> = {}): LeadOptions => ({
   partition: 'p',
   name: 'work',

@@ -20,7 +20,7 @@ const drawn = process.env['SLIPWAY_TEST_SIZE'] === undefined ? 20_261 : randomIn
 const seed = Number(process.env['SLIPWAY_TEST_SEED'] ?? drawn);
 /** Milliseconds. */
 const longestStall = 50;
-vi.setConfig({ testTimeout: 60_000 + numRuns * 100, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000 + numRuns * 100 });
 
 interface Key {
   readonly accessKeyId: string;
@@ -58,7 +58,7 @@ function raw(bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
-    socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer within 10 s to ${bytes.slice(0, 200)}`)));
+    socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer within 60 s to ${bytes.slice(0, 200)}`)));
     socket.setEncoding('latin1').on('data', (chunk: string) => (answer += chunk));
     socket.on('close', () => resolve(answer)).on('error', reject);
   });

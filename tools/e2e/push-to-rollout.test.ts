@@ -446,7 +446,8 @@ function taskDefinition(image: string): object {
         healthCheck: {
           command: ['CMD-SHELL', 'wget -q -O /dev/null http://127.0.0.1:8080/'],
           interval: 5,
-          timeout: 3,
+          // On a busy machine the command alone takes seconds to begin; a task that is taken for ill is replaced.
+          timeout: 30,
           retries: 2,
         },
         stopTimeout: 5,

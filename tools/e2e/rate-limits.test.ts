@@ -165,7 +165,8 @@ describe('several processes count together', () => {
       const wanted = 10 + 10 * seconds;
       // A machine that is too busy to ask for as much gets what it asks for.
       expect(of(200, statuses)).toBeGreaterThan(Math.min(wanted, statuses.length) - 15);
-      expect(of(200, statuses)).toBeLessThan(wanted + 15);
+      // What one has not yet heard of the other's is paid back later, and on a busy machine it hears of it late.
+      expect(of(200, statuses)).toBeLessThan(wanted + 30);
       rmSync(root, { recursive: true, force: true });
     },
     120_000,

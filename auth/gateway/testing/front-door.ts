@@ -115,6 +115,8 @@ export interface Knobs {
   readonly revoked: Set<string>;
   /** An action that nobody may any more, whatever was granted. */
   refused: string | undefined;
+  /** How often the handler of an upload began to read one. */
+  begun: number;
   /** How often a handler ran. */
   handled: number;
 }
@@ -330,6 +332,7 @@ function registry(knobs: Knobs): WebService {
           access: repositoryAccess('ecr:PutImage', name),
           handle: async (ctx) => {
             let bytes = 0;
+            knobs.begun++;
             for await (const chunk of ctx.req) bytes += (chunk as Buffer).byteLength;
             knobs.handled++;
             ctx.status = 201;
@@ -395,6 +398,7 @@ export async function openFrontDoor(
     authorizerFails: false,
     revoked: new Set(),
     refused: undefined,
+    begun: 0,
     handled: 0,
   };
   const audit: AuditLine[] = [];

@@ -22,8 +22,6 @@ import { newAccessKeyId } from '../ids.ts';
 import { Attempts, type SignInVerdict } from '../passwords/index.ts';
 import { ACCOUNT, type Installation, type Key, openInstallation, OTHER_ACCOUNT } from '../testing/installation.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 /** What each derivation was to cost, and did not: the tests are about who may sign in. */
 const costs = vi.hoisted((): unknown[] => []);
 vi.mock('node:crypto', async (load) => {

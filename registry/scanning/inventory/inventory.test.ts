@@ -5,15 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { zstdCompressSync } from 'node:zlib';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { debianRelease, dpkgStanza, gzip, type Made, paxOf, pieces, tarOf, zstd } from '../testing/archives.ts';
 import { rpmHeader, zipOf } from '../testing/databases.ts';
 import { takeInventory } from './inventory.ts';
 import { defaultInventoryLimits, type InventoryLimits, Unscannable } from './limits.ts';
 import { inventoryOf } from './take-inventory.ts';
-
-// Threads, processes and files: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const inventory = (layers: readonly Buffer[], limits: Partial<InventoryLimits> = {}) =>
   takeInventory(

@@ -4,13 +4,10 @@ import { createHash } from 'node:crypto';
 import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { headerOf, paxOf, pieces, tarOf } from '../testing/archives.ts';
 import { defaultInventoryLimits, Unscannable } from './limits.ts';
 import { readTar } from './tar.ts';
-
-// Threads, processes and files: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 async function read(bytes: Uint8Array, size?: number) {
   const found: { path: string; type: string; link: string; content: string }[] = [];

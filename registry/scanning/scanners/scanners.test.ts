@@ -1,16 +1,14 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@slipway/storage/clock';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { isRunning } from '@slipway/storage/testing';
+import { afterAll, describe, expect, test } from 'vitest';
 import { adapterScanner } from './adapter.ts';
 import { commandScanner } from './command.ts';
 import type { ScanTarget } from './scanner.ts';
-
-// Threads, processes and files: on a busy machine they take their time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const target: ScanTarget = {
   account: '123456789012',
@@ -46,7 +44,7 @@ describe('the adapter', () => {
       ...(options.reportBytes === undefined ? {} : { reportBytes: options.reportBytes }),
     });
     try {
-      return { report: await scanner.scan(target, AbortSignal.timeout(options.time ?? 5000)), seen, scanner };
+      return { report: await scanner.scan(target, AbortSignal.timeout(options.time ?? 60_000)), seen, scanner };
     } finally {
       server.closeAllConnections();
       server.close();
@@ -168,7 +166,7 @@ describe('the adapter', () => {
         request.method === 'POST'
           ? accepted(response)
           : void response.end(`{"vulnerabilities":[${part.repeat(Math.floor(24_000_000 / part.length))}`);
-      await expect(scan(bomb, { time: 20_000 })).rejects.toThrow(reason);
+      await expect(scan(bomb, { time: 120_000 })).rejects.toThrow(reason);
       expect(process.memoryUsage().heapUsed - before).toBeLessThan(120_000_000);
     }
   });
@@ -191,13 +189,13 @@ describe('the command', () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-command-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const scan = (script: string, time = 5000) =>
+  const scan = (script: string, signal = AbortSignal.timeout(60_000)) =>
     commandScanner({
       program: '/bin/sh',
       arguments: ['-c', script, 'scanner', '{image}', '{tag}', '{unknown}'],
       reference: (image) => `host:7500/${image.repository}@${image.digest}`,
       outputBytes: 100_000,
-    }).scan(target, AbortSignal.timeout(time));
+    }).scan(target, signal);
 
   const print = (value: unknown): string => {
     const file = join(folder, 'output.json');
@@ -270,13 +268,20 @@ describe('the command', () => {
 
   test('a program that is not there', async () => {
     const scanner = commandScanner({ program: '/no/such/program', arguments: [], reference: () => '' });
-    await expect(scanner.scan(target, AbortSignal.timeout(1000))).rejects.toThrow(/cannot be started/);
+    await expect(scanner.scan(target, AbortSignal.timeout(60_000))).rejects.toThrow(/cannot be started/);
   });
 
   test('a program that hangs is killed, and so is what it started', async () => {
-    const mark = join(folder, 'alive');
-    await expect(scan(`(sleep 1; echo still > '${mark}') & sleep 60`, 300)).rejects.toThrow(/timeout/);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
-    expect(existsSync(mark)).toBe(false);
+    const mark = join(folder, 'begun');
+    await expect(scan('sleep 60', AbortSignal.timeout(300))).rejects.toThrow(/timeout/);
+    const over = new AbortController();
+    const scanned = scan(
+      `sleep 600 & echo $! > '${mark}.new'; mv '${mark}.new' '${mark}'; sleep 600`,
+      over.signal,
+    ).catch((error: unknown) => error);
+    await expect.poll(() => existsSync(mark)).toBe(true);
+    over.abort(new Error('its time is over'));
+    expect(String(await scanned)).toContain('its time is over');
+    await expect.poll(() => isRunning(Number(readFileSync(mark, 'utf8')))).toBe(false);
   });
 });

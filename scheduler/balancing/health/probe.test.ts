@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
+import { freePort } from '@slipway/storage/testing';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import type { HealthCheckRecord, ProtocolVersion } from '../records/index.ts';
@@ -71,9 +72,8 @@ describe('checks over the network', () => {
   });
 
   test('what cannot be reached says where and why', async () => {
-    const port = await web(() => {});
-    const [server] = servers.splice(0);
-    await new Promise((resolve) => (server as Server).close(resolve));
+    // Not one that the kernel may give to somebody else meanwhile.
+    const port = await freePort();
     const problem = `127.0.0.1:${port}: ECONNREFUSED`;
     expect(await probe(port)).toEqual({ kind: 'failed', problem });
     expect(await probe(port, { protocol: 'TCP' })).toEqual({ kind: 'failed', problem });

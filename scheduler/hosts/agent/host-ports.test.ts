@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { freePort } from '@slipway/storage/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { systemDisk } from './files.ts';
@@ -127,8 +128,8 @@ describe('an agent that starts again', () => {
 
 test('whether somebody listens on a port of TCP is found out', async () => {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   expect(await isPortFree('127.0.0.1', 'tcp', port)).toBe(false);
   await new Promise((resolve) => server.close(resolve));
   expect(await isPortFree('127.0.0.1', 'tcp', port)).toBe(true);
@@ -136,8 +137,8 @@ test('whether somebody listens on a port of TCP is found out', async () => {
 
 test('and of UDP', async () => {
   const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
+  const port = await freePort();
+  await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve));
   expect(await isPortFree('127.0.0.1', 'udp', port)).toBe(false);
   await new Promise<void>((resolve) => socket.close(resolve));
   expect(await isPortFree('127.0.0.1', 'udp', port)).toBe(true);

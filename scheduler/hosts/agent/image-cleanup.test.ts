@@ -37,7 +37,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
         log: { info, warn: () => undefined, error: () => undefined },
       });
       instance = await plane.join(agent);
-    }, 60_000);
+    });
 
     afterAll(async () => {
       await agent?.stop();
@@ -45,7 +45,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       for (const { Id } of await ofRegistry()) await engine?.docker.getImage(Id).remove({ force: true });
       await plane?.[Symbol.asyncDispose]();
       await engine?.[Symbol.asyncDispose]();
-    }, 60_000);
+    });
 
     /** The engine's images that came from the test's registry. */
     const ofRegistry = async (): Promise<Docker.ImageInfo[]> =>

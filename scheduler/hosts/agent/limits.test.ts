@@ -25,7 +25,6 @@ await probe.close();
 
 describe.skipIf(missing !== undefined && !process.env['CI'])(
   `the limits of tasks beside a Docker engine${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 90_000 },
   () => {
     let plane: TestControlPlane;
     let engine: TestEngine;
@@ -44,7 +43,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       plane = await TestControlPlane.open();
       dataDir = await engine.folder();
       await start();
-    }, 60_000);
+    });
 
     afterAll(() => endBench(agent, plane, engine), 60_000);
 

@@ -52,7 +52,6 @@ const missing = await engineMissing();
 
 describe.skipIf(missing !== undefined && !process.env['CI'])(
   `what containers of an engine use${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 90_000 },
   () => {
     let engine: TestEngine;
     const docker = new Docker();

@@ -23,7 +23,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       // They end when they are told to, however long a busy machine takes: none is killed.
       agent = plane.agent({ dataDir: await engine.folder(), inspectEvery: 200, stopTimeout: 60_000 });
       instance = await plane.join(agent);
-    }, 60_000);
+    });
 
     afterAll(() => endBench(agent, plane, engine), 60_000);
 

@@ -22,7 +22,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       plane = await TestControlPlane.open();
       agent = plane.agent({ dataDir: await engine.folder(), inspectEvery: 200, countStorageEvery: 200 });
       instance = await plane.join(agent);
-    }, 60_000);
+    });
 
     afterAll(() => endBench(agent, plane, engine), 60_000);
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from '@slipway/storage/testing';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 
 import { commandProvider } from './command.ts';
@@ -109,7 +110,7 @@ setInterval(() => {}, 1000);`;
     const pids = await vi.waitFor(() => JSON.parse(readFileSync(state, 'utf8')) as number[], 60_000);
     stopping.abort();
     expect(String(await asked)).toMatch(/the server stopped meanwhile/);
-    await vi.waitFor(() => expect(pids.filter(runs)).toEqual([]), 60_000);
+    await vi.waitFor(() => expect(pids.filter(isRunning)).toEqual([]), 60_000);
   });
 
   test('that is not there, or waits when the server stops, fails', async () => {
@@ -120,12 +121,3 @@ setInterval(() => {}, 1000);`;
     );
   });
 });
-
-/** Whether a process is there and has not ended. */
-function runs(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { account } from '../../balancing/testing/caller.ts';
 import { ClusterWorld, ref } from '../../control/testing/cluster-world.ts';
@@ -8,8 +8,6 @@ import { Parameters } from '../parameters/index.ts';
 import { Secrets } from '../secrets/index.ts';
 import { openSettings } from '../testing/open-settings.ts';
 import { calm, restartServices } from './restarts.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const tag = 'slipway:restart-on-secrets';
 

@@ -12,8 +12,6 @@ import { ClusterWorld, ref, setter } from '../../control/testing/cluster-world.t
 import { deleteService, setFollow } from '../../services/index.ts';
 import { createWebhookAdministration, createWebhookReceiver } from '../index.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
-
 const host = '127.0.0.1:7500';
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 const web = { ...ref, service: 'web' };

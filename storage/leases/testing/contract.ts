@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Clock, systemClock } from '../../clock/index.ts';
+import type { Clock } from '../../clock/index.ts';
 import type { RecordStore } from '../../records/index.ts';
 import { StaleEpoch } from '../../records/index.ts';
+import { patientClock } from '../../testing/patient-clock.ts';
 import { type HeldLease, openLeases } from '../index.ts';
 
 /** The promises of `Leases` over a record store. */
@@ -21,15 +21,17 @@ export function describeLeases(
     afterAll(() => opened.dispose());
 
     const never = new AbortController().signal;
-    const leases = (clock: Clock = systemClock) => openLeases(store, clock, Math.random);
+    // Holders and candidates of one process stand still together when the machine is busy, and none loses or takes a lease by that.
+    const patient = patientClock();
+    const leases = (clock: Clock = patient) => openLeases(store, clock, Math.random);
 
     test('one holds, the others wait, and a release hands over with a higher epoch', async () => {
-      const first = await leases().acquire('handover', 'leader', { ttl: 600, signal: never });
+      const first = await leases().acquire('handover', 'leader', { ttl: 1200, signal: never });
       let second: HeldLease | undefined;
       const waiting = leases()
-        .acquire('handover', 'leader', { ttl: 600, signal: never })
+        .acquire('handover', 'leader', { ttl: 1200, signal: never })
         .then((lease) => (second = lease));
-      await sleep(1000);
+      await patient.sleep(1800);
       expect(second).toBeUndefined();
       expect(first.lost.aborted).toBe(false);
       await first.release();
@@ -54,16 +56,16 @@ export function describeLeases(
     test('a holder whose time stands still loses the lease after its time-out, and not before', async () => {
       let frozen = false;
       const freezing: Clock = {
-        ...systemClock,
-        sleep: (ms, signal) => (frozen ? new Promise(() => {}) : systemClock.sleep(ms, signal)),
+        ...patient,
+        sleep: (ms, signal) => (frozen ? new Promise(() => {}) : patient.sleep(ms, signal)),
       };
       const first = await leases(freezing).acquire('frozen', 'leader', { ttl: 500, signal: never });
-      await sleep(200);
+      await patient.sleep(200);
       frozen = true;
       // The freeze takes hold at the next sleep, after at most one more renewal.
-      const before = performance.now();
+      const before = patient.monotonic();
       const second = await leases().acquire('frozen', 'leader', { ttl: 500, signal: never });
-      expect(performance.now() - before).toBeGreaterThanOrEqual(450);
+      expect(patient.monotonic() - before).toBeGreaterThanOrEqual(450);
       expect(second.epoch).toBe(first.epoch + 1);
       await second.release();
     });
@@ -76,23 +78,23 @@ export function describeLeases(
             ? () => new Promise(() => {})
             : (target[member] as (...parameters: never[]) => unknown).bind(target),
       });
-      const first = await openLeases(failing, systemClock, Math.random).acquire('cut-off', 'leader', {
+      const first = await openLeases(failing, patient, Math.random).acquire('cut-off', 'leader', {
         ttl: 600,
         signal: never,
       });
       down = true;
       const stoppedAt = new Promise<number>((resolve) => {
-        first.lost.addEventListener('abort', () => resolve(performance.now()));
+        first.lost.addEventListener('abort', () => resolve(patient.monotonic()));
       });
       const second = await leases().acquire('cut-off', 'leader', { ttl: 600, signal: never });
-      const takenAt = performance.now();
+      const takenAt = patient.monotonic();
       expect(await stoppedAt).toBeLessThan(takenAt);
       await second.release();
     });
 
     test('the wall clock of a candidate does not matter', async () => {
       const first = await leases().acquire('wall', 'leader', { ttl: 3000, signal: never });
-      const tomorrow: Clock = { ...systemClock, now: () => Date.now() + 90_000_000 };
+      const tomorrow: Clock = { ...patient, now: () => Date.now() + 90_000_000 };
       const early = leases(tomorrow).acquire('wall', 'leader', { ttl: 3000, signal: AbortSignal.timeout(700) });
       await expect(early).rejects.toThrow('aborted due to timeout');
       expect(first.lost.aborted).toBe(false);

@@ -17,7 +17,7 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
 
     beforeAll(async () => {
       engine = await TestEngine.open();
-    }, 60_000);
+    });
     afterAll(() => engine?.[Symbol.asyncDispose](), 60_000);
 
     /** What a script's output comes to, with an agent that is killed in between. */

@@ -32,7 +32,7 @@ const lacks =
   ['/usr/bin/docker', '/usr/bin/busybox'].map((path) => (existsSync(path) ? undefined : `no ${path}`)).find(Boolean);
 if (lacks !== undefined && process.env['CI']) throw new Error(lacks);
 
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** Seconds that a container of this run alone sleeps. */
 const nap = String(1_000_000 + process.pid);

@@ -1,13 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 
 import { commandProvider } from '../command.ts';
 import { holdToContract, newId, specOf } from '../testing/provider-contract.ts';
-
-// Each request is a program that starts programs.
-vi.setConfig({ testTimeout: 120_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-libvirt-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

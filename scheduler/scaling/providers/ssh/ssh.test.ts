@@ -110,8 +110,6 @@ function opened(machines: readonly Machine[], more: object = {}, real = false) {
   return { at, file, provider: sshProvider({ name: 'rack', file, env: real ? env : inPlace, pace: 100 }) };
 }
 
-vi.setConfig({ testTimeout: 60_000 });
-
 describe.skipIf(missing !== undefined)(
   `prepared machines by ssh itself${missing === undefined ? '' : ` (${missing})`}`,
   () => {

@@ -2,8 +2,6 @@ import { expect, test, vi } from 'vitest';
 
 import { openLogsApi } from '../testing/open-logs-api.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 /** What an answer's frames hold, one after the other. */
 type Frame = Readonly<Record<string, unknown>>;
 const shown = (frame: IteratorResult<Frame>): string => JSON.stringify(frame.value);
