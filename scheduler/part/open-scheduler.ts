@@ -32,7 +32,12 @@ import {
   TaskLogs,
 } from '../signals/logs/index.ts';
 import { createAutoScaling } from '../scaling/autoscaling/index.ts';
-import { followGroupPolicies, followSchedules, parseGroupPolicyArn } from '../scaling/following/index.ts';
+import {
+  dropGroupStrays,
+  followGroupPolicies,
+  followSchedules,
+  parseGroupPolicyArn,
+} from '../scaling/following/index.ts';
 import { scaleCapacity } from '../scaling/capacity/index.ts';
 import {
   createGroupAdministration,
@@ -144,6 +149,7 @@ export function openScheduler(ports: SchedulerPorts): SchedulerPart {
       await followSchedules({ ...base, log }, of, held);
       await followGroupPolicies({ ...base, log, alarms, points }, of, held);
     },
+    sweep: (of) => dropGroupStrays({ ...base, alarms }, of),
     leases,
     log,
     networks,

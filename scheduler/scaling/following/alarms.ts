@@ -1,4 +1,5 @@
 import { arnOf } from '@slipway/auth/kit';
+import { scanAll } from '@slipway/storage/records';
 
 import {
   type AlarmConfiguration,
@@ -9,7 +10,7 @@ import {
 } from '../../signals/alarms/index.ts';
 import { sameRecord } from '../../state/index.ts';
 import { noRequestLabel, requestMetric } from '../rules/index.ts';
-import { unsupported, validation } from '../groups/index.ts';
+import { groupKeys, type GroupsPorts, groupsPartition, unsupported, validation } from '../groups/index.ts';
 import type { GroupMetric, GroupPolicyRecord, GroupTrackingPolicy } from './records.ts';
 
 export type PolicyAlarms = Pick<Alarms, 'put' | 'delete' | 'states'>;
@@ -131,6 +132,41 @@ export async function dropGroupAlarms(alarms: PolicyAlarms, account: string, pol
   if (policy.type !== 'tracking') return;
   const there = await alarms.states(account, Object.values(groupAlarmNames(policy)));
   await removeAlarms(alarms, account, [...there.keys()]);
+}
+
+/** Whether an alarm is one that a policy of a group has made for itself: it has such a name, and acts on the policy that the name says. */
+function isGroupTrackingAlarm(region: string, account: string, { name, actions }: AlarmRecord): boolean {
+  const [, id] =
+    /^TargetTracking-(?!service\/).+-Alarm(?:High|Low)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name) ?? [];
+  return (
+    id !== undefined &&
+    actions.ALARM.some(
+      (arn) => arn.includes(`:scalingPolicy:${id}:`) && parseGroupPolicyArn(region, account, arn) !== undefined,
+    )
+  );
+}
+
+/** Takes the alarms away of which the policy is gone: whoever deleted that, or its group, was ended before it could delete them. */
+export async function dropGroupStrays(
+  {
+    records,
+    alarms,
+    region,
+  }: Pick<GroupsPorts, 'records'> & {
+    readonly alarms: PolicyAlarms & Pick<Alarms, 'all'>;
+    readonly region: string;
+  },
+  account: string,
+): Promise<void> {
+  // Alarms first: what is made meanwhile has none there.
+  const known = await alarms.all(account);
+  const made = [...known.values()].filter((alarm) => isGroupTrackingAlarm(region, account, alarm));
+  if (made.length === 0) return;
+  const page = { prefix: groupKeys.policies, limit: 1000 };
+  const policies = await scanAll<GroupPolicyRecord>(records, groupsPartition(account), page);
+  const wanted = new Set(policies.flatMap(({ value }) => Object.values(groupAlarmNames(value))));
+  const strays = made.flatMap(({ name }) => (wanted.has(name) ? [] : [name]));
+  await removeAlarms(alarms, account, strays);
 }
 
 /** One that is gone already is as good as removed; one that a composite alarm names stays, and nothing acts on it. */

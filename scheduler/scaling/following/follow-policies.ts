@@ -29,8 +29,8 @@ const attempts = 100;
 const periods = 5;
 
 /**
- * Has the groups of an account follow their policies, beside whoever keeps them and under its lease. What is wrong with one group keeps no other one from
- * being scaled.
+ * Has the groups of an account follow their policies, beside whoever keeps them and under its lease. What is wrong with one group, or with the alarms of one
+ * policy, keeps no other one from being followed.
  * @throws StaleEpoch
  */
 export async function followGroupPolicies(ports: FollowPolicyPorts, account: string, fence: HeldLease): Promise<void> {
@@ -56,7 +56,14 @@ export async function followGroupPolicies(ports: FollowPolicyPorts, account: str
         await dropGroupAlarms(ports.alarms, account, policy);
       }
       if (group === undefined || group.deleting === true) continue;
-      for (const policy of mine) await keepGroupAlarms(ports, account, policy, alarms);
+      for (const policy of mine)
+        await keepGroupAlarms(ports, account, policy, alarms).catch((err: unknown) => {
+          // Without its alarm in ALARM, a tracking policy lets nothing go in; it keeps no other one from going out.
+          log.warn(
+            { err, account, group: name, policy: policy.name },
+            'cannot keep the alarms of a policy; trying again',
+          );
+        });
       if (group.suspended.includes('AlarmNotification')) continue;
       await followGroup(ports, account, fence, { group, policies: mine, alarms, machines: machines.get(name) ?? [] });
     } catch (err) {

@@ -1,5 +1,11 @@
 /** What has Auto Scaling groups follow times and metrics. */
-export { groupAlarmNames, groupPolicyArn, parseGroupPolicyArn, predefinedGroupMetric } from './alarms.ts';
+export {
+  dropGroupStrays,
+  groupAlarmNames,
+  groupPolicyArn,
+  parseGroupPolicyArn,
+  predefinedGroupMetric,
+} from './alarms.ts';
 export { followSchedules, type FollowPorts } from './follow.ts';
 export { followGroupPolicies, type FollowPolicyPorts } from './follow-policies.ts';
 export {

@@ -1,6 +1,8 @@
+import { transact } from '@slipway/storage/records';
 import { describe, expect, test } from 'vitest';
 
 import { account } from '../../balancing/testing/open-balancing.ts';
+import { groupKeys, groupsPartition } from '../groups/index.ts';
 import { openGroups } from '../testing/group-bench.ts';
 
 const minute = 60_000;
@@ -193,6 +195,63 @@ describe('scaling policies of groups', () => {
     await bench.look(3);
     expect(await bench.shown()).toEqual([]);
     expect(await bench.alarmNames()).toEqual([]);
+  });
+
+  test('what is wrong with the alarms of one keeps no other one from being followed', async () => {
+    const bench = await open();
+    const { Alarms } = await bench.put(cpu);
+    const [high, low] = Alarms.map(({ AlarmName }: { AlarmName: string }) => AlarmName) as [string, string];
+    const own = {
+      ...cpu,
+      PolicyName: 'backlog',
+      TargetTrackingConfiguration: {
+        TargetValue: 10,
+        CustomizedMetricSpecification: { MetricName: 'Backlog', Namespace: 'App', Statistic: 'Average' },
+      },
+    };
+    const [other] = (await bench.put(own)).Alarms as readonly { readonly AlarmName: string }[];
+    // An alarm of another kind has the name that the first one wants for its own.
+    await bench.alarms.delete(account, [high]);
+    const actions = { OK: [], ALARM: [], INSUFFICIENT_DATA: [] };
+    const subject = { kind: 'composite', rule: `ALARM("${low}")` } as const;
+    await bench.alarms.put(account, { name: high, actionsEnabled: true, actions, subject }, {});
+    bench.clock.at += 10 * minute;
+    await bench.metrics.put(account, [
+      {
+        namespace: 'App',
+        name: 'Backlog',
+        dimensions: [],
+        timestamp: Math.floor(bench.clock.at / minute) * minute - minute,
+        resolution: 60,
+        measured: 30,
+      },
+    ]);
+    await bench.alarm(other!.AlarmName, 'ALARM');
+    await bench.look(1, 1000);
+    expect(await bench.desired()).toBe(3);
+  });
+
+  test('alarms of one that is gone are taken away, where whoever deleted it was ended before that; others stay', async () => {
+    const bench = await open();
+    await bench.put(cpu);
+    const kept = (await bench.put({ ...cpu, PolicyName: 'kept' })).Alarms as readonly { readonly AlarmName: string }[];
+    const alarm = await bench.alarms.find(account, kept[0]!.AlarmName);
+    // Called like one of a policy, and somebody's own: it acts on nothing that a policy of this name would be.
+    const like = 'TargetTracking-web-AlarmHigh-0b9c6f0e-8f1c-4a54-9f43-1f0a3a0d6f0b';
+    await bench.alarms.put(account, { ...alarm!, name: like }, {});
+    const remove = (name: string) =>
+      transact(bench.ports.records, groupsPartition(account), (tx) => {
+        tx.remove(groupKeys.policy('web', name));
+        return Promise.resolve();
+      });
+    await remove('cpu');
+    await bench.look();
+    expect(await bench.alarmNames()).toHaveLength(5);
+    await bench.look(1, 60 * minute);
+    expect((await bench.alarmNames()).toSorted()).toEqual([...kept.map(({ AlarmName }) => AlarmName), like].toSorted());
+    await remove('kept');
+    await bench.look(1, 60 * minute);
+    expect(await bench.alarmNames()).toEqual([like]);
   });
 
   test.each([

@@ -30,6 +30,8 @@ export interface KeeperPorts extends GroupsPorts, EcsPorts, BlueprintPorts, Hook
   readonly alarmed: (account: string, names: readonly string[]) => Promise<readonly string[]>;
   /** Has the groups of an account follow their schedules and policies, before each look at them. @throws StaleEpoch */
   readonly follow: (account: string, held: HeldLease) => Promise<void>;
+  /** Takes away what policies of an account have left that are gone; from time to time. */
+  readonly sweep: (account: string) => Promise<void>;
   /** Where machines reach this installation. */
   readonly endpoint: () => string;
 }
@@ -149,6 +151,7 @@ export class AccountGroups {
     if (now - this.#sweptAt < sweepPace) return;
     this.#sweptAt = now;
     await sweepActivities(this.#ports, this.#account, this.#held);
+    await this.#ports.sweep(this.#account);
   }
 
   /** Has groups follow what they are to; those that cannot are kept as they are wanted meanwhile. @throws StaleEpoch */

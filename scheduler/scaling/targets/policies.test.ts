@@ -176,7 +176,7 @@ describe('target tracking', () => {
     expect(await bench.alarmNames()).toEqual([]);
   });
 
-  test('what is wrong with one target keeps no other one from being scaled', async () => {
+  test('what is wrong with the alarms of one policy keeps none from being followed, of its own target or of another one', async () => {
     const bench = await openScaling();
     await bench.make('other');
     const other = { ...bench.web, ResourceId: 'service/default/other' };
@@ -194,10 +194,45 @@ describe('target tracking', () => {
       Schedule: 'at(2026-06-15T13:00:00)',
       ScalableTargetAction: { MinCapacity: 4 },
     });
+    const queued = await bench.call('PutScalingPolicy', { ...other, ...queue });
+    await bench.alarms.put(
+      '000000000000',
+      {
+        name: 'long',
+        actionsEnabled: true,
+        actions: { ...actions, ALARM: [queued.PolicyARN] },
+        subject: {
+          kind: 'metric',
+          source: { kind: 'metric', namespace: 'App', metric: 'Backlog', dimensions: [], statistic: 'Average' },
+          rule: {
+            period: 60,
+            comparison: 'GreaterThanThreshold',
+            threshold: 60,
+            evaluationPeriods: 1,
+            datapointsToAlarm: 1,
+            treatMissingData: 'missing',
+          },
+        },
+      },
+      {},
+    );
+    await bench.alarm('long', 'ALARM');
+    await bench.metrics.put('000000000000', [
+      {
+        namespace: 'App',
+        name: 'Backlog',
+        dimensions: [],
+        timestamp: Date.parse('2026-06-15T12:58:00Z'),
+        resolution: 60,
+        measured: 70,
+      },
+    ]);
     await bench.look('2026-06-15T13:00:00Z');
     expect((await bench.service())?.desiredCount).toBe(4);
-    expect(bench.lines.filter(({ message }) => message === 'cannot scale a service now; trying again')).toMatchObject([
-      { fields: { cluster: 'default', service: 'other' } },
+    expect((await bench.service('other'))?.desiredCount).toBe(3);
+    const told = 'cannot keep the alarms of a policy; trying again';
+    expect(bench.lines.filter(({ message }) => message === told)).toMatchObject([
+      { fields: { cluster: 'default', service: 'other', policy: 'cpu' } },
     ]);
   });
 

@@ -28,7 +28,7 @@ const interval = 10_000;
 const sweepInterval = 3_600_000;
 
 /** Milliseconds between looks at what was just measured of services that are tracked. */
-const glance = 2_000;
+const glance = 1_000;
 
 /** Scales the services of a cluster beside its leader, until the signal aborts. */
 export async function scaleServices(ports: ScalerPorts, led: Led, over: AbortSignal): Promise<void> {
@@ -139,7 +139,15 @@ async function lookAtTarget(
   due.sort((a, b) => a.since - b.since || (a.action.name < b.action.name ? -1 : 1));
   for (const { action } of due) await runAction(ports, led, ref, action);
   if (policies.length === 0) return;
-  for (const policy of policies) await keepAlarms(ports, ref, policy, alarms);
+  for (const policy of policies)
+    await keepAlarms(ports, ref, policy, alarms).catch((err: unknown) => {
+      // Without its alarm in ALARM, a tracking policy lets nothing go in; it keeps no other one from going out.
+      const { cluster, service } = ref;
+      ports.log.warn(
+        { cluster, service, policy: policy.name, err },
+        'cannot keep the alarms of a policy; trying again',
+      );
+    });
   await makeForecasts(ports, led, ref, policies, turns);
   await followPolicies(ports, led, ref, policies, alarms, judgedFor(ports, ref, policies, known));
 }

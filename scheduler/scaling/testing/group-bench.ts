@@ -15,7 +15,7 @@ import { MemoryMetrics } from '../../signals/metrics/store/testing/index.ts';
 import { serverReach } from '../../reach/index.ts';
 import { arns, clusterKeys, clusterPartition, type InstanceRecord, toJson } from '../../state/index.ts';
 import { autoScalingSchemas, createAutoScaling } from '../autoscaling/index.ts';
-import { followGroupPolicies, followSchedules } from '../following/index.ts';
+import { dropGroupStrays, followGroupPolicies, followSchedules } from '../following/index.ts';
 import {
   AccountGroups,
   groupKeys,
@@ -115,6 +115,7 @@ export async function openGroups(more: Partial<KeeperPorts> = {}) {
       await followSchedules({ ...base, log }, of, held);
       await followGroupPolicies({ ...base, log, alarms, points: new StoredPoints(metrics) }, of, held);
     },
+    sweep: (of) => dropGroupStrays({ ...base, alarms }, of),
     joinKey: randomBytes(32),
     endpoint: () => 'https://slipway.example.com',
     outbound: {
