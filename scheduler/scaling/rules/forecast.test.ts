@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { shiftIn } from './zone-shift.ts';
 import { daySlots, forecast, forecastFloor, forecastSlots, type History, slotLength } from './forecast.ts';
 
 /** What a day looks like: little at night, most at noon. */
@@ -102,6 +103,34 @@ describe('a forecast', () => {
       expect(doubled).toEqual(made?.map((load) => load * 2));
     }
   });
+});
+
+test.each([
+  ['summer ends', '2026-10-18T00:00:00Z', -12],
+  ['summer begins', '2026-03-22T00:00:00Z', 12],
+])('days that are alike by the clock stay what they were when %s', (_, first, change) => {
+  const from = Date.parse(first);
+  const days = 8;
+  const shift = shiftIn('Europe/Berlin', from, from + (days + 2) * daySlots * slotLength);
+  expect(shift(days * daySlots) - shift(0)).toBe(change);
+  const local = (slot: number): number => day(slot + shift(slot));
+  const history = historyOf(days, local);
+  expect(farthest(forecast(history, shift)?.loads ?? [], days * daySlots, local)).toBeLessThan(1);
+  // By UTC they come an hour too late or too soon for as long as most days were before.
+  expect(farthest(forecast(history)?.loads ?? [], days * daySlots, local)).toBeGreaterThan(10);
+});
+
+test('a zone without summer, and one behind UTC by less than an hour, are ahead by as much always', () => {
+  const from = Date.parse('2026-01-01T00:00:00Z');
+  const of = (zone: string) => {
+    const shift = shiftIn(zone, from, from + 365 * daySlots * slotLength);
+    return [shift(0), shift(180 * daySlots)];
+  };
+  expect([of('UTC'), of('Asia/Kathmandu'), of('Pacific/Marquesas')]).toEqual([
+    [0, 0],
+    [69, 69],
+    [-114, -114],
+  ]);
 });
 
 test('the count that a forecast asks for is that of the most in the time that tasks need', () => {

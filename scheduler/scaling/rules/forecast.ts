@@ -29,12 +29,13 @@ export type History = readonly (number | undefined)[];
 /**
  * Forecasts the load of the next two days: each slot is the median of what was at the same time of the last seven days, or of the same day of the last four
  * weeks, whichever of both rules would have been nearer on the last seven days. Medians have one bad day, or one outage, change nothing. Pure.
+ * @param shift by how many slots the local time that people live by is ahead in a slot, which are counted from the first of the history on
  * @returns undefined: there are less than two days of history, or less than half of them was measured
  */
-export function forecast(history: History): Forecast | undefined {
+export function forecast(history: History, shift: Shift = () => 0): Forecast | undefined {
   const recent = history.slice(-2 * daySlots);
   if (recent.length < 2 * daySlots || recent.filter((load) => load !== undefined).length < daySlots) return undefined;
-  const own = smoothed(history);
+  const own: Seen = { loads: smoothed(history), shift };
   const season = nearer(history, own);
   const loads: number[] = [];
   for (let ahead = 0; ahead < forecastSlots; ahead++) {
@@ -44,16 +45,26 @@ export function forecast(history: History): Forecast | undefined {
   return { loads, season };
 }
 
+/** By how many slots local time is ahead of that of the slots, in a slot. */
+export type Shift = (slot: number) => number;
+
+interface Seen {
+  readonly loads: History;
+  readonly shift: Shift;
+}
+
 /**
  * What a rule says of a slot, by slots before `known` alone.
  * @returns undefined: nothing was measured that it is told by
  */
-function estimate(history: History, slot: number, known: number, season: Season): number | undefined {
+function estimate({ loads, shift }: Seen, slot: number, known: number, season: Season): number | undefined {
   const step = season === 'day' ? daySlots : 7 * daySlots;
   const most = season === 'day' ? days : weeks;
   const found: number[] = [];
   for (let at = slot - step; at >= 0 && found.length < most && slot - at <= (most + 1) * step; at -= step) {
-    const load = at < known ? history[at] : undefined;
+    // The same local time, also where clocks were changed in between.
+    const same = at + shift(slot) - shift(at);
+    const load = same < known ? loads[same] : undefined;
     if (load !== undefined) found.push(load);
   }
   if (season === 'week' && found.length < leastWeeks) return undefined;
@@ -61,7 +72,7 @@ function estimate(history: History, slot: number, known: number, season: Season)
 }
 
 /** Which rule was nearer on the last days to what came: each of them told by what was known when it began. */
-function nearer(history: History, own: History): Season {
+function nearer(history: History, own: Seen): Season {
   let [byDay, byWeek, seen] = [0, 0, 0];
   for (let day = 1; day <= judged; day++) {
     const begin = history.length - day * daySlots;

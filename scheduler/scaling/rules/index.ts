@@ -14,10 +14,12 @@ export {
   forecastFloor,
   forecastSlots,
   historyDays,
+  type Shift,
   slotLength,
   tasksFor,
 } from './forecast.ts';
 export { ScheduleError } from './cron.ts';
+export { shiftIn } from './zone-shift.ts';
 export { type Bounds, lastMissed, longestSchedule, nextRun, parseSchedule, type Schedule } from './schedule.ts';
 export { believedSide, judge, type Judged, looks, type Readings } from './evidence.ts';
 export { type Ran, type Range, runScheduled } from './scheduled.ts';

@@ -30,13 +30,14 @@ const cpu = {
 };
 
 /** A service whose tasks used 60 altogether in the last days, and 400 in the hour after 13:00 of each. */
-async function open(days = 3) {
+async function open(days = 3, now = noon) {
   const bench = await openScaling();
+  bench.clock.at = now;
   await bench.deployed();
   await bench.on('RegisterScalableTarget', { MinCapacity: 1, MaxCapacity: 6 });
   const load = (at: number): number => (at % day >= 13 * 60 * minute && at % day < 14 * 60 * minute ? 400 : 60);
   const samples = Array.from({ length: (days * day) / slot }, (_, index) => {
-    const at = noon - (index + 1) * slot;
+    const at = now - (index + 1) * slot;
     return {
       namespace: 'AWS/ECS',
       name: 'CPUUtilization',
@@ -51,7 +52,7 @@ async function open(days = 3) {
     };
   });
   await bench.metrics.put(account, samples);
-  const window = { PolicyName: 'ahead', StartTime: new Date(noon), EndTime: new Date(noon + 2 * day) };
+  const window = { PolicyName: 'ahead', StartTime: new Date(now), EndTime: new Date(now + 2 * day) };
   return {
     ...bench,
     forecast: (more: object = {}) => bench.on('GetPredictiveScalingForecast', { ...window, ...more }),
@@ -89,6 +90,28 @@ describe('predictive scaling', () => {
       },
     ]);
     expect(await bench.alarmNames()).toEqual([]);
+  });
+
+  test('goes by the clock of the time zone that the schedules of the service name, also when clocks were changed', async () => {
+    // A day and a half after summer has ended there: two of three days had their load at 15:00 of summer, which is 14:00 by UTC now.
+    const now = Date.parse('2026-10-26T12:00:00Z');
+    const begins = async (...zones: readonly string[]): Promise<string> => {
+      const bench = await open(3, now);
+      for (const Timezone of zones)
+        await bench.on('PutScheduledAction', {
+          ScheduledActionName: Timezone.replace('/', '-'),
+          Schedule: 'cron(0 22 * * ? *)',
+          Timezone,
+          ScalableTargetAction: { MinCapacity: 1 },
+        });
+      await bench.on('PutScalingPolicy', policy());
+      await bench.look('2026-10-26T12:00:10Z');
+      const { Values, Timestamps } = (await bench.forecast()).CapacityForecast;
+      return new Date(Timestamps[Values.indexOf(8)] * 1000).toISOString();
+    };
+    expect(await begins('Europe/Berlin')).toBe('2026-10-26T14:00:00.000Z');
+    expect(await begins()).toBe('2026-10-26T13:00:00.000Z');
+    expect(await begins('Europe/Berlin', 'Asia/Tokyo')).toBe('2026-10-26T13:00:00.000Z');
   });
 
   test('begins tasks before their load, and says why; never above the maximum', async () => {

@@ -1,5 +1,6 @@
 import { StaleEpoch } from '@slipway/storage/records';
 
+import { scan } from '../../cluster/index.ts';
 import type { Led } from '../../control/index.ts';
 import { maximumTasks, type ServiceRef } from '../../services/index.ts';
 import type { MetricStore, Series } from '../../signals/metrics/index.ts';
@@ -12,12 +13,14 @@ import {
   forecastSlots,
   historyDays,
   requestMetric,
+  type Shift,
+  shiftIn,
   slotLength,
 } from '../rules/index.ts';
 import { commit, type ScalerPorts } from './commit.ts';
 import type { ForecastTurns } from './forecast-turns.ts';
 import { scalingKeys } from './keys.ts';
-import type { ForecastRecord, PolicyRecord, PredictedMetric, PredictivePolicy } from './records.ts';
+import type { ActionRecord, ForecastRecord, PolicyRecord, PredictedMetric, PredictivePolicy } from './records.ts';
 
 /** Milliseconds after which a forecast is made anew, and slots of what was forecast before that are kept. */
 const renewal = 3_600_000;
@@ -79,7 +82,7 @@ async function makeForecast(
   const now = clock.now();
   const origin = Math.floor(now / slotLength) * slotLength;
   const history = await historyOf(ports.metrics, ref, policy.metric, origin);
-  const made = forecast(history);
+  const made = forecast(history, await shiftOf(ports, ref, origin - history.length * slotLength, origin));
   const from = origin - keptSlots * slotLength;
   const past = Array.from({ length: keptSlots }, (_, slot) => loadAt(before, from + slot * slotLength));
   const record: ForecastRecord = {
@@ -107,6 +110,24 @@ async function makeForecast(
       { cluster: ref.cluster, service: ref.service, policy: policy.name, season: made.season },
       'forecast the load of a service',
     );
+}
+
+/**
+ * How the local time changes that the load of a service goes by: that of the zone that its schedules name; with none or several, nobody knows it, and days
+ * are those of UTC.
+ */
+async function shiftOf(
+  { records }: Pick<ScalerPorts, 'records'>,
+  { account, cluster, service }: ServiceRef,
+  from: number,
+  origin: number,
+): Promise<Shift | undefined> {
+  const zones = new Set<string>();
+  const prefix = scalingKeys.actionsOf(service);
+  for await (const { value } of scan<ActionRecord>(records, clusterPartition(account, cluster), prefix))
+    if (value.timezone !== undefined) zones.add(value.timezone);
+  const [zone] = zones;
+  return zone === undefined || zones.size > 1 ? undefined : shiftIn(zone, from, origin + forecastSlots * slotLength);
 }
 
 /** What a forecast said of the slot that begins at a moment. */
