@@ -169,7 +169,7 @@ export const doors: Readonly<Record<string, { readonly files: readonly string[];
     why: 'what the commands of other rooms, and the testbed, say and print as the others do',
   },
   'tools/simulator': {
-    files: ['commands.ts', 'placement-command.ts'],
-    why: 'commands, each loaded only when it is called',
+    files: ['commands.ts', 'placement-command.ts', 'chart.ts'],
+    why: 'commands, each loaded only when it is called, and pictures, of which other commands draw some',
   },
 };

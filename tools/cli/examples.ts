@@ -52,7 +52,11 @@ const examples: Readonly<Record<string, readonly string[]>> = {
   'alarms secret': ['slipway alarms secret web-errors --renew'],
   'subscriptions show': ['slipway subscriptions show web to-search'],
   'subscriptions secret': ['slipway subscriptions secret web to-search'],
-  scale: ['slipway scale web 5', 'slipway scale web --min 2 --max 10 --cpu 60', 'slipway scale default/web'],
+  scale: [
+    'slipway scale web 5',
+    'slipway scale web --min 2 --max 10 --cpu 60',
+    'slipway scale default/web --svg ahead.svg',
+  ],
   logs: [
     'slipway logs web --follow',
     'slipway logs prod/api --since 2h --grep "exit code"',

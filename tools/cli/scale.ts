@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { activeService, ecsClient, parseService } from './aws-client.ts';
 import { CliError } from './errors.ts';
+import { forecastChart } from './forecast-chart.ts';
 import { note, parseOutput, print, printJson } from './output.ts';
 import { ApiError } from './query-api.ts';
-import { type Bounds, call, list, scalingOf, shown, type Target, targetOf } from './scaling.ts';
+import { type Bounds, call, list, type Scaled, scalingOf, shown, type Target, targetOf } from './scaling.ts';
 
 export interface ScaleOptions {
   readonly min?: string;
@@ -11,6 +13,7 @@ export interface ScaleOptions {
   readonly cpu?: string;
   readonly memory?: string;
   readonly off?: boolean;
+  readonly svg?: string;
   readonly output: string;
 }
 
@@ -41,6 +44,7 @@ export async function scale(name: string, count: string | undefined, options: Sc
   if (wanted.count !== undefined)
     await client.send(new UpdateServiceCommand({ cluster, service, desiredCount: wanted.count }));
   const found = await scalingOf(cluster, service, await activeService(client, cluster, service));
+  if (options.svg !== undefined) await writePicture(options.svg, found);
   if (output === 'json') printJson(found);
   else print(shown(found, Date.now()));
   const { bounds, desiredCount } = found;
@@ -48,6 +52,20 @@ export async function scale(name: string, count: string | undefined, options: Sc
     note(
       `${desiredCount} is outside ${bounds.MinCapacity} to ${bounds.MaxCapacity}: the next policy or schedule that acts brings it back`,
     );
+}
+
+async function writePicture(file: string, scaled: Scaled): Promise<void> {
+  const chart = forecastChart(scaled);
+  if (chart === undefined)
+    throw new CliError(
+      `nothing is forecast of ${scaled.service} yet: it takes a predictive policy, and two days of history`,
+    );
+  const { renderChart } = await import('../simulator/chart.ts');
+  try {
+    writeFileSync(file, renderChart(chart));
+  } catch (error) {
+    throw new CliError(`cannot write ${file}: ${(error as Error).message}`);
+  }
 }
 
 async function register(

@@ -2,7 +2,8 @@
 export interface Series {
   readonly name: string;
   readonly color: string;
-  readonly points: readonly (readonly [x: number, y: number])[];
+  /** Without a y, the line has a gap. */
+  readonly points: readonly (readonly [x: number, y: number | undefined])[];
 }
 
 export interface Chart {
@@ -10,6 +11,8 @@ export interface Chart {
   readonly xLabel: string;
   readonly yLabel: string;
   readonly series: readonly Series[];
+  /** What is written below, and where, of an axis that ends at the last one; without it, quarters of a round number. */
+  readonly marks?: readonly (readonly [x: number, text: string])[];
 }
 
 const width = 860;
@@ -20,25 +23,28 @@ const top = 60;
 const bottom = 55;
 
 /** The chart as one SVG document. */
-export function renderChart({ title, xLabel, yLabel, series }: Chart): string {
+export function renderChart({ title, xLabel, yLabel, series, marks }: Chart): string {
   const points = series.flatMap((line) => line.points);
-  const xMax = niceAbove(Math.max(1, ...points.map(([x]) => x)));
-  const yMax = niceAbove(Math.max(1, ...points.map(([, y]) => y)));
+  const xMax = marks?.at(-1)?.[0] ?? niceAbove(Math.max(1, ...points.map(([x]) => x)));
+  const yMax = niceAbove(Math.max(1, ...points.map(([, y = 0]) => y)));
   const x = (value: number): number => left + (value / xMax) * (width - left - right);
   const y = (value: number): number => height - bottom - (value / yMax) * (height - top - bottom);
   const ticks = [0, 0.25, 0.5, 0.75, 1];
+  const below = marks ?? ticks.map((tick) => [xMax * tick, number(xMax * tick)] as const);
   const lines = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     `<text x="${left}" y="24" font-size="16" font-weight="600" fill="#1f2328">${escape(title)}</text>`,
     ...ticks.map((tick) => grid(left, y(yMax * tick), width - right, y(yMax * tick))),
     ...ticks.map((tick) => label(left - 8, y(yMax * tick) + 4, 'end', number(yMax * tick))),
-    ...ticks.map((tick) => label(x(xMax * tick), height - bottom + 20, 'middle', number(xMax * tick))),
+    ...below.map(([at, text]) => label(x(at), height - bottom + 20, 'middle', text)),
     label((left + width - right) / 2, height - 12, 'middle', xLabel),
     `<text transform="translate(18 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle" fill="#59636e">${escape(yLabel)}</text>`,
-    ...series.map(
-      ({ color, points: path }) =>
-        `<polyline fill="none" stroke="${color}" stroke-width="2" points="${path.map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`).join(' ')}"/>`,
+    ...series.flatMap(({ color, points: path }) =>
+      unbroken(path).map(
+        (line) =>
+          `<polyline fill="none" stroke="${color}" stroke-width="2" points="${line.map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`).join(' ')}"/>`,
+      ),
     ),
     ...series.map(
       ({ name, color }, index) =>
@@ -47,6 +53,15 @@ export function renderChart({ title, xLabel, yLabel, series }: Chart): string {
     '</svg>',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The parts of a line between its gaps. */
+function unbroken(points: Series['points']): readonly (readonly (readonly [number, number])[])[] {
+  const parts: [number, number][][] = [[]];
+  for (const [x, y] of points)
+    if (y === undefined) parts.push([]);
+    else parts.at(-1)?.push([x, y]);
+  return parts.filter((part) => part.length > 0);
 }
 
 export function grid(x1: number, y1: number, x2: number, y2: number): string {

@@ -54,6 +54,7 @@ export function addRollouts(program: Command): void {
     .option('--cpu <percent>', 'as many tasks as keep the CPU that they use at this part of what they reserve')
     .option('--memory <percent>', 'the same of memory')
     .option('--off', 'let the count stay as it is from now on: removes bounds, policies and schedules')
+    .option('--svg <file>', 'write the picture of what is forecast, and what came of it')
     .option('--output <format>', 'text or json', 'text')
     .action(async (service: string, count: string | undefined, options: import('../scale.ts').ScaleOptions) =>
       (await import('../scale.ts')).scale(service, count, options),
