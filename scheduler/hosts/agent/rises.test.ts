@@ -20,8 +20,8 @@ const looks = (...cpus: (number | undefined)[]): number[] => {
 };
 
 test('a task that uses much more is looked at twice more soon, and then as often as before', () => {
-  expect(looks(5, 5, 20, 20, 20, 20)).toEqual([10_000, 10_000, 4_000, 4_000, 10_000, 10_000]);
-  expect(looks(5, 20, 40, 41, 41)).toEqual([10_000, 4_000, 4_000, 4_000, 10_000]);
+  expect(looks(5, 5, 20, 20, 20, 20)).toEqual([10_000, 10_000, 3_000, 3_000, 10_000, 10_000]);
+  expect(looks(5, 20, 40, 41, 41)).toEqual([10_000, 3_000, 3_000, 3_000, 10_000]);
 });
 
 test('what is new, sinks, or rises by little changes nothing', () => {
@@ -37,6 +37,6 @@ test('memory counts as well, and a shorter pace is kept', () => {
   expect([rises.next([use('a', 1, 100)]), rises.next([use('a', 1, 130)])]).toEqual([1_000, 1_000]);
   const slow = new Rises(10_000);
   expect([slow.next([use('a', 1, 100)]), slow.next([use('a', 1, 115)]), slow.next([use('a', 1, 140)])]).toEqual([
-    10_000, 10_000, 4_000,
+    10_000, 10_000, 3_000,
   ]);
 });

@@ -4,7 +4,7 @@ import type { TaskMetrics } from './sampler.ts';
 const followUps = 2;
 
 /** Milliseconds from one of them to the next: whoever is told believes looks in a row, and not one alone. */
-const soon = 4_000;
+const soon = 3_000;
 
 /** What a task has to use more, of what it used before; and at least: per cent of the host's processors, MiB. */
 const share = 0.2;

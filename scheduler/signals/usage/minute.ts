@@ -18,7 +18,7 @@ const counters = ['read', 'written'] as const;
 export const looksKept = 3;
 
 /** Milliseconds between looks that are remembered: what comes at once says the same thing twice. */
-const apart = 3_000;
+const apart = 2_000;
 
 /** Seconds that a look stands for at most. */
 const longest = 60;
