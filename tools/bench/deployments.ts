@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { get } from 'node:http';
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CloudWatchClient, PutMetricAlarmCommand, SetAlarmStateCommand } from '@aws-sdk/client-cloudwatch';
@@ -30,6 +29,7 @@ import {
   until,
   webImage,
 } from '../testbed/index.ts';
+import { ask } from './ask.ts';
 import { measurePass } from './deployments-pass.ts';
 import { median, quantile, render, type Row, type Section, short, writeSection } from './results.ts';
 
@@ -100,20 +100,6 @@ class Watch implements AsyncDisposable {
     this.#isOver = true;
     await Promise.all(this.#work);
   }
-}
-
-/** What is answered; undefined for a request that failed. */
-function ask(host: string, port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const request = get({ host: '127.0.0.1', port, headers: { Host: host }, agent: false }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => (text += part));
-      response.on('end', () => resolve(response.statusCode === 200 ? text : undefined));
-      response.on('error', () => resolve(undefined));
-    });
-    request.on('error', () => resolve(undefined));
-  });
 }
 
 /** The service whose deployments are measured, on a server of its own. */

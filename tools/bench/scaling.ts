@@ -1,5 +1,5 @@
 /**
- * `npm run bench:scaling [-- --short] [--steps 7]`: what a look at services and hosts costs that are scaled, how long a service takes to follow its
+ * `npm run bench:scaling [-- --short] [--steps 7] [--follow]`: what a look at services and hosts costs that are scaled, how long a service takes to follow its
  * load, and how many hours of hosts a day takes beside ECS's own managed scaling. Times are processor time of one thread, so that neighbours on the machine do not count; the day is played in virtual time.
  */
 import { cpus, loadavg } from 'node:os';
@@ -13,6 +13,7 @@ import {
 } from '@slipway/scheduler/scaling/rules';
 import { type Row, median, short, writeSection } from './results.ts';
 import { type DayFigures, playEcs, playOurs } from './scaling/day.ts';
+import type { FollowFigures } from './scaling/follow.ts';
 
 export interface ScalingSize {
   readonly services: number;
@@ -30,6 +31,8 @@ export interface ScalingFigures {
   readonly size: ScalingSize;
   /** Milliseconds from each step of the load to a task more that runs. */
   readonly steps: readonly number[];
+  /** Of a service that follows real load, where that was asked for: it takes most of an hour. */
+  readonly followed?: FollowFigures;
   /** Milliseconds of a core for one pass, of each pass. */
   readonly passes: readonly number[];
   /** Of each day: ours, ours with a host or so to spare, and ECS's on the same. */
@@ -57,7 +60,11 @@ function target(index: number): { readonly standing: TargetStanding; readonly wi
   };
 }
 
-export function measureScaling(size: ScalingSize, steps: readonly number[] = []): ScalingFigures {
+export function measureScaling(
+  size: ScalingSize,
+  steps: readonly number[] = [],
+  followed?: FollowFigures,
+): ScalingFigures {
   const targets = Array.from({ length: size.services }, (_, index) => target(index));
   const hosts = Array.from({ length: size.hosts }, (_, index): CapacityHost => {
     const state = index % 50 === 0 ? 'emptying' : index % 40 === 0 ? 'coming' : 'ready';
@@ -96,11 +103,11 @@ export function measureScaling(size: ScalingSize, steps: readonly number[] = [])
     const day = { seed: index + 1, length: 86_400_000, slots: 4, startsIn: 60_000 };
     return { ours: playOurs(day), spare: playOurs(day, spareTarget), ecs: playEcs(day) };
   });
-  return { size, steps, passes, days };
+  return { size, steps, passes, days, ...(followed === undefined ? {} : { followed }) };
 }
 
 /** The table of the figures. */
-export function toRows({ size, steps, passes, days }: ScalingFigures): readonly Row[] {
+export function toRows({ size, steps, followed, passes, days }: ScalingFigures): readonly Row[] {
   const total = (of: keyof (typeof days)[number], what: keyof DayFigures): number =>
     days.reduce((sum, day) => sum + day[of][what], 0);
   const count = (value: number): string => value.toLocaleString('en-US');
@@ -127,6 +134,7 @@ export function toRows({ size, steps, passes, days }: ScalingFigures): readonly 
             goal: 'under 20 s',
           },
         ]),
+    ...(followed === undefined ? [] : followRows(followed)),
     beside(`hours of hosts in ${days.length} days`, 'ours', 'hostHours', 'at most 0.85x at equal waiting'),
     beside('hours that tasks waited for hosts in those', 'ours', 'waitingHours', 'at most 1x'),
     beside(`hours of hosts with targetCapacity ${spareTarget}`, 'spare', 'hostHours', ''),
@@ -134,12 +142,37 @@ export function toRows({ size, steps, passes, days }: ScalingFigures): readonly 
   ];
 }
 
+function followRows({ out, back, asked, failed, counts }: FollowFigures): readonly Row[] {
+  const row = (what: string, ours: string, goal = ''): Row => ({ what, ours, peer: '', ratio: '', goal });
+  return [
+    row(
+      'a service behind a balancer has the load of eight tasks instead of two, to eight that run',
+      `${short(out / 1000)} s`,
+    ),
+    row(
+      `its load is that of two again, to two that run; all the way ${counts.join(', ')}`,
+      `${short(back / 60_000)} min`,
+    ),
+    row(`requests that failed meanwhile, of ${asked.toLocaleString('en-US')}`, String(failed), '0'),
+  ];
+}
+
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { short: { type: 'boolean', default: false }, steps: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: {
+      short: { type: 'boolean', default: false },
+      steps: { type: 'string' },
+      follow: { type: 'boolean', default: false },
+    },
+  });
   const steps = Number(values.steps ?? (values.short ? 1 : full.steps));
   const size = { ...(values.short ? shortened : full), steps };
   const { measureSteps } = await import('./scaling/step.ts');
-  const rows = toRows(measureScaling(size, await measureSteps(size.steps)));
+  const { measureFollowing } = await import('./scaling/follow.ts');
+  // Neither takes the machine for itself: what follows the load of minutes waits most of the time.
+  const follows = values.follow ? measureFollowing() : Promise.resolve(undefined);
+  const [measured, followed] = await Promise.all([size.steps === 0 ? [] : measureSteps(size.steps), follows]);
+  const rows = toRows(measureScaling(size, measured, followed));
   for (const { what, ours, peer, ratio } of rows) process.stdout.write(`${what}: ${ours} ${peer} ${ratio}\n`);
   if (!values.short)
     writeSection({
