@@ -53,6 +53,7 @@ const usual: Answers = {
   ListAttachedUserPolicies: () => ({ AttachedPolicies: [{ PolicyName: 'deploy', PolicyArn: arn }] }),
   ListUserPolicies: () => ({ PolicyNames: ['own'] }),
   GetUserPolicy: () => ({ PolicyDocument: document }),
+  ListAccessKeys: () => ({ AccessKeyMetadata: [] }),
   ListAttachedRolePolicies: () => ({ AttachedPolicies: [] }),
   ListRolePolicies: () => ({ PolicyNames: [] }),
   GetRole: () => ({ Role: { AssumeRolePolicyDocument: document } }),
@@ -246,6 +247,88 @@ describe.skipIf(missing !== undefined)('identity in a browser', () => {
     await context.close();
   });
 
+  test('a user is made, and its access keys: each secret is shown once, as text', async () => {
+    const done: unknown[] = [];
+    let keys: readonly object[] = [];
+    const AccessKeyId = 'AKIAEXAMPLE0000000001';
+    const taking = (name: string, answer: (input: { readonly Status?: string }) => object): Answers => ({
+      [`${name}?`]: () => ({ allowed: true }),
+      [name]: (input: object) => {
+        done.push({ [name]: input });
+        return answer(input);
+      },
+    });
+    await using standIn = await StandIn.open({
+      ...usual,
+      ...allowed,
+      ListAccessKeys: () => ({ AccessKeyMetadata: keys }),
+      GetAccessKeyLastUsed: () => new Refused('iam:GetAccessKeyLastUsed'),
+      ...taking('CreateUser', () => ({ User: { UserName: 'new one' } })),
+      ...taking('CreateAccessKey', () => {
+        keys = [{ AccessKeyId, Status: 'Active', CreateDate: at }];
+        return { AccessKey: { AccessKeyId, SecretAccessKey: `secret ${hostile}` } };
+      }),
+      ...taking('UpdateAccessKey', ({ Status }) => {
+        keys = [{ AccessKeyId, Status, CreateDate: at }];
+        return {};
+      }),
+      ...taking('DeleteAccessKey', () => {
+        keys = [];
+        return {};
+      }),
+      ...taking(
+        'DeleteUser',
+        () => new Failed('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
+      ),
+    });
+    const { page, context, offences } = await standIn.page(browser);
+    const dialog = page.getByRole('dialog');
+    const agree = async (button: string, yes: string): Promise<void> => {
+      await page.locator('main').getByRole('button', { name: button, exact: true }).press('Enter');
+      await dialog.getByRole('button', { name: yes, exact: true }).press('Enter');
+      await dialog.waitFor({ state: 'detached' });
+    };
+    await page.goto(`${standIn.url}/console/#/identity`);
+    await page.getByRole('button', { name: 'Create a user' }).press('Enter');
+    await dialog.getByLabel('Name').fill(' new one ');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Create' }).press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'new one' }).waitFor();
+    await page.getByText('No access key', { exact: true }).waitFor();
+    await agree('Create an access key', 'Create');
+    const made = page.getByRole('status', { name: 'The new access key' });
+    expect(await made.locator('code').allTextContents()).toEqual([
+      AccessKeyId,
+      expect.stringContaining('secret <img src=x'),
+    ]);
+    expect(await page.locator('main :is(img, script, iframe)').count()).toBe(0);
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.screenshot({ path: join(pictures, 'access-key-light.png'), fullPage: true });
+    await made.getByRole('button', { name: 'I have kept it' }).press('Enter');
+    await made.waitFor({ state: 'detached' });
+    expect(await page.getByText('secret <img').count()).toBe(0);
+    await agree(`Turn off ${AccessKeyId}`, 'Turn off');
+    await page.getByText('Inactive', { exact: true }).waitFor();
+    await agree(`Turn on ${AccessKeyId}`, 'Turn on');
+    await page.getByText('Active', { exact: true }).waitFor();
+    await agree(`Delete ${AccessKeyId}`, 'Delete');
+    await page.getByText('No access key', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Delete the user' }).press('Enter');
+    await dialog.getByRole('button', { name: 'Delete', exact: true }).press('Enter');
+    await dialog.getByText('must detach all policies first').waitFor();
+    const UserName = 'new one';
+    expect(done).toEqual([
+      { CreateUser: { UserName } },
+      { CreateAccessKey: { UserName } },
+      { UpdateAccessKey: { UserName, AccessKeyId, Status: 'Inactive' } },
+      { UpdateAccessKey: { UserName, AccessKeyId, Status: 'Active' } },
+      { DeleteAccessKey: { UserName, AccessKeyId } },
+      { DeleteUser: { UserName } },
+    ]);
+    expect(offences.found).toEqual([]);
+    await context.close();
+  });
+
   test('a refusal is explained by its id, from the refusal itself, with whatever is in the policies as text', async () => {
     await using standIn = await StandIn.open({
       ...usual,
@@ -271,8 +354,14 @@ describe.skipIf(missing !== undefined)('identity in a browser', () => {
     await context.close();
   });
 
-  test('who may only read sees policies, and has no buttons', async () => {
-    await using standIn = await StandIn.open({ ...usual, ListEntitiesForPolicy: () => new Refused('iam:List') });
+  test('who may only read sees policies and keys, and has no buttons', async () => {
+    const AccessKeyMetadata = [{ AccessKeyId: 'AKIAEXAMPLE0000000001', Status: 'Active', CreateDate: at }];
+    await using standIn = await StandIn.open({
+      ...usual,
+      ListEntitiesForPolicy: () => new Refused('iam:List'),
+      ListAccessKeys: () => ({ AccessKeyMetadata }),
+      GetAccessKeyLastUsed: () => ({ AccessKeyLastUsed: { LastUsedDate: at } }),
+    });
     const { page, context, offences } = await standIn.page(browser, { width: 390 });
     await page.goto(`${standIn.url}/console/#/identity/policy/${encodeURIComponent(arn)}`);
     const editor = page.getByRole('textbox', { name: 'Version v2, which counts' });
@@ -283,6 +372,13 @@ describe.skipIf(missing !== undefined)('identity in a browser', () => {
     expect(await editor.getAttribute('readonly')).not.toBeNull();
     expect(await page.locator('main').getByRole('button').count()).toBe(0);
     expect(standIn.asked).not.toContain('SimulateCustomPolicy');
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.goto(`${standIn.url}/console/#/identity/user/ci`);
+    await page.getByText('AKIAEXAMPLE0000000001').waitFor();
+    const ofKeys = ['CreateAccessKey?', 'UpdateAccessKey?', 'DeleteAccessKey?', 'DeleteUser?'];
+    await expect.poll(() => ofKeys.every((one) => standIn.asked.includes(one))).toBe(true);
+    // What is left opens a policy of its own.
+    expect(await page.locator('main').getByRole('button').allTextContents()).toEqual(['own']);
     expect(await accessibilityProblems(page)).toEqual([]);
     expect(offences.found).toEqual([]);
     await context.close();

@@ -15,6 +15,7 @@ import {
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
 import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { signatureOf } from '@slipway/auth/kit';
 import { freePort } from '@slipway/storage/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -408,6 +409,37 @@ describe.skipIf(missing !== undefined)(
       await heading('deploy').waitFor();
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('policy-light');
+      expect(offences.found).toEqual([]);
+      await openService('web');
+    });
+
+    test('a user who was made here signs with the key that was shown, until it is turned off', async () => {
+      await page.goto(`${address()}#/identity`);
+      const dialog = page.getByRole('dialog');
+      await button('Create a user').click();
+      await dialog.getByLabel('Name').fill('builder');
+      await dialog.getByRole('button', { name: 'Create' }).click();
+      await heading('builder').waitFor();
+      await button('Create an access key').click();
+      await dialog.getByRole('button', { name: 'Create' }).click();
+      const made = page.getByRole('status', { name: 'The new access key' }).locator('code');
+      await made.first().waitFor();
+      const [accessKeyId = '', secretAccessKey = ''] = await made.allTextContents();
+      const sts = new STSClient({ ...sdkOptions(server), credentials: { accessKeyId, secretAccessKey } });
+      const who = () => sts.send(new GetCallerIdentityCommand({})).then(({ Arn }) => Arn, String);
+      expect(await who()).toBe('arn:aws:iam::000000000000:user/builder');
+      await picture('user-light');
+      await button(`Turn off ${accessKeyId}`).click();
+      await dialog.getByRole('button', { name: 'Turn off' }).click();
+      await page.getByText('Inactive', { exact: true }).waitFor();
+      await expect.poll(who).toContain('InvalidClientTokenId');
+      sts.destroy();
+      await button(`Delete ${accessKeyId}`).click();
+      await dialog.getByRole('button', { name: 'Delete' }).click();
+      await page.getByText('No access key', { exact: true }).waitFor();
+      await button('Delete the user').click();
+      await dialog.getByRole('button', { name: 'Delete' }).click();
+      await heading('Identity').waitFor();
       expect(offences.found).toEqual([]);
       await openService('web');
     });

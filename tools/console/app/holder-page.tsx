@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import { AccessKeys } from './access-keys.tsx';
 import { iam, wouldBeAllowed } from './aws.ts';
 import { Dialog } from './dialog.tsx';
 import { visible } from './format.ts';
@@ -21,11 +22,12 @@ import { PolicyEditor } from './policy-editor.tsx';
 import { beginning, Detach } from './policy-page.tsx';
 import { link } from './route.ts';
 import { Table } from './table.tsx';
+import { DeleteUser } from './users.tsx';
 
 /** A managed policy that everybody could have, to ask about. */
 const anyArn = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
 
-/** A user, a role or a group: which policies they have, and of a role who may take it on. */
+/** A user, a role or a group: which policies they have, of a user its access keys, and of a role who may take it on. */
 export function HolderPage({ holder }: { readonly holder: Holder }): JSX.Element {
   const { kind, name } = holder;
   const live = useLive(`holder ${kind} ${name}`, (signal) => readHolder(holder, signal), 15_000);
@@ -40,7 +42,9 @@ export function HolderPage({ holder }: { readonly holder: Holder }): JSX.Element
         </h1>
         <span class="faint">{kind}</span>
         <LiveMark live={live} />
+        {kind === 'User' ? <DeleteUser name={name} /> : null}
       </header>
+      {kind === 'User' ? <AccessKeys user={name} /> : null}
       <Answered live={live} what="policies">
         {(held) => (
           <>

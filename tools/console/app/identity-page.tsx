@@ -11,6 +11,7 @@ import { holderLink, PolicyPage } from './policy-page.tsx';
 import { Question } from './question.tsx';
 import { link } from './route.ts';
 import { Table } from './table.tsx';
+import { CreateUser } from './users.tsx';
 
 /** Of each kind, so many are shown. */
 const mostEntities = 1000;
@@ -76,7 +77,7 @@ function IdentityPage({ request }: { readonly request: string }): JSX.Element {
 function Holders(props: { readonly holders: Data['holders']; readonly ask: (arn: string) => void }): JSX.Element {
   const { holders, ask } = props;
   return (
-    <Panel title="Users, roles and groups" flush>
+    <Panel title="Users, roles and groups" flush aside={<CreateUser />}>
       <Table
         caption="Users, roles and groups"
         rows={holders}

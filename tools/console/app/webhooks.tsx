@@ -6,6 +6,7 @@ import type { Health } from './health.ts';
 import { type Live, useLive, useMay } from './live.ts';
 import { mayOwn, own } from './own-routes.ts';
 import { Ago, Answered, Button, Empty, Panel, Plain, Status } from './parts.tsx';
+import { ShownOnce } from './shown-once.tsx';
 import { Table } from './table.tsx';
 import { type MadeWebhook, readWebhooks, routes, type Webhook } from './webhooks-data.ts';
 
@@ -31,7 +32,13 @@ export function Webhooks({ cluster, service }: { readonly cluster: string; reado
   const make = <Button onClick={() => setAsking('make')}>Create a webhook</Button>;
   return (
     <>
-      {made === undefined ? null : <Made made={made} close={() => setMade(undefined)} />}
+      {made === undefined ? null : (
+        <ShownOnce
+          label="The new webhook"
+          facts={{ Address: made.url, Secret: made.secret }}
+          close={() => setMade(undefined)}
+        />
+      )}
       <Panel title={`Webhooks of ${service}`} aside={mayMake ? make : undefined} flush={(live.data?.length ?? 0) > 0}>
         <Answered live={live} what="webhooks">
           {(webhooks) => <List webhooks={webhooks} remove={mayRemove ? (webhook) => setAsking(webhook) : undefined} />}
@@ -55,36 +62,6 @@ export function Webhooks({ cluster, service }: { readonly cluster: string; reado
         <Remove cluster={cluster} service={service} webhook={asking} live={live} close={() => setAsking(undefined)} />
       )}
     </>
-  );
-}
-
-/** The secret of a webhook is told this once; the page forgets it when it is left. */
-function Made({ made, close }: { readonly made: MadeWebhook; readonly close: () => void }): JSX.Element {
-  return (
-    <section class="panel" aria-label="The new webhook" role="status">
-      <div class="body">
-        <p class="strong">Keep the secret now: it is shown this once.</p>
-        <dl class="facts small">
-          <div>
-            <dt>Address</dt>
-            <dd class="wrap">
-              <code>{made.url}</code>
-            </dd>
-          </div>
-          <div>
-            <dt>Secret</dt>
-            <dd class="wrap">
-              <code>{made.secret}</code>
-            </dd>
-          </div>
-        </dl>
-        <div class="actions">
-          <Button kind="primary" onClick={close}>
-            I have kept it
-          </Button>
-        </div>
-      </div>
-    </section>
   );
 }
 
