@@ -76,7 +76,7 @@ export function AccessKeys({ user }: { readonly user: string }): JSX.Element {
                           >
                             {turned(key)}
                           </Button>
-                        ) : null}
+                        ) : null}{' '}
                         {mayDelete ? (
                           <Button
                             kind="quiet"
