@@ -1,4 +1,3 @@
-import { growth } from '@slipway/storage/testing';
 import { expect, test } from 'vitest';
 import { digestOf, mediaTypes, parseManifest, readManifest, servedAs } from './index.ts';
 
@@ -105,16 +104,6 @@ test.each([
 
 test('a text in a string is no structure: brackets, quotes and repeated words in values are fine', () => {
   expect(reasonFor({ ...image, annotations: { a: '{"a":1,"a":2}[[[', b: '\\"a\\":' } })).toBe('accepted');
-});
-
-test('reading a manifest takes time that grows as it does', async () => {
-  const work = (size: number): void => {
-    const annotations = Object.fromEntries(
-      Array.from({ length: size }, (_, number) => [`key-${number}`, 'x'.repeat(10_000)]),
-    );
-    expect(reasonFor({ ...image, annotations })).toBe('accepted');
-  };
-  expect(await growth(work, 100)).toBeLessThan(12);
 });
 
 test("the artifact type is the config's media type unless it is stated", () => {

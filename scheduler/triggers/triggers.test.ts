@@ -1,4 +1,3 @@
-import { growth } from '@slipway/storage/testing';
 import { type Clock, systemClock } from '@slipway/storage/clock';
 import { describe, expect, test } from 'vitest';
 
@@ -376,9 +375,7 @@ describe('choosing tags', () => {
     expect(newestMatch(at('prod'), 'v*')).toBeUndefined();
   });
 
-  test('L7: a pattern of many stars takes time that grows as the tag does', async () => {
-    const work = (size: number): unknown => newestMatch(at('a'.repeat(size)), `${'a*'.repeat(30)}b`);
-    expect(await growth(work, 32)).toBeLessThan(12);
+  test('L7: a pattern of many stars is matched without going back', () => {
     expect(newestMatch(at('a'.repeat(128)), `${'a*'.repeat(63)}b`)).toBeUndefined();
     expect(newestMatch(at(`${'a'.repeat(127)}b`), `${'a*'.repeat(63)}b`)).toBe(`${'a'.repeat(127)}b`);
   });

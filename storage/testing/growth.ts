@@ -1,22 +1,51 @@
+import { Session } from 'node:inspector/promises';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..', '..');
+/** Tests and what helps them are not what is counted. */
+const others = /node_modules|\/testing\/|\.test\.ts/;
+
+/** Code whose work is counted, see {@link withCounters}. */
+export interface Counted<T> {
+  readonly code: T;
+  /** How often the blocks of the code run while something is done. */
+  readonly steps: (work: () => unknown) => Promise<number>;
+  /** How many times as many steps work takes when it is four times as large: at most 4 where it is linear, 16 where it is the square. */
+  readonly growth: (work: (size: number) => unknown, size: number) => Promise<number>;
+}
+
 /**
- * How much longer work takes when it is four times as large: about 4 where it is linear, 16 where its cost is the square. Both sizes
- * are measured in turn, each at its best, and again and again where that looks bad: a busy machine leaves few moments undisturbed.
- * @param work does the work once, for a size
- * @param size the smaller one; work of less than a millisecond is repeated
+ * Loads code and counts its steps, which are the same on every machine, however busy. What functions of the language do inside is
+ * not counted: regular expressions are looked at by tools/checks/regular-expressions.test.ts.
+ * @param load imports the code, for the first time in this process: what ran before has no counters
  */
-export async function growth(work: (size: number) => unknown, size: number): Promise<number> {
-  const once = async (of: number, times: number): Promise<number> => {
-    const began = performance.now();
-    for (let done = 0; done < times; done++) await work(of);
-    return performance.now() - began;
+export async function withCounters<T>(load: () => Promise<T>): Promise<Counted<T>> {
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+  const code = await load();
+  /** Since it was asked last. */
+  const counted = async (): Promise<number> => {
+    const { result } = await session.post('Profiler.takePreciseCoverage');
+    return result
+      .filter(({ url }) => url.includes(root) && !others.test(url))
+      .flatMap(({ functions }) => functions.flatMap(({ ranges }) => ranges.map(({ count }) => count)))
+      .reduce((sum, count) => sum + count, 0);
   };
-  await work(size);
-  const times = Math.max(1, Math.ceil(1 / Math.max(await once(size, 1), 0.001)));
-  const best = [Infinity, Infinity];
-  const found = (): number => (best[1] as number) / (best[0] as number);
-  for (let round = 0; round < 5 || (round < 40 && found() > 6); round++) {
-    for (const [index, of] of [size, 4 * size].entries())
-      best[index] = Math.min(best[index] as number, await once(of, times));
-  }
-  return found();
+  const steps = async (work: () => unknown): Promise<number> => {
+    await counted();
+    await work();
+    return counted();
+  };
+  return {
+    code,
+    steps,
+    growth: async (work, size) => {
+      // What is kept for later calls is made by one that does not count.
+      await work(size);
+      const small = await steps(() => work(size));
+      return (await steps(() => work(4 * size))) / small;
+    },
+  };
 }

@@ -1,5 +1,5 @@
 export { freePort } from './free-port.ts';
 export { findGoProgram } from './go-program.ts';
-export { growth } from './growth.ts';
+export { type Counted, withCounters } from './growth.ts';
 export { isRunning } from './is-running.ts';
 export { patientClock } from './patient-clock.ts';

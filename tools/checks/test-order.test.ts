@@ -39,7 +39,7 @@ describe('processes that test files share', () => {
     expect(files.filter((file) => file.startsWith('hosts/'))).toEqual([]);
     expect(sharingFiles(join(root, 'storage'), 'storage')).toEqual([]);
     expect(
-      ['vi.mock(', "vi.spyOn(fs, 'x')", "process.env['X'] = '1'", 'await growth(', 'spawn('].map(needsOwnProcess),
+      ['vi.mock(', "vi.spyOn(fs, 'x')", "process.env['X'] = '1'", 'await withCounters(', 'spawn('].map(needsOwnProcess),
     ).toEqual([true, true, true, true, true]);
     expect(needsOwnProcess("const x = process.env['X'] === '1'")).toBe(false);
   });

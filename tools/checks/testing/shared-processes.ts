@@ -29,10 +29,10 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Files in them that have a process of their own: they replace modules or functions of Node, begin programs, or measure how work grows. */
+/** Files in them that have a process of their own: they replace modules or functions of Node, begin programs, or count how work grows. */
 const exceptions: readonly RegExp[] = [
   /\bvi\s*\.\s*(?:mock|doMock|spyOn|stubEnv|stubGlobal|useFakeTimers)\(/,
-  /\bgrowth\(/,
+  /\bwithCounters\(/,
   /\bprocess\.env\[[^\]]*\] = /,
   /\bopen(?:Embedded|Haproxy)\(/,
   /\b(?:spawn|spawnSync|execFile|fork|createServer)\(/,
