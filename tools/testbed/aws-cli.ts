@@ -1,9 +1,25 @@
-import { run, type CommandResult } from './command.ts';
+import { type CommandResult } from './command.ts';
+import { ResidentProgram } from './resident.ts';
 
-/** What each command line said of itself: it takes half a second of a processor to say so, and stays the same while a file of tests runs. */
+/** What every call loads; the rest is loaded by what needs it. */
+const modules = ['awscli.clidriver', 'awscli.handlers'];
+
+/** The command lines of this machine, loaded once for all tests of a file. */
+const residents = new Map<string, ResidentProgram>();
+function resident(program: string): ResidentProgram {
+  const known = residents.get(program) ?? new ResidentProgram(program, modules);
+  residents.set(program, known);
+  return known;
+}
+
+/** What each command line said of itself, which stays the same while a file of tests runs. */
 const told = new Map<string, Promise<CommandResult | undefined>>();
 function askedOnce(program: string): Promise<CommandResult | undefined> {
-  const answer = told.get(program) ?? run(program, ['--version']).catch(() => undefined);
+  const answer =
+    told.get(program) ??
+    resident(program)
+      .run(['--version'])
+      .catch(() => undefined);
   told.set(program, answer);
   return answer;
 }
@@ -23,7 +39,10 @@ export async function missingSecondAwsCli(): Promise<string | undefined> {
     : 'no AWS command line of version 2 (apt install awscli)';
 }
 
-/** The unmodified AWS command line, pointed at a server by the variables that `slipway env` prints. */
+/**
+ * The unmodified AWS command line, pointed at a server by the variables that `slipway env` prints. It is loaded once and forked for
+ * each call: tests that are about how people start it run `aws` itself.
+ */
 export class AwsCli {
   readonly #env: Readonly<Record<string, string>>;
   readonly #program: string;
@@ -37,7 +56,7 @@ export class AwsCli {
   async run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
     this.#explicitEndpoint ??= !readsEndpointVariable(await version(this.#program));
     const all = this.#explicitEndpoint ? ['--endpoint-url', this.#env['AWS_ENDPOINT_URL'] ?? '', ...args] : args;
-    return run(this.#program, all, {
+    return resident(this.#program).run(all, {
       env: {
         AWS_PAGER: '',
         AWS_CONFIG_FILE: '/dev/null',

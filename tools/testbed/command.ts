@@ -30,16 +30,21 @@ export function run(command: string, args: readonly string[], options: CommandOp
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      const note = signal === null ? '' : `\n(killed by ${signal})`;
-      resolve({
-        code: code ?? 128,
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString() + note,
-      });
+      resolve(resultOf(code, signal, Buffer.concat(stdout).toString(), Buffer.concat(stderr).toString()));
     });
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
   });
+}
+
+/** What became of a program that ended by itself, or was ended by a signal. */
+export function resultOf(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  stdout: string,
+  stderr: string,
+): CommandResult {
+  return { code: code ?? 128, stdout, stderr: stderr + (signal === null ? '' : `\n(killed by ${signal})`) };
 }
 
 /** Runs a program that must succeed and returns its standard output; the error shows the command and all that it printed. */
