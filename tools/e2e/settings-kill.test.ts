@@ -286,7 +286,7 @@ describe.skipIf(missing !== undefined)(
         expect((await command('cp', '-c', 'app', `${id}:/etc/hostname`, join(here, 'name'))).code).toBe(0);
         rmSync(join(here, 'name'));
       }
-      // A client whose server died asks the next one for its session, which waits half a minute for the host to have it.
+      // A client whose server died asks the next one for its session, and is told by the host that it is over.
       expect((await Promise.all(sessions)).map(({ code }) => code === 0)).toEqual([false, false]);
       // Nobody's death has cost a task.
       expect((await running()).map(({ arn }) => arn).sort()).toEqual(tasks.map(({ arn }) => arn).sort());

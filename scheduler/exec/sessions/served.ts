@@ -2,7 +2,7 @@ import type { Call } from '@slipway/auth/contract';
 import type { WebSocket } from 'ws';
 
 import type { ClusterRef } from '../../cluster/index.ts';
-import { carryFrames } from '../../hosts/wire/index.ts';
+import { carryFrames, execLost } from '../../hosts/wire/index.ts';
 import type { ExecSessionRecord } from '../../state/index.ts';
 
 import { closingFrame } from '../protocol/index.ts';
@@ -15,6 +15,7 @@ import { hostPatience, type WaitingSessions } from './store.ts';
 
 /** What a client is told while nobody can tell whether it may have its session. */
 const unknownRight = 'It is not known at present whether you may run commands in this task; try again.';
+const lost = 'The session is over: its host has it no more.';
 const noHost = 'The host of the task did not come for the session; try again.';
 
 export interface ServedPorts extends SessionPorts {
@@ -131,6 +132,9 @@ export class ServedSessions {
       'a client of ECS Exec goes on with the session of another server',
     );
     host.on('error', () => host.terminate());
+    host.once('close', (status) => {
+      if (status === execLost) refuse(this.#ports, ws, id, lost);
+    });
     carryFrames(ws, host);
     carryFrames(host, ws);
     release();

@@ -24,6 +24,8 @@ export const execLimits = {
 
 /** The status that an agent closes a session's connection with which it was told to end. */
 export const execEnded = 4000;
+/** The status that an agent closes the connection of a client with that came again, for a session that is over on its host. */
+export const execLost = 4001;
 
 /** What a frame of so many bytes counts against what may be sent: each takes memory where it waits, however short it is. */
 export const execCost = (bytes: number): number => bytes + 64;

@@ -3,6 +3,7 @@ export {
   execCost,
   execEnded,
   execLimits,
+  execLost,
   execOrder,
   type ExecOrder,
   execPath,

@@ -194,3 +194,14 @@ test('a client whose connection breaks goes on with whichever server it comes to
   await until(() => (killed === 1 ? true : undefined), 'the end of the command');
   await until(async () => ((await here.front.running.list(ref.account)).length === 0 ? true : undefined), 'its end');
 });
+
+test('a client of a session that is over on its host is told so, and waits for nobody', async () => {
+  const [here] = servers;
+  const { front } = here;
+  // As a server that was killed has left it; the host, whose connection broke with that, has it no more.
+  const session = { ...asked, id: `ecs-execute-command-${'x'.repeat(17)}` };
+  await front.running.keep(ref, session);
+  const token = await front.running.resume({ ref, session });
+  const client = openClient(streamUrl(here.endpoint, ref, session.id), token);
+  expect((await client.closed).output).toBe('The session is over: its host has it no more.');
+});

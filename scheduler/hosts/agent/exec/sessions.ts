@@ -3,7 +3,7 @@ import type { Clock } from '@slipway/storage/clock';
 import type { WebSocket } from 'ws';
 
 import type { CopyChannel, CopyStart } from '../../../exec/protocol/index.ts';
-import type { ExecStart } from '../../wire/index.ts';
+import { execLost, type ExecStart } from '../../wire/index.ts';
 import { type Dial, UpgradeRefused } from '../channel.ts';
 import type { LiveTask } from '../endpoint/index.ts';
 import { commandUser, isHeldToUser } from '../file-systems/index.ts';
@@ -131,9 +131,14 @@ export class ExecSessions {
 
   /** Brings a client that came again to another server to the one that has its session. */
   async #carry(sessionId: string): Promise<void> {
-    if (!this.#open.has(sessionId)) return;
     const client = await this.#connect(sessionId);
     if (client === undefined) return;
+    if (!this.#open.has(sessionId)) {
+      // Its server was killed, or this agent: else the client waits for what will not come.
+      client.resume();
+      client.close(execLost);
+      return;
+    }
     const session = await this.#connect(sessionId, true).catch((error: unknown) => {
       client.terminate();
       throw error;
