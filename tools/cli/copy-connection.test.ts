@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { acceptCopy, type CopyChannel, copyFrame, type CopyReport } from '@slipway/scheduler/exec/protocol';
 import { afterEach, expect, test, vi } from 'vitest';
 import { CopyConnection } from './copy-connection.ts';
@@ -54,7 +55,7 @@ test('an archive comes whole, and is read no faster than it is taken', async () 
     more();
   });
   let [bytes, wrong] = [0, 0];
-  for await (const part of connection.archive()) {
+  for await (const part of connection.archive() as AsyncIterable<Buffer>) {
     for (const [at, byte] of part.entries()) if (byte !== ((Math.floor((bytes + at) / piece) + 1) & 0xff)) wrong += 1;
     bytes += part.length;
   }
@@ -81,8 +82,10 @@ test('what is sent of an archive that is whole by then is not missed', async () 
     channel.close();
   });
   const came: Buffer[] = [];
-  for await (const part of connection.archive()) came.push(part);
-  await connection.send(Buffer.alloc(10_000));
+  for await (const part of connection.archive() as AsyncIterable<Buffer>) came.push(part);
+  const much = Readable.from([Buffer.alloc(10_000), Buffer.alloc(10_000_000)], { objectMode: false });
+  await connection.send(much, () => undefined);
+  expect(much.readableEnded).toBe(true);
   await connection.finish();
   expect(came).toEqual([]);
 });

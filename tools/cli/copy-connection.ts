@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import {
   type CopyChannel,
   copyFrame,
@@ -6,7 +8,6 @@ import {
   CopyRefused,
   copyReport,
   type CopyReport,
-  framesOf,
   openCopy,
   parseCopyFrame,
 } from '@slipway/scheduler/exec/protocol';
@@ -22,23 +23,24 @@ type Ready = Extract<CopyReport, { type: 'CopyReady' }>['message'];
 export class CopyConnection {
   readonly #channel: CopyChannel;
   readonly #ready = Promise.withResolvers<Ready>();
-  readonly #over = new AbortController();
-  /** What came and was not taken yet. */
-  readonly #came: Buffer[] = [];
-  #waiting = 0;
-  #more: () => void = () => undefined;
-  #room: () => void = () => undefined;
+  /** No more needs to be sent: the host has all of it, or the copy is over. */
+  readonly #enough = new AbortController();
+  /** What comes, and was not taken yet. */
+  readonly #came: Readable;
   #whole = false;
+  #isOver = false;
   #why: CliError | undefined;
 
   private constructor(channel: CopyChannel) {
     this.#channel = channel;
     this.#ready.promise.catch(() => undefined);
+    this.#came = new Readable({ highWaterMark: copyLimits.frameBytes, read: () => channel.resume() });
+    // A client that sends reads none.
+    this.#came.on('error', () => undefined);
     channel.on('message', (bytes, isArchive) => {
-      if (isArchive) this.#hear(bytes);
-      else this.#report(parseCopyFrame(copyReport, bytes));
+      if (!isArchive) this.#report(parseCopyFrame(copyReport, bytes));
+      else if (!this.#whole && !this.#came.push(bytes)) channel.pause();
     });
-    channel.on('drain', () => this.#room());
     channel.on('close', () => this.#end('the connection broke, or the right to it was taken away'));
     channel.resume();
   }
@@ -64,41 +66,27 @@ export class CopyConnection {
     return { connection, ready: await connection.#ready.promise };
   }
 
-  /** The archive that comes, piece by piece. @throws CliError when not all of it does */
-  async *archive(): AsyncGenerator<Buffer> {
-    while (true) {
-      const next = this.#came.shift();
-      if (next !== undefined) {
-        // Whoever takes it may give its memory back.
-        const { length } = next;
-        yield next;
-        this.#waiting -= length;
-        if (this.#waiting <= copyLimits.frameBytes) this.#channel.resume();
-      } else if (this.#whole) {
-        this.close();
-        return;
-      } else if (this.#why === undefined) {
-        await waitAtMost(Infinity, (wake) => void (this.#more = wake), systemClock, this.#over.signal);
-      } else throw this.#why;
-    }
+  /** The archive that comes. It fails with a CliError when not all of it does. */
+  archive(): Readable {
+    return this.#came;
   }
 
-  /** Sends more of an archive, no faster than it is taken. @throws CliError when it is not taken any more, and is not whole */
-  async send(bytes: Buffer): Promise<void> {
-    for (const frame of framesOf(bytes)) {
-      // An engine has all of an archive before the zeros that it ends with.
-      if (this.#whole) return;
-      if (this.#why !== undefined) throw this.#why;
-      if (!this.#channel.send(frame))
-        await waitAtMost(Infinity, (wake) => void (this.#room = wake), systemClock, this.#over.signal);
-    }
+  /**
+   * Sends an archive, no faster than it is taken.
+   * @param sent told of the bytes of each piece that is on its way
+   * @throws CliError when it is not taken any more, and is not whole
+   */
+  async send(archive: Readable, sent: (bytes: number) => void): Promise<void> {
+    await this.#channel.sendAll(archive, this.#enough.signal, sent);
+    if (!this.#whole && this.#why !== undefined) throw this.#why;
+    // An engine has all of an archive before the zeros that it ends with.
+    await finished(archive.resume(), { writable: false });
   }
 
   /** The archive is whole; resolves when it is unpacked. @throws CliError when it is not */
   async finish(): Promise<void> {
     this.#channel.say(copyFrame({ type: 'CopyInputEnd', message: {} }));
-    while (!this.#whole && this.#why === undefined)
-      await waitAtMost(Infinity, (wake) => void (this.#more = wake), systemClock, this.#over.signal);
+    await waitAtMost(Infinity, () => undefined, systemClock, this.#enough.signal);
     this.close();
     if (!this.#whole && this.#why !== undefined) throw this.#why;
   }
@@ -108,28 +96,23 @@ export class CopyConnection {
     this.#end('the copy was ended');
   }
 
-  #hear(bytes: Buffer): void {
-    this.#came.push(bytes);
-    this.#waiting += bytes.length;
-    if (this.#waiting >= copyLimits.waitingBytes || this.#came.length >= copyLimits.waitingFrames)
-      this.#channel.pause();
-    this.#more();
-  }
-
   #report(report: CopyReport | undefined): void {
     if (report?.type === 'CopyReady') this.#ready.resolve(report.message);
     else if (report?.type === 'CopyEnd') {
       this.#whole = true;
-      this.#more();
+      this.#enough.abort();
+      this.#came.push(null);
     } else this.#end(report?.message.reason ?? 'the server says what this command does not know');
   }
 
   /** @param why what is told, where it is not whole by now */
   #end(why: string): void {
-    if (this.#over.signal.aborted) return;
-    this.#why ??= new CliError(why);
-    this.#over.abort();
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#why = new CliError(why);
+    this.#enough.abort();
     this.#ready.reject(this.#why);
+    if (!this.#whole) this.#came.destroy(this.#why);
     this.#channel.terminate();
   }
 }

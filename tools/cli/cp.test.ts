@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { packing, unpack } from './cp.ts';
 
@@ -55,13 +56,15 @@ function tarOf(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...parts, Buffer.alloc(1024)]);
 }
 
-async function* inPieces(archive: Buffer): AsyncGenerator<Buffer> {
+function* inPieces(archive: Buffer): Generator<Buffer> {
   for (let at = 0; at < archive.length; at += 700) yield archive.subarray(at, at + 700);
 }
 
+const stream = (pieces: Iterable<Buffer>): Readable => Readable.from(pieces, { objectMode: false });
+
 /** Unpacks an archive that should hold `name`. @returns what is there then, and what went wrong */
 async function unpacked(archive: Buffer, name = 'name') {
-  const failed = await unpack(inPieces(archive), name, join(target, name), () => undefined).then(
+  const failed = await unpack(stream(inPieces(archive)), name, join(target, name), () => undefined).then(
     () => undefined,
     (error: unknown) => (error as Error).message,
   );
@@ -148,11 +151,12 @@ test('an archive that is cut, is none, holds a pipe, or not what was asked for l
 });
 
 test('what the archive fails with is what unpacking it fails with', async () => {
-  const broken = async function* (): AsyncGenerator<Buffer> {
+  const broken = function* (): Generator<Buffer> {
     yield tarOf([{ name: 'name', text: 'x' }]).subarray(0, 512);
     throw new Error('the connection broke');
   };
-  await expect(unpack(broken(), 'name', join(target, 'name'), () => undefined)).rejects.toThrow('the connection broke');
+  const unpacking = unpack(stream(broken()), 'name', join(target, 'name'), () => undefined);
+  await expect(unpacking).rejects.toThrow('the connection broke');
   expect(existsSync(join(target, 'name'))).toBe(false);
 });
 

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   existsSync,
   lstatSync,
@@ -14,7 +13,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, posix, resolve } from 'node:path';
-import { giveBack } from '@slipway/scheduler/exec/protocol';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { pour } from '@slipway/scheduler/exec/protocol';
 import { ecsClient } from './aws-client.ts';
 import { CopyConnection } from './copy-connection.ts';
 import { CliError } from './errors.ts';
@@ -73,6 +74,9 @@ async function download(target: ExecTarget, path: string, to: string): Promise<v
   }
 }
 
+/** Tar reads and writes so many times 512 bytes at a time: as much as a pipe holds, where its own ten kilobytes are a call of the system each. */
+const block = ['-b', '128'];
+
 /**
  * Unpacks what was asked for of an archive that may hold anything: in a folder of its own, from which one file or folder is moved out in the
  * end, once all of it is there and is nothing but files, folders and links.
@@ -82,7 +86,7 @@ async function download(target: ExecTarget, path: string, to: string): Promise<v
  * @throws CliError for an archive that is not whole or holds something else, and what the archive fails with
  */
 export async function unpack(
-  archive: AsyncIterable<Buffer>,
+  archive: Readable,
   name: string,
   final: string,
   came: (bytes: number) => void,
@@ -90,23 +94,22 @@ export async function unpack(
   const held = mkdtempSync(join(dirname(resolve(final)), '.slipway-'));
   try {
     // Programs called tar take no name out of the folder, and write through no link that they unpacked, unless they are told to.
-    const options = ['-x', '--no-same-owner', '--no-same-permissions', '-f', '-', '-C', held];
+    const options = ['-x', ...block, '--no-same-owner', '--no-same-permissions', '-f', '-', '-C', held];
     const tar = spawn('tar', options, { stdio: ['pipe', 'ignore', 'pipe'] });
     const said = textOf(tar.stderr);
     const ended = endOf(tar);
     tar.stdin.on('error', () => undefined);
-    try {
-      for await (const part of archive) {
-        came(part.length);
-        // One that gave up takes nothing more.
-        if (!tar.stdin.write(part, () => giveBack(part))) await Promise.race([once(tar.stdin, 'drain'), ended]);
-        if (tar.stdin.destroyed || tar.exitCode !== null) break;
-      }
-    } finally {
-      tar.stdin.end();
-      await ended;
-    }
+    archive.on('data', (part: Buffer) => came(part.length));
+    pour(archive, tar.stdin);
+    const failure = await Promise.race([
+      finished(archive, { writable: false }).catch((error: unknown) => error),
+      // One that gave up takes nothing more.
+      ended.then(() => undefined),
+    ]);
+    tar.stdin.end();
     const code = await ended;
+    archive.destroy();
+    if (failure !== undefined) throw failure;
     if (code !== 0) throw new CliError(`what came could not be unpacked: tar ended with ${code}: ${await said}`);
     const odd = readdirSync(held, { recursive: true, withFileTypes: true }).find(
       (one) => !one.isFile() && !one.isDirectory() && !one.isSymbolicLink(),
@@ -137,11 +140,10 @@ async function upload(target: ExecTarget, path: string, to: string): Promise<voi
     const ended = endOf(tar);
     let bytes = 0;
     try {
-      for await (const part of tar.stdout) {
-        await connection.send(part as Buffer);
-        bytes += (part as Buffer).length;
+      await connection.send(tar.stdout, (more) => {
+        bytes += more;
         progress.show(bytesOf(bytes));
-      }
+      });
     } finally {
       tar.stdout.destroy();
     }
@@ -161,7 +163,7 @@ async function upload(target: ExecTarget, path: string, to: string): Promise<voi
  */
 export function packing(source: Pick<Stats, 'isDirectory' | 'isSymbolicLink'>, folder: string, name: string): string[] {
   const what = source.isDirectory() ? [`./${name}/.`] : source.isSymbolicLink() ? [`./${name}`] : ['-h', `./${name}`];
-  return ['-cf', '-', '-C', folder, ...what];
+  return ['-c', ...block, '-f', '-', '-C', folder, ...what];
 }
 
 /** What a program says of its trouble, the beginning of it. */

@@ -134,6 +134,34 @@ test('says when there is no room for more bytes or frames, and when there is aga
   }
 });
 
+test('pieces of an archive that come at once go in frames as long as may be, before what is said behind them', async () => {
+  const { channel, far } = await pair();
+  const sent: number[] = [];
+  for (const size of [10, copyLimits.frameBytes - 10, 5, 1])
+    channel.send(Buffer.from(new ArrayBuffer(size)), () => sent.push(size));
+  channel.say(Buffer.from('end'));
+  channel.close();
+  let came = Buffer.alloc(0);
+  for await (const bytes of far as AsyncIterable<Buffer>) came = Buffer.concat([came, bytes]);
+  const frames: (readonly [number | undefined, number])[] = [];
+  for (let at = 0; at < came.length; at += 5 + came.readUInt32BE(at + 1))
+    frames.push([came[at], came.readUInt32BE(at + 1)]);
+  expect(frames).toEqual([
+    [1, copyLimits.frameBytes],
+    [1, 6],
+    [0, 3],
+  ]);
+  expect(sent).toEqual([10, copyLimits.frameBytes - 10, 5, 1]);
+});
+
+test('what waits for its frame when the connection is gone waits no longer', async () => {
+  const { channel } = await pair();
+  const told = new Promise<void>((resolve) => channel.send(Buffer.from(new ArrayBuffer(10)), resolve));
+  channel.terminate();
+  await told;
+  expect(channel.readyState).not.toBe(channel.OPEN);
+});
+
 test('what is behind a close arrives, and then the end of both sides', async () => {
   const { channel, far } = await pair();
   channel.resume();

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, finished, type Readable } from 'node:stream';
 
-import { type copyFrame, copyLimits } from './copy.ts';
+import { type copyFrame, copyLimits, framesOf } from './copy.ts';
 import { giveBack } from './give-back.ts';
 
 /** What the connections of a copy are upgraded to: a client's to a server, and a host's. */
@@ -42,9 +42,12 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
   #isPaused = true;
   #isParsing = false;
   #isWrong = false;
-  /** Frames that did not get on their way yet. */
+  /** Pieces that did not get on their way yet. */
   #waiting = 0;
   #isFull = false;
+  /** Pieces of an archive for the next frame, and their bytes. */
+  #gathered: (readonly [bytes: Buffer, sent: () => void])[] = [];
+  #gatheredBytes = 0;
 
   /** It is paused at first. @param head what came with the upgrade */
   constructor(socket: Duplex, head: Buffer) {
@@ -79,14 +82,18 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
   }
 
   resume(): void {
+    if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#parse();
     if (!this.#isPaused) this.#socket.resume();
   }
 
   /** @param sent told when it is on its way, or never will be @returns whether there is room for more; else it is told with `drain` */
-  say(text: ReturnType<typeof copyFrame>, sent?: () => void): boolean {
-    return this.#write(kinds.text, text, sent);
+  say(text: ReturnType<typeof copyFrame>, sent: () => void = () => undefined): boolean {
+    this.#flush();
+    this.#waiting += 1;
+    this.#write(kinds.text, [[text, sent]]);
+    return this.#hasRoom();
   }
 
   /**
@@ -96,14 +103,55 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
    * @returns whether there is room for more; else it is told with `drain`
    */
   send(bytes: Buffer, sent?: () => void): boolean {
-    return this.#write(kinds.archive, bytes, () => {
-      giveBack(bytes);
-      sent?.();
-    });
+    if (this.#gatheredBytes + bytes.length > copyLimits.frameBytes) this.#flush();
+    // Pieces that come at once go in one frame: each frame costs a call of the system on every process of its way.
+    if (this.#gathered.length === 0) process.nextTick(() => this.#flush());
+    this.#waiting += 1;
+    this.#gatheredBytes += bytes.length;
+    this.#gathered.push([
+      bytes,
+      () => {
+        giveBack(bytes);
+        sent?.();
+      },
+    ]);
+    return this.#hasRoom();
+  }
+
+  /**
+   * Sends an archive as it is read, no faster than it is taken: read in turns, pieces would be put together in memory of their own.
+   * @param signal resolves it before all is sent; what is not read then is left to the caller
+   * @param sent told of the bytes of each piece that is on its way
+   * @throws what the archive fails with
+   */
+  async sendAll(archive: Readable, signal: AbortSignal, sent: (bytes: number) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const more = (): void => void archive.resume();
+    const take = (bytes: Buffer): void => {
+      for (const frame of framesOf(bytes)) {
+        const { length } = frame;
+        if (!this.send(frame, () => sent(length))) archive.pause();
+      }
+    };
+    const stop = (): void => resolve();
+    // It listens on afterwards, so that an error of what is left is nobody's end.
+    finished(archive, { writable: false }, (error) => (error == null ? resolve() : reject(error)));
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    else archive.on('data', take);
+    this.on('drain', more);
+    try {
+      await promise;
+    } finally {
+      archive.off('data', take);
+      this.off('drain', more);
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   /** Nothing more is said; what was, arrives. */
   close(): void {
+    this.#flush();
     if (this.#socket.writable) this.#socket.end();
   }
 
@@ -111,28 +159,44 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
     this.#socket.destroy();
   }
 
-  #write(kind: number, bytes: Buffer, sent?: () => void): boolean {
+  #hasRoom(): boolean {
+    const bytes = this.#socket.writableLength + this.#gatheredBytes;
+    this.#isFull ||= this.#waiting >= copyLimits.waitingFrames || bytes >= copyLimits.waitingBytes;
+    return !this.#isFull;
+  }
+
+  /** Sends what was gathered. */
+  #flush(): void {
+    if (this.#gathered.length === 0) return;
+    const pieces = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#write(kinds.archive, pieces);
+  }
+
+  #write(kind: number, pieces: readonly (readonly [bytes: Buffer, sent: () => void])[]): void {
     const socket = this.#socket;
-    if (!socket.writable) {
-      sent?.();
-      return true;
-    }
-    const head = Buffer.allocUnsafe(headBytes);
-    head[0] = kind;
-    head.writeUInt32BE(bytes.length, 1);
-    this.#waiting += 1;
-    socket.cork();
-    socket.write(head);
-    socket.write(bytes, () => {
+    const gone = (sent: () => void): void => {
       this.#waiting -= 1;
-      sent?.();
+      sent();
       if (!this.#isFull || this.#waiting > copyLimits.waitingFrames / 2) return;
       this.#isFull = false;
       this.emit('drain');
-    });
+    };
+    if (!socket.writable) {
+      for (const [, sent] of pieces) gone(sent);
+      return;
+    }
+    const head = Buffer.allocUnsafe(headBytes);
+    head[0] = kind;
+    head.writeUInt32BE(
+      pieces.reduce((bytes, [piece]) => bytes + piece.length, 0),
+      1,
+    );
+    socket.cork();
+    socket.write(head);
+    for (const [bytes, sent] of pieces) socket.write(bytes, () => gone(sent));
     socket.uncork();
-    this.#isFull ||= this.#waiting >= copyLimits.waitingFrames || socket.writableLength >= copyLimits.waitingBytes;
-    return !this.#isFull;
   }
 
   /** Tells of what is there, until somebody pauses it. */

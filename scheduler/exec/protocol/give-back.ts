@@ -1,3 +1,5 @@
+import type { Readable, Writable } from 'node:stream';
+
 /** Bytes of memory that were given back already, by the memory that they are part of. */
 const given = new WeakMap<ArrayBuffer, number>();
 
@@ -11,4 +13,13 @@ export function giveBack({ buffer, byteLength }: Buffer): void {
   const bytes = (given.get(buffer) ?? 0) + byteLength;
   if (bytes < buffer.byteLength) given.set(buffer, bytes);
   else buffer.transfer(0);
+}
+
+/** Writes an archive to where it is for as it is read, no faster than it is taken, and gives the memory of what was written back. */
+export function pour(archive: Readable, to: Writable): void {
+  archive.on('data', (bytes: Buffer) => {
+    if (!to.write(bytes, () => giveBack(bytes))) archive.pause();
+  });
+  archive.on('end', () => to.end());
+  to.on('drain', () => archive.resume());
 }

@@ -21,11 +21,10 @@ export {
   type CopyReport,
   copyRequest,
   type CopyStart,
-  framesOf,
   parseCopyFrame,
 } from './copy.ts';
 export { acceptCopy, CopyChannel, copyProtocol } from './copy-channel.ts';
-export { giveBack } from './give-back.ts';
+export { pour } from './give-back.ts';
 export { CopyRefused, openCopy } from './open-copy.ts';
 export { maskTo } from './mask.ts';
 export { closingFrame, json, parsed, ReliableStream, type StreamPorts } from './stream.ts';

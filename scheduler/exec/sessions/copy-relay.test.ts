@@ -120,6 +120,28 @@ test.each([
   expect([told(), host.readyState, relay.copied]).toEqual([reason, 3, { bytes: 0, whole: false }]);
 });
 
+test('a client that says again and again that its archive is whole, or sends more behind that, ends it', async () => {
+  for (const more of [{ type: 'CopyInputEnd', message: {} } as const, part]) {
+    const { client, host, run, told } = open('to');
+    client.says(part);
+    client.says({ type: 'CopyInputEnd', message: {} });
+    expect([told(), host.said.at(-1)?.type]).toEqual([undefined, 'CopyInputEnd']);
+    client.says(more);
+    await run;
+    expect([told(), host.sent.length]).toEqual(['That is no part of a copy.', 3]);
+  }
+});
+
+test('what is only said keeps no copy that does not move', async () => {
+  const { host, clock, run, told } = open('from');
+  for (let minutes = 0; minutes < 6; minutes += 1) {
+    host.says({ type: 'CopyReady', message: { is: 'folder' } });
+    await pass(clock, 60_000);
+  }
+  await run;
+  expect(told()).toBe('Nothing was copied for five minutes.');
+});
+
 test('no more is read of one than the other takes', async () => {
   for (const direction of ['from', 'to'] as const) {
     const { client, host, run } = open(direction);

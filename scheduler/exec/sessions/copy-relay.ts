@@ -41,6 +41,8 @@ export class CopyRelay {
   readonly #parts: CopyParts;
   readonly #over = new AbortController();
   #moved: number;
+  /** The client has said that its archive is whole. */
+  #isInputEnded = false;
   /** The host has said its last word. */
   #isLast = false;
 
@@ -74,9 +76,13 @@ export class CopyRelay {
 
   #fromClient(bytes: Buffer, isArchive: boolean): void {
     const { client, host, start } = this.#parts;
-    if (isArchive ? start.direction === 'from' : parseCopyFrame(copyRequest, bytes) === undefined)
+    const isPart = isArchive ? start.direction === 'to' : parseCopyFrame(copyRequest, bytes) !== undefined;
+    if (!isPart || this.#isInputEnded) {
       this.#end('That is no part of a copy.');
-    else this.#pass(bytes, isArchive, client, host);
+      return;
+    }
+    this.#isInputEnded = !isArchive;
+    this.#pass(bytes, isArchive, client, host);
   }
 
   #fromHost(bytes: Buffer, isArchive: boolean): void {
@@ -100,8 +106,11 @@ export class CopyRelay {
 
   #pass(bytes: Buffer, isArchive: boolean, from: CopyChannel, to: CopyChannel): void {
     if (this.#over.signal.aborted) return;
-    this.#move();
-    if (isArchive) this.copied.bytes += bytes.length;
+    // What is only said moves nothing: who says it again and again has no copy for ever.
+    if (isArchive) {
+      this.#move();
+      this.copied.bytes += bytes.length;
+    }
     const hasRoom = isArchive ? to.send(bytes, () => this.#move()) : to.say(bytes);
     if (!hasRoom) from.pause();
   }

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
-import { giveBack } from '../../../exec/protocol/index.ts';
+import { pour } from '../../../exec/protocol/index.ts';
 import { EngineError, engineCall } from '../docker.ts';
 
 /** What is at a path in a container. */
@@ -56,11 +56,7 @@ export const dockerArchives = (docker: Docker): ArchiveEngine => ({
 /** A stream that gives the memory of what it has back once it is sent. */
 function givingBack(archive: Readable): Readable {
   const pipe = <T extends NodeJS.WritableStream>(to: T): T => {
-    archive.on('data', (bytes: Buffer) => {
-      if (!(to as NodeJS.WritableStream as Writable).write(bytes, () => giveBack(bytes))) archive.pause();
-    });
-    archive.on('end', () => to.end());
-    to.on('drain', () => archive.resume());
+    pour(archive, to as NodeJS.WritableStream as Writable);
     return to;
   };
   return Object.assign(archive, { pipe });

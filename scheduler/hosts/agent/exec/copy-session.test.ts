@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { systemClock } from '@slipway/storage/clock';
 import { expect, test } from 'vitest';
 
-import { type CopyChannel, copyLimits, type CopyStart } from '../../../exec/protocol/index.ts';
+import { CopyChannel, copyLimits, type CopyStart } from '../../../exec/protocol/index.ts';
 import { ConnectionEnd } from '../../../exec/testing/connection-end.ts';
 import { until } from '../../testing/bench.ts';
 import { silent } from '../../testing/callers.ts';
@@ -17,6 +17,10 @@ class End extends ConnectionEnd {
   readonly texts: Buffer[] = [];
   readonly #coming: (readonly [Buffer, boolean])[] = [];
   bytes = 0;
+
+  sendAll(...given: Parameters<CopyChannel['sendAll']>): Promise<void> {
+    return CopyChannel.prototype.sendAll.apply(this as unknown as CopyChannel, given);
+  }
 
   say(text: Buffer): boolean {
     this.texts.push(text);
@@ -37,6 +41,11 @@ class End extends ConnectionEnd {
   override resume(): void {
     super.resume();
     while (!this.isPaused && this.#coming.length > 0) this.emit('message', ...(this.#coming.shift() ?? []));
+  }
+
+  /** Frames that nobody has read yet. */
+  get left(): number {
+    return this.#coming.length;
   }
 
   said(): { readonly type: string; readonly message: { readonly reason?: string } }[] {
@@ -187,12 +196,38 @@ test('what its client sends waits where it came from until the engine takes it, 
     },
   });
   start('to', '/tmp');
-  end.come(Buffer.alloc(1000), true);
-  expect(end.isPaused).toBe(true);
+  for (let frames = 0; frames < 10; frames += 1) end.come(Buffer.alloc(copyLimits.frameBytes), true);
+  expect([end.isPaused, end.left]).toEqual([true, 9]);
   taken.resolve();
-  await until(() => (end.isPaused ? undefined : true), 'more to be read');
+  await until(() => (end.isPaused || end.left > 0 ? undefined : true), 'more to be read');
   tell('CopyInputEnd', {});
   end.come(Buffer.alloc(1000), true);
   expect(end.readyState).toBe(end.CLOSED);
   await Promise.race([run, Promise.resolve()]);
+});
+
+test('who says twice that its archive is whole is one who says it for ever', async () => {
+  const { end, run, tell, start } = begin({ write: async (_, _into, archive) => void (await collected(archive)) });
+  start('to', '/tmp');
+  tell('CopyInputEnd', {});
+  tell('CopyInputEnd', {});
+  expect(end.readyState).toBe(end.CLOSED);
+  await run;
+});
+
+test('a connection that is gone before the engine begins to read ends it too', async () => {
+  const archive = new Readable({ read: () => undefined });
+  const reading = Promise.withResolvers<void>();
+  const { end, run, start } = begin({
+    read: async () => {
+      reading.resolve();
+      // As it is over here, nobody has listened yet.
+      end.close();
+      return archive;
+    },
+  });
+  start('from', '/tmp');
+  await reading.promise;
+  await run;
+  expect([archive.destroyed, end.bytes]).toEqual([true, 0]);
 });

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 
 import type { Log } from '@slipway/auth/contract';
-import { type Clock, waitAtMost } from '@slipway/storage/clock';
+import type { Clock } from '@slipway/storage/clock';
 
 import {
   type CopyChannel,
@@ -11,7 +11,6 @@ import {
   copyOrder,
   type CopyReport,
   type CopyStart,
-  framesOf,
   parseCopyFrame,
 } from '../../../exec/protocol/index.ts';
 import type { ArchiveEngine } from './archives.ts';
@@ -37,13 +36,11 @@ export class CopySession {
   readonly #channel: CopyChannel;
   readonly #ports: CopySessionPorts;
   readonly #ended = new AbortController();
-  /** What came and the engine did not take yet. */
-  readonly #input: Buffer[] = [];
+  /** What comes, and the engine did not take yet. */
+  readonly #input: Readable;
   #inputEnded = false;
   /** All was said: what comes now is for nobody, and how the connection ends must be seen. */
   #isOver = false;
-  #inputCame: () => void = () => undefined;
-  #roomCame: () => void = () => undefined;
   #moved: number;
   #begun: Promise<void> | undefined;
 
@@ -51,6 +48,9 @@ export class CopySession {
     this.#channel = channel;
     this.#ports = ports;
     this.#moved = ports.clock.monotonic();
+    this.#input = new Readable({ highWaterMark: copyLimits.frameBytes, read: () => channel.resume() });
+    // What is cut off is told by the engine, which was not told that it had all of it.
+    this.#input.on('error', () => undefined);
   }
 
   /** Serves the copy until it ends. */
@@ -64,9 +64,7 @@ export class CopySession {
         resolve();
       });
     });
-    channel.on('drain', () => this.#roomCame());
     channel.on('message', (bytes, isArchive) => {
-      this.#move();
       if (isArchive) this.#take(bytes);
       else this.#order(bytes);
     });
@@ -117,8 +115,9 @@ export class CopySession {
         this.#begun ??= this.#copy(order.message).catch((error: unknown) => this.#refuse(error));
         return;
       case 'CopyInputEnd':
+        if (this.#inputEnded) this.#channel.terminate();
         this.#inputEnded = true;
-        this.#inputCame();
+        this.#input.push(null);
     }
   }
 
@@ -128,10 +127,9 @@ export class CopySession {
       this.#channel.terminate();
       return;
     }
-    this.#input.push(bytes);
-    // One piece at a time: what is behind it waits where it came from.
-    this.#channel.pause();
-    this.#inputCame();
+    this.#move();
+    // What is behind it waits where it came from.
+    if (!this.#input.push(bytes)) this.#channel.pause();
   }
 
   #refuse(error: unknown): void {
@@ -181,19 +179,11 @@ export class CopySession {
     if (there === undefined) throw new Error(`there is no ${path} in the container`);
     const archive = await archives.read(runtimeId, path, signal);
     this.#say({ type: 'CopyReady', message: { is: there.is === 'folder' ? 'folder' : 'other' } });
-    await this.#send(archive, signal);
-  }
-
-  /** Sends what is read, as it was read: read in turns, pieces would be put together in memory of their own. */
-  #send(archive: Readable, signal: AbortSignal): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#roomCame = () => archive.resume();
-    archive.on('data', (bytes: Buffer) => {
-      for (const frame of framesOf(bytes)) if (!this.#channel.send(frame, () => this.#move())) archive.pause();
-    });
-    archive.once('end', resolve).once('error', reject);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    return promise.finally(() => archive.destroy());
+    try {
+      await this.#channel.sendAll(archive, signal, () => this.#move());
+    } finally {
+      archive.destroy();
+    }
   }
 
   /** Into a folder, or under the name that the path ends with: as `docker cp` has it. */
@@ -214,24 +204,9 @@ export class CopySession {
       throw new Error(`there is no folder ${folder} in the container`);
     const is = there === undefined ? 'nothing' : isFolder ? 'folder' : 'other';
     this.#say({ type: 'CopyReady', message: isFolder ? { is } : { is, name } });
-    const archive = Readable.from(this.#archive(signal), { objectMode: false, highWaterMark: copyLimits.frameBytes });
-    // What is cut off is told by the engine, which was not told that it had all of it.
-    archive.on('error', () => undefined);
-    await archives.write(runtimeId, folder, archive, signal);
-  }
-
-  async *#archive(signal: AbortSignal): AsyncGenerator<Buffer> {
-    const { clock } = this.#ports;
-    while (true) {
-      const next = this.#input.shift();
-      if (next !== undefined) yield next;
-      else if (signal.aborted) throw new Error('the copy broke off');
-      else if (this.#inputEnded) return;
-      else {
-        const came = waitAtMost(Infinity, (wake) => void (this.#inputCame = wake), clock, signal);
-        this.#channel.resume();
-        await came;
-      }
-    }
+    const breakOff = (): void => void this.#input.destroy(new Error('the copy broke off'));
+    signal.addEventListener('abort', breakOff, { once: true });
+    if (signal.aborted) breakOff();
+    await archives.write(runtimeId, folder, this.#input, signal);
   }
 }
