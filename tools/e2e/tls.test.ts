@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -122,7 +122,7 @@ describe.skipIf(missing !== undefined)(`a server on TLS${missing === undefined ?
     const ended = new Promise((done) => child.once('exit', done));
     child.kill('SIGTERM');
     await ended;
-    await docker.run(['rmi', '-f', `${registry}/tls:1`]);
+    await docker.forget(registry);
     docker.dispose();
     rmSync(trust, { recursive: true, force: true });
     rmSync(data, { recursive: true, force: true });
@@ -170,6 +170,38 @@ describe.skipIf(missing !== undefined)(`a server on TLS${missing === undefined ?
     expect(shown.stderr).toMatch(/nothing/);
     expect(shown.stderr).not.toMatch(/certificate|fetch failed|SSL/i);
   });
+
+  test('commands and copies of files go through it, both ways', async () => {
+    const json = <T>(...args: readonly string[]): Promise<T> => aws().json<T>(['ecs', ...args]);
+    const containers = JSON.stringify([{ name: 'web', image: `${registry}/tls:1`, memory: 32 }]);
+    await json('register-task-definition', '--family', 'tls', '--container-definitions', containers);
+    const asked = await json<{ tasks: { taskArn: string }[] }>(
+      'run-task',
+      '--task-definition',
+      'tls',
+      '--enable-execute-command',
+    );
+    const task = asked.tasks[0]?.taskArn ?? '';
+    await until('the task to take commands', 120_000, async () => {
+      const { tasks } = await json<{ tasks: { containers: { managedAgents?: { lastStatus: string }[] }[] }[] }>(
+        'describe-tasks',
+        '--tasks',
+        task,
+      );
+      return tasks[0]?.containers[0]?.managedAgents?.[0]?.lastStatus === 'RUNNING';
+    });
+    const [file, back] = [join(data, 'sent'), join(data, 'back')];
+    // More than what waits on the way.
+    const much = randomBytes(4_000_000);
+    writeFileSync(file, much);
+    const id = task.slice(-32);
+    const own = (...args: readonly string[]) => slipway(args, { SLIPWAY_DATA: data });
+    expect(await own('cp', file, `${id}:/tmp/there`)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect((await own('exec', id, '--', 'busybox', 'wc', '-c', '/tmp/there')).stdout).toBe('4000000 /tmp/there\n');
+    expect(await own('cp', `${id}:/tmp/there`, back)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(back).equals(much)).toBe(true);
+    await json('stop-task', '--task', task);
+  }, 240_000);
 
   test('TLS 1.1 is not spoken', async () => {
     const args = ['s_client', '-connect', registry, '-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'];
