@@ -5,15 +5,14 @@ import { startWatchdog } from '../watchdog.ts';
 /** A process that stands still for as many milliseconds as it is told, and says what its watchdog logged of that and counted. */
 const [milliseconds = '0'] = process.argv.slice(2);
 const metrics = new Registry();
-let lines = 0;
-let said: object | undefined;
+const heard: { lines: number; said?: object } = { lines: 0 };
 const log = {
   info: () => undefined,
   error: () => undefined,
   warn: (fields: object, message: string) => {
-    lines += 1;
+    heard.lines += 1;
     // A busy machine lets a process stand as well.
-    if (JSON.stringify(fields).includes('standStill')) said ??= { ...fields, message };
+    if (JSON.stringify(fields).includes('standStill')) heard.said ??= { ...fields, message };
   },
 };
 const stop = startWatchdog({ log, metrics, stallMs: 200 });
@@ -28,11 +27,11 @@ function standStill(): void {
 // A server is kept alive by its port.
 const alive = setInterval(() => undefined, 1000);
 // Again when the thread that watches had not begun yet.
-while (said === undefined) {
+while (heard.said === undefined) {
   await pause(500);
-  if (said === undefined) standStill();
+  if (heard.said === undefined) standStill();
 }
-process.send?.({ said, lines, metrics: await metrics.metrics() });
+process.send?.({ ...heard, metrics: await metrics.metrics() });
 await stop();
 clearInterval(alive);
 process.disconnect?.();
