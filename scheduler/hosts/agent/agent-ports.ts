@@ -9,6 +9,7 @@ import { endpointPort } from './endpoint/index.ts';
 import { type DialCopy, signedCopyDial } from './exec/index.ts';
 import { type Disk, systemDisk } from './files.ts';
 import { isPortFree, type Protocol } from './host-ports.ts';
+import { KernelStats } from './kernel-stats.ts';
 import { TaskLimits, type TaskLimitsPort } from './limits/index.ts';
 import {
   engineNetworks,
@@ -45,6 +46,8 @@ export interface AgentPorts {
   readonly storage: (agentId: string) => TaskStoragePort;
   /** The files of tasks' log routers; `agentId` as above. */
   readonly routers: (agentId: string) => RouterPort;
+  /** What containers use, as far as the machine's kernel tells. */
+  readonly stats: Pick<KernelStats, 'of'>;
   /** What `/proc` says that a process of the Docker engine's machine has mounted. */
   readonly mountsOf: (pid: number) => Promise<string>;
   /** Whether nobody on the host listens on a port. */
@@ -80,6 +83,7 @@ export const machinePorts: MakePorts = (options, hostSecret) => {
     limits: (agentId) => new TaskLimits({ agentId, docker, run, clock: options.clock }),
     storage: (agentId) => new TaskStorage({ agentId, docker, run }),
     routers: (agentId) => new HostFiles({ agentId, docker, run }),
+    stats: new KernelStats(),
     mountsOf: (pid) => readFile(`/proc/${pid}/mountinfo`, 'utf8'),
     isPortFree: (protocol, port) => isPortFree(options.bindAddress, protocol, port),
     dns: hostNameServers,

@@ -358,7 +358,7 @@ class RunningAgent implements Agent {
       secrets,
       commands: dockerExec(this.#docker, this.#options.clock),
       archives: dockerArchives(this.#docker),
-      sampler: new Sampler(this.#docker, this.#options.clock, registration.cpu),
+      sampler: new Sampler(this.#docker, this.#ports.stats, this.#options.clock, registration.cpu),
       containerInstanceArn: registration.containerInstanceArn,
       versions: { agentHash, agentVersion, dockerVersion: `DockerVersion: ${host.dockerVersion}` },
       seenSequence: this.#identity?.seenSequence ?? 0,

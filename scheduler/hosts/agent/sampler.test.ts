@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { until } from '../testing/bench.ts';
 import { engineMissing, TestEngine } from '../testing/test-engine.ts';
-import { readHierarchy } from './limits/hierarchy.ts';
+import { readHierarchy } from './limits/index.ts';
+import { KernelStats } from './kernel-stats.ts';
 import { metricsBetween, Sampler, type Stats } from './sampler.ts';
 import type { TaskEngine } from './task-engine.ts';
 
@@ -105,11 +106,12 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       };
       await until(() => (used() > 24 ? true : undefined), 'the memory that is held');
       const task = { arn: 'arn:task/one', family: 'burn', version: '1' };
-      const tasks = { containers: () => [{ task, name: 'main', id, internal: false }] } as unknown as TaskEngine;
+      const counted = { id, pid: State.Pid, networkMode: 'default', runtime: 'runc', internal: false };
+      const tasks = { containers: () => [{ task, name: 'main', ...counted }] } as unknown as TaskEngine;
       const times: number[] = [];
       const monotonic = (): number => times.at(times.push(systemClock.monotonic()) - 1)!;
       const processors = 4;
-      const sampler = new Sampler(docker, { ...systemClock, monotonic }, processors * 1024);
+      const sampler = new Sampler(docker, new KernelStats(), { ...systemClock, monotonic }, processors * 1024);
       const bracketed = async () => {
         const before = cpu();
         const metrics = await sampler.measure(tasks);
@@ -123,6 +125,47 @@ describe.skipIf(missing !== undefined && !process.env['CI'])(
       expect(measured).toBeGreaterThan(((second.before - first.after) / 1e9) * 0.95);
       expect(measured).toBeLessThan(((second.after - first.before) / 1e9) * 1.05);
       expect(Math.abs((second.of?.memoryStatsSet?.sum ?? 0) / used() - 1)).toBeLessThan(0.05);
+    });
+
+    test('the kernel tells what the engine tells of a container, and nothing of one that is another', async () => {
+      const script = 'dd if=/dev/zero of=/dev/shm/held bs=1M count=24 2>/dev/null; exec sleep 600';
+      const container = await docker.createContainer({
+        Image: engine.image,
+        Entrypoint: ['/bin/busybox', 'sh', '-c'],
+        Cmd: [script],
+      });
+      started.push(container);
+      await container.start();
+      const { Id: id, State } = await container.inspect();
+      const kernel = new KernelStats();
+      const counted = { id, pid: State.Pid, networkMode: 'default', runtime: 'runc', internal: false };
+      await until(async () => {
+        const { memory_stats: held } = (await kernel.of(counted)) ?? {};
+        return (held?.usage ?? 0) > 24 * 1024 ** 2 ? true : undefined;
+      }, 'the memory that is held');
+      const [ours, theirs] = [
+        await kernel.of(counted),
+        (await container.stats({ stream: false, 'one-shot': true })) as Stats,
+      ];
+      const cpu = (stats: Stats | undefined): number => stats?.cpu_stats?.cpu_usage?.total_usage ?? 0;
+      // What sleeps uses next to nothing between the two.
+      expect(cpu(ours)).toBeGreaterThan(0);
+      expect(cpu(theirs) - cpu(ours)).toBeLessThan(1e9);
+      const memoryOf = (stats: Stats | undefined): number => stats?.memory_stats?.usage ?? 0;
+      expect(Math.abs(memoryOf(ours) / memoryOf(theirs) - 1)).toBeLessThan(0.2);
+      expect(Object.keys(ours?.memory_stats?.stats ?? {})).toEqual(
+        expect.arrayContaining(
+          Object.keys(theirs.memory_stats?.stats ?? {}).filter((name) => /inactive_file/.test(name)),
+        ),
+      );
+      expect(Object.keys(ours?.networks ?? {})).toEqual(['eth0']);
+      expect(await kernel.of({ ...counted, internal: true })).toEqual({ networks: { eth0: expect.anything() } });
+      for (const networkMode of ['host', 'none', 'container:other'])
+        expect(await kernel.of({ ...counted, networkMode })).not.toHaveProperty('networks');
+      // The number of a process may be another one's by now, and of a sandbox the kernel tells nothing.
+      const others = [{ pid: process.pid }, { id: id.replace(/^./, '0').replace(/.$/, '1') }, { runtime: 'runsc' }];
+      for (const other of [...others, { pid: 4_194_305 }, { id: '.*' }])
+        expect(await kernel.of({ ...counted, ...other })).toBeUndefined();
     });
   },
 );

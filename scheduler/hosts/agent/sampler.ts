@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 
 import type { MessageOf } from '../wire/index.ts';
 import { engineCall, EngineError } from './docker.ts';
+import type { Counted, KernelStats } from './kernel-stats.ts';
 import type { TaskEngine } from './task-engine.ts';
 
 /** The part of Docker's `/containers/{id}/stats` that is used. All but memory are counters, which begin anew with the container. */
@@ -76,13 +77,18 @@ export function metricsBetween(
 /** Measures running containers between one call and the next. */
 export class Sampler {
   readonly #docker: Docker;
+  readonly #kernel: Pick<KernelStats, 'of'>;
   readonly #clock: Clock;
   readonly #cpuUnits: number;
   readonly #last = new Map<string, Reading>();
 
-  /** @param cpuUnits what the host has registered with, 1024 a processor */
-  constructor(docker: Docker, clock: Clock, cpuUnits: number) {
+  /**
+   * @param kernel asked first
+   * @param cpuUnits what the host has registered with, 1024 a processor
+   */
+  constructor(docker: Docker, kernel: Pick<KernelStats, 'of'>, clock: Clock, cpuUnits: number) {
     this.#docker = docker;
+    this.#kernel = kernel;
     this.#clock = clock;
     this.#cpuUnits = cpuUnits;
   }
@@ -92,7 +98,7 @@ export class Sampler {
     const containers = engine.containers();
     const measured: { readonly of: (typeof containers)[number]; readonly metrics: Measured }[] = [];
     for (const of of containers) {
-      const metrics = await this.#container(of.id);
+      const metrics = await this.#container(of);
       if (metrics !== undefined) measured.push({ of, metrics });
     }
     const running = new Set(containers.map(({ id }) => id));
@@ -119,10 +125,13 @@ export class Sampler {
     });
   }
 
-  async #container(id: string): Promise<Measured | undefined> {
+  async #container(counted: Counted): Promise<Measured | undefined> {
+    const { id } = counted;
     try {
       const container = this.#docker.getContainer(id);
-      const stats = (await engineCall(() => container.stats({ stream: false, 'one-shot': true }))) as Stats;
+      const stats =
+        (await this.#kernel.of(counted)) ??
+        ((await engineCall(() => container.stats({ stream: false, 'one-shot': true }))) as Stats);
       const interfaces = Object.values(stats.networks ?? {});
       const reading: Reading = {
         at: this.#clock.monotonic(),

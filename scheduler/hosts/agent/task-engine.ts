@@ -26,6 +26,7 @@ import { healthOf } from './observe.ts';
 import { OwnContainers } from './own-containers.ts';
 import { foldersName } from './held-file-systems.ts';
 import { nameClash } from './name-clash.ts';
+import type { Counted } from './kernel-stats.ts';
 import { holderName, isInternal, withHolder, withPause } from './pause.ts';
 import { imageRefusal, refusal, stopRefusal } from './policy.ts';
 import type { TaskReport } from './report.ts';
@@ -259,11 +260,19 @@ export class TaskEngine {
   }
 
   /** Running containers by task, for measuring; `internal` is the one that holds the network interface of a task that has one. */
-  containers(): { readonly task: AgentTask; readonly name: string; readonly id: string; readonly internal: boolean }[] {
+  containers(): (Counted & { readonly task: AgentTask; readonly name: string })[] {
     return this.#live().flatMap((runner) =>
       [...runner.inspected]
         .filter(([name, info]) => info.State.Running && name !== holderName)
-        .map(([name, info]) => ({ task: runner.task, name, id: info.Id, internal: isInternal({ name }) })),
+        .map(([name, info]) => ({
+          task: runner.task,
+          name,
+          id: info.Id,
+          pid: info.State.Pid,
+          networkMode: info.HostConfig.NetworkMode ?? '',
+          runtime: info.HostConfig.Runtime ?? '',
+          internal: isInternal({ name }),
+        })),
     );
   }
 

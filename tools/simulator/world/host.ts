@@ -216,6 +216,7 @@ export class SimulatedHost {
       limits: () => noLimits('the simulation plays none'),
       storage: () => noStorage('the simulation plays none'),
       routers: () => noRouters('the simulation plays none'),
+      stats: { of: async () => undefined },
       mountsOf: () => Promise.reject(new Error('simulated hosts have no file systems')),
       isPortFree: () => Promise.resolve(true),
       dns: () => Promise.resolve([]),
