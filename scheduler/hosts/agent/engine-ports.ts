@@ -50,7 +50,7 @@ export interface RunnerPorts {
   readonly docker: Docker;
   readonly agentId: string;
   readonly images: Images;
-  readonly network: Pick<TaskNetworkPort, 'attach' | 'detach'>;
+  readonly network: Pick<TaskNetworkPort, 'prepare' | 'attach' | 'detach'>;
   readonly limits: TaskLimitsPort;
   readonly storage: Pick<TaskStoragePort, 'reason'>;
   readonly isolation: Pick<TaskIsolation, 'runtimeOf'>;

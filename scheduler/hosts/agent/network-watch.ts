@@ -63,7 +63,10 @@ export class NetworkWatch {
   async #look(): Promise<void> {
     const before = this.#reason;
     this.#reason = await this.port.reason().catch((error: Error) => error.message);
-    if (before === this.#reason) return;
+    if (before === this.#reason) {
+      if (!this.port.isTold) this.changed();
+      return;
+    }
     if (this.#reason === undefined) this.#ports.log.info({}, 'tasks get network interfaces of their own');
     else this.#ports.log.warn({ reason: this.#reason }, 'tasks with awsvpc networking cannot run on this host');
     this.changed();

@@ -295,6 +295,9 @@ export class TaskRunner {
   async #pull(container: AgentContainer): Promise<void> {
     const { clock } = this.#ports.options;
     if (isInternal(container)) {
+      // Beside all that it takes until there is a process for it.
+      if (container.name === pauseName)
+        for (const attachment of attachmentsOf(this.task)) this.#ports.network.prepare(attachment);
       const reference = await this.#pauseImage();
       await this.#save(({ images }) => ({ images: { ...images, [container.name]: { reference } } }));
       return;
@@ -337,24 +340,23 @@ export class TaskRunner {
     }
     this.#begun.set(container.name, this.#ports.options.clock.monotonic());
     this.#ports.logs.follow(this.task, container, fresh);
-    await this.#group.check(found);
-    if (container.name === pauseName) await this.#attach(found);
-    if (container.name === holderName) await this.#look(found);
+    const info = await engineCall(() => found.inspect());
+    await this.#group.check(info);
+    if (container.name === pauseName) await this.#attach(info);
+    if (container.name === holderName) await this.#look(info);
   }
 
   /** Gives the namespace that the pause container holds the task's interface, if it has one. */
-  async #attach(pause: Docker.Container): Promise<void> {
+  async #attach({ State: state }: Docker.ContainerInspectInfo): Promise<void> {
     const [attachment] = attachmentsOf(this.task);
     if (attachment === undefined) return;
-    const { State: state } = await engineCall(() => pause.inspect());
     if (!state.Running) throw new Error('the container of the network interface has ended');
     await this.#ports.network.attach(attachment, state.Pid);
     await this.#save(() => ({ attached: true }));
   }
 
   /** Whether the container that holds the task's file systems has what it is to have. */
-  async #look(holder: Docker.Container): Promise<void> {
-    const { State: state } = await engineCall(() => holder.inspect());
+  async #look({ State: state }: Docker.ContainerInspectInfo): Promise<void> {
     await this.#fileSystems.check(this.task, state.Pid);
     await this.#save(() => ({ held: true }));
   }

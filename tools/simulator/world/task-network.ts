@@ -4,6 +4,7 @@ import type { Chance } from './chance.ts';
 import type { Process } from './machine.ts';
 
 type Attachment = Parameters<TaskNetworkPort['attach']>[0];
+type NetworkState = Parameters<TaskNetworkPort['apply']>[0];
 
 /** A link of a task on a host. */
 interface Link {
@@ -25,6 +26,8 @@ export interface LinkPorts {
 /** The network of a host's tasks as far as the agent changes it: links by interface. They outlive the agent, not the machine. */
 export class SimulatedTaskNetwork {
   readonly links = new Map<string, Link>();
+  /** The network as the host enforces it; undefined until its agent was told. */
+  enforced: NetworkState | undefined;
   readonly #ports: LinkPorts;
 
   constructor(ports: LinkPorts) {
@@ -55,9 +58,15 @@ export class SimulatedTaskNetwork {
     return {
       linkPrefix: prefix,
       tunnel: async () => undefined,
+      isTold: true,
       reason: () => Promise.resolve(undefined),
       address: () => Promise.resolve(address),
-      apply: () => change(() => known.resolve()),
+      apply: (state) =>
+        change(() => {
+          this.enforced = state;
+          known.resolve();
+        }),
+      prepare: () => undefined,
       attach: async (attachment: Attachment, pid: number) => {
         await known.promise;
         attached.add(attachment.id);

@@ -214,7 +214,7 @@ describe('the group of a task', () => {
     expect(held).toEqual([groupOf(arn)]);
     const container = (pid: number) => {
       const { State, HostConfig } = look('running');
-      return { inspect: async () => ({ HostConfig, State: { ...(State as object), Pid: pid } }) } as never;
+      return { HostConfig, State: { ...(State as object), Pid: pid } } as never;
     };
     await group.check(container(1));
     await expect(group.check(container(2))).rejects.toThrow('outside of the control group');

@@ -1,7 +1,6 @@
 import type Docker from 'dockerode';
 
 import type { AgentTask } from '../../wire/index.ts';
-import { engineCall } from '../docker.ts';
 import { ownContainers } from '../pause.ts';
 import { groupOf, limitsOf } from './limits.ts';
 import { LimitsError, type TaskLimitsPort } from './port.ts';
@@ -49,8 +48,7 @@ export class TaskGroup {
    * An engine with other control groups than this agent's would run the container without limits, and nobody would know.
    * @throws LimitsError
    */
-  async check(container: Docker.Container): Promise<void> {
-    const info = await engineCall(() => container.inspect());
+  async check(info: Inspected): Promise<void> {
     const { Running: runs, Pid: pid } = info.State;
     if (!isLimited(info) || !runs || (await this.#limits.holds(groupOf(this.#task.arn), pid))) return;
     throw new LimitsError('the Docker engine put the container outside of the control group of its task');

@@ -18,7 +18,7 @@ import {
 import type { NetworkState } from '../../wire/index.ts';
 import { gateway, metricOf, prefixOf } from './attachment.ts';
 import { type Attachment, TaskNetwork } from './index.ts';
-import { listLinks, makeLink, removeLink } from './links.ts';
+import { beginLink, finishLink, listLinks, removeLink } from './links.ts';
 import { applyPeers } from './peers.ts';
 
 /** What a task might try from its own network namespace, where it may have every right. */
@@ -257,7 +257,8 @@ describe.skipIf(missing !== undefined)('a task with an address of its own', () =
 
   test('gets nowhere over a link that its agent does not know', async () => {
     const pid = await namespace();
-    await makeLink(prefixOf(agentId), own(1), pid, 1450);
+    await beginLink(prefixOf(agentId), own(1), pid, 1450);
+    await finishLink(prefixOf(agentId), own(1), pid);
     try {
       await serve(0, 7001, 'published', 'tcp', host);
       expect(await ask(pid, host, 7001)).toBeUndefined();

@@ -23,27 +23,42 @@ export async function listLinks(prefix: string): Promise<readonly Link[]> {
 }
 
 /**
- * Gives the network namespace of a process its task's interface: `eth0` with a /32 and a default route over a routed link.
- * There is no bridge: all traffic of the task, to tasks of the same host too, is routed and so passes the packet filter.
- * Whatever an earlier attempt left is replaced; a link that is complete stays as it is.
+ * Begins the routed link between this host and the network namespace of a process, whose end is its task's interface. There is no bridge:
+ * all traffic of the task, to tasks of the same host too, is routed and so passes the packet filter. What an earlier attempt left is
+ * looked for only where the new one meets it.
  *
  * @param pid of a process in the namespace, which must stay for as long as the link shall
  * @param mtu bytes of a packet, the smallest on the way to any other task
+ * @returns whether there is more to do, {@link finishLink}; one that an earlier attempt completed stays as it is
  * @throws NetworkError
  */
-export async function makeLink(
-  prefix: string,
-  { id, address, mac }: Attachment,
-  pid: number,
-  mtu: number,
-): Promise<void> {
+export async function beginLink(prefix: string, attachment: Attachment, pid: number, mtu: number): Promise<boolean> {
+  const name = linkOf(prefix, attachment.id);
+  try {
+    await makeEnds(name, attachment, pid, mtu);
+    return true;
+  } catch (error) {
+    if (!(error instanceof NetworkError)) throw error;
+    const found = (await listLinks(prefix)).find((link) => link.name === name);
+    if (found === undefined) throw error;
+    if (found.complete) return false;
+  }
+  await removeLink(name);
+  await makeEnds(name, attachment, pid, mtu);
+  return true;
+}
+
+function makeEnds(name: string, { mac }: Attachment, pid: number, mtu: number): Promise<string> {
+  return batch([
+    `link add ${name} mtu ${mtu} type veth peer name eth0 address ${mac} mtu ${mtu} netns ${pid}`,
+    `addr add ${gateway}/32 dev ${name} scope link`,
+    `link set ${name} up`,
+  ]);
+}
+
+/** Gives both ends of a link that was begun what they are to have: `eth0` a /32 and a default route, the host the way to it. @throws NetworkError */
+export async function finishLink(prefix: string, { id, address }: Attachment, pid: number): Promise<void> {
   const name = linkOf(prefix, id);
-  const found = (await listLinks(prefix)).find((link) => link.name === name);
-  if (found?.complete === true) return;
-  if (found !== undefined) await removeLink(name);
-  const text = String(mtu);
-  const peer = ['peer', 'name', 'eth0', 'address', mac, 'mtu', text, 'netns', String(pid)];
-  await run('ip', ['link', 'add', name, 'mtu', text, 'type', 'veth', ...peer]);
   await batch(
     [
       'link set lo up',
@@ -54,12 +69,7 @@ export async function makeLink(
     ],
     pid,
   );
-  await batch([
-    `addr add ${gateway}/32 dev ${name} scope link`,
-    `link set ${name} up`,
-    `route replace ${address}/32 dev ${name}`,
-    `link set ${name} alias ${complete}`,
-  ]);
+  await batch([`route replace ${address}/32 dev ${name}`, `link set ${name} alias ${complete}`]);
 }
 
 /** Removes a link by its name, with its routes; nothing where there is none. @throws NetworkError */

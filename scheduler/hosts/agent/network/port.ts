@@ -11,7 +11,11 @@ export interface TaskNetworkPort {
   address(): Promise<string | undefined>;
   /** This host's end of encrypted tunnels, for the others; undefined where it has none. */
   tunnel(): Promise<string | undefined>;
+  /** Whether that end is still as {@link tunnel} said it; else it is to be said anew. */
+  readonly isTold: boolean;
   apply(state: NetworkState): Promise<void>;
+  /** Begins what {@link attach} needs of this host before there is a process; any number of times, and never fails. */
+  prepare(attachment: Attachment): void;
   attach(attachment: Attachment, pid: number): Promise<void>;
   detach(id: string): Promise<void>;
   adopt(attachment: Attachment): void;
@@ -27,7 +31,9 @@ export function noNetwork(agentId: string, reason: string): TaskNetworkPort {
     reason: async () => reason,
     address: async () => undefined,
     tunnel: async () => undefined,
+    isTold: true,
     apply: async () => undefined,
+    prepare: () => undefined,
     attach: refuse,
     detach: async () => undefined,
     adopt: () => undefined,

@@ -189,6 +189,35 @@ describe.skipIf(can !== undefined)('tasks with addresses of their own', () => {
     expect(await listLinks(prefixOf(agentId))).toHaveLength(1);
   });
 
+  test('what is prepared waits for its process, and says only then what is wrong with it', async () => {
+    const one = attachment(['sg-a']);
+    const two = { ...attachment(['sg-a']), address: one.address };
+    const [here, there] = await Promise.all([namespace(), namespace()]);
+    for (const task of [one, one, two]) network.prepare(task);
+    await network.attach(one, here);
+    await serve(here, 80, 'one');
+    await network.apply(state([group('sg-a', [everything])]));
+    expect(await reach(0, one.address, 80)).toMatch(/^one/);
+    await expect(network.attach(two, there)).rejects.toThrow(/is still that of eni-000001/);
+    await network.detach(one.id);
+    await network.attach(two, there);
+    expect((await listLinks(prefixOf(agentId))).map(({ complete }) => complete)).toEqual([true]);
+  });
+
+  test('what was given up before anything was known of the network takes no address', async () => {
+    const late = new TaskNetwork(options);
+    const one = attachment(['sg-a']);
+    const two = { ...attachment(['sg-a']), address: one.address };
+    late.prepare(one);
+    const attached = late.attach(one, 0).catch((error: unknown) => String(error));
+    await late.detach(one.id);
+    await late.apply(state([group('sg-a', [everything])]));
+    expect(await attached).toContain('was given up before it was made');
+    await late.attach(two, await namespace());
+    expect(await listLinks(prefixOf(agentId))).toHaveLength(1);
+    await late.detach(two.id);
+  });
+
   test('nothing is left of a task that is gone, nor of one whose agent was killed', async () => {
     const tasks = Array.from({ length: 20 }, () => attachment(['sg-a']));
     const pids = await Promise.all(tasks.map(() => namespace()));

@@ -6,7 +6,7 @@ import type { NetworkState } from '../../wire/index.ts';
 import { FirewallError } from '../iptables.ts';
 import { type Attachment, linkOf, metricOf, prefixOf } from './attachment.ts';
 import { Forwarding, removeForwarding, sweepForwarding } from './forwarding.ts';
-import { listLinks, makeLink, removeLink } from './links.ts';
+import { beginLink, finishLink, listLinks, removeLink } from './links.ts';
 import { applyScript, changeScript, type FilterTable, hasRules, removeTable, tableScript } from './filter-table.ts';
 import { type FilterHost, type FilterState, filterTable, tableOf } from './packet-filter.ts';
 import { addressConflict, peerConflict } from './others.ts';
@@ -43,6 +43,8 @@ export class TaskNetwork implements TaskNetworkPort {
   /** Tells its routes from those of other agents of this host. */
   readonly #metric: number;
   readonly #attachments = new Map<string, Attachment>();
+  /** What goes on, or went on, before an interface's link is made, by its id; gives the size of its packets. */
+  readonly #preparing = new Map<string, Promise<number>>();
   #state: FilterState = empty;
   #lane: Promise<unknown> = Promise.resolve();
   #filter: Promise<void> | undefined;
@@ -59,6 +61,8 @@ export class TaskNetwork implements TaskNetworkPort {
   #own = '';
   /** The end of this host's tunnel as its peers know it. */
   #end: string | undefined;
+  /** What it was when this host last said so. */
+  #said: string | undefined;
   /** Why there is none, as it was last told. */
   #untold: string | undefined;
   readonly #wireguard: WireGuard | undefined;
@@ -122,9 +126,13 @@ export class TaskNetwork implements TaskNetworkPort {
     return ownAddress().catch(() => undefined);
   }
 
+  get isTold(): boolean {
+    return this.#said === this.#wireguard?.told;
+  }
+
   tunnel(): Promise<string | undefined> {
     return this.#enqueue(async () => {
-      const told = await this.#wireguard?.open();
+      const told = (this.#said = await this.#wireguard?.open());
       const reason = this.#wireguard?.reason;
       if (reason !== undefined && reason !== this.#untold)
         this.#options.log.info({ reason }, 'no WireGuard to other hosts');
@@ -150,14 +158,27 @@ export class TaskNetwork implements TaskNetworkPort {
   }
 
   /**
-   * Gives a process's network namespace the interface of a task, once the state of the network is known. Its rules stand before
-   * a packet can pass.
-   *
-   * @param pid of the task's pause container
-   * @throws NetworkError
+   * Begins what an interface needs before there is a process that it is for: its rules, and a look at who else has its address. It goes
+   * on while the engine makes that process. What comes of it {@link attach} says.
    */
-  async attach(attachment: Attachment, pid: number): Promise<void> {
+  prepare(attachment: Attachment): void {
+    // One that is never attached needs none of it.
+    this.#prepared(attachment).catch(() => undefined);
+  }
+
+  #prepared(attachment: Attachment): Promise<number> {
+    const begun = this.#preparing.get(attachment.id);
+    if (begun !== undefined) return begun;
+    const over = (): boolean => this.#preparing.get(attachment.id) !== preparing;
+    const preparing = this.#prepare(attachment, over);
+    this.#preparing.set(attachment.id, preparing);
+    return preparing;
+  }
+
+  /** @param over whether it was detached meanwhile */
+  async #prepare(attachment: Attachment, over: () => boolean): Promise<number> {
     await this.#known.promise;
+    if (over()) throw new NetworkError(`the interface ${attachment.id} was given up before it was made`);
     // Two tasks with one address would each take the other's traffic. The control plane gives none away before its task is gone.
     const other = [...this.#attachments.values()].find(
       ({ id, address }) => address === attachment.address && id !== attachment.id,
@@ -165,20 +186,41 @@ export class TaskNetwork implements TaskNetworkPort {
     if (other !== undefined) throw new NetworkError(`the address ${other.address} is still that of ${other.id}`);
     this.#attachments.set(attachment.id, attachment);
     await this.#refresh();
-    await this.#enqueue(async () => {
+    return this.#enqueue(async () => {
       const [conflict, mtu] = await Promise.all([
         addressConflict(attachment.address, this.#prefix, this.#metric),
         linkMtus().then((mtus) => this.#mtu(mtus)),
       ]);
       if (conflict !== undefined) throw new NetworkError(conflict);
-      await makeLink(this.#prefix, attachment, pid, mtu);
-      // Without links it may have counted as gone.
-      await this.#forwarding.ensure();
+      return mtu;
     });
+  }
+
+  /**
+   * Gives a process's network namespace the interface of a task, once the state of the network is known. Its rules stand before
+   * a packet can pass.
+   *
+   * @param pid of the task's pause container
+   * @throws NetworkError
+   */
+  async attach(attachment: Attachment, pid: number): Promise<void> {
+    const preparing = this.#prepared(attachment);
+    try {
+      const mtu = await preparing;
+      await this.#enqueue(async () => {
+        const isNew = await beginLink(this.#prefix, attachment, pid, mtu);
+        // Without links it may have counted as gone.
+        await Promise.all([isNew && finishLink(this.#prefix, attachment, pid), this.#forwarding.ensure()]);
+      });
+    } finally {
+      // The next attempt looks anew.
+      if (this.#preparing.get(attachment.id) === preparing) this.#preparing.delete(attachment.id);
+    }
   }
 
   /** Takes a task's interface away with everything that was made for it; any number of times. @throws NetworkError */
   async detach(id: string): Promise<void> {
+    this.#preparing.delete(id);
     await this.#enqueue(() => removeLink(linkOf(this.#prefix, id)));
     // What an earlier run wrote stands until the first state comes.
     if (this.#attachments.delete(id) && this.#isKnown) await this.#refresh();

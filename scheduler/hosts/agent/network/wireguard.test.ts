@@ -86,8 +86,10 @@ esac`;
     expect(await wireguard.open()).toBe(told);
     play('echo "no memory" >&2; exit 1');
     expect([await wireguard.open(), wireguard.reason]).toEqual([undefined, expect.stringContaining('no memory')]);
+    expect(wireguard.told).toBeUndefined();
     play(works);
     expect([await wireguard.open(), wireguard.reason]).toEqual([told, undefined]);
+    expect(wireguard.told).toBe(told);
   } finally {
     process.env['PATH'] = path;
     rmSync(folder, { recursive: true, force: true });

@@ -29,6 +29,8 @@ export class WireGuard {
   #port: number | undefined;
   /** Why there was none when that was last asked. */
   #cannot: string | undefined;
+  /** What {@link open} last said. */
+  #told: string | undefined;
 
   /** @param prefix of the agent's links. @param secret 32 bytes that no other has */
   constructor(prefix: string, secret: Buffer) {
@@ -44,12 +46,18 @@ export class WireGuard {
     try {
       this.#port = (await this.#listens()) ?? (await this.#make());
       this.#cannot = undefined;
-      return `${this.#publicKey}:${this.#port}`;
+      this.#told = `${this.#publicKey}:${this.#port}`;
     } catch (error) {
       if (!(error instanceof NetworkError)) throw error;
       this.#cannot = error.message;
-      return undefined;
+      this.#told = undefined;
     }
+    return this.#told;
+  }
+
+  /** What {@link open} last found; costs nothing. */
+  get told(): string | undefined {
+    return this.#told;
   }
 
   /** Why there is no tunnel; undefined while that is not known, or there is one. */
