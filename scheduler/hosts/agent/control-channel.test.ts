@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { ControlHandler } from './control-channel.ts';
-import type { AgentTask } from '../wire/index.ts';
+import type { AgentTask, NetworkState } from '../wire/index.ts';
 import type { TaskReport } from './report.ts';
 import { until } from '../testing/bench.ts';
 import { silent } from '../testing/callers.ts';
@@ -22,9 +22,13 @@ describe("the agent's end of the control connection", () => {
   let generations: number[];
   let over: string[][];
   let wanted: string[][];
+  let networks: NetworkState[];
+  let applies: (state: NetworkState) => Promise<void>;
 
   beforeEach(async () => {
     [received, applied, stopped, reports, generations, learned, over, wanted] = [[], [], [], [], [], [], [], []];
+    networks = [];
+    applies = async () => undefined;
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await new Promise((resolve) => server.once('listening', resolve));
     const connected = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
@@ -32,7 +36,12 @@ describe("the agent's end of the control connection", () => {
     far = await connected;
     far.on('message', (data) => received.push(JSON.parse((data as Buffer).toString()) as (typeof received)[number]));
     const handler = new ControlHandler({
-      network: { apply: async () => undefined },
+      network: {
+        apply: (state) => {
+          networks.push(state);
+          return applies(state);
+        },
+      },
       engine: {
         apply: (task) => Promise.resolve(void applied.push(task)),
         has: (arn) => arn === 'arn:kept',
@@ -78,6 +87,52 @@ describe("the agent's end of the control connection", () => {
     });
     expect(applied.map(({ arn }) => arn)).toEqual(['arn:stop', 'arn:start']);
     expect(generations).toEqual([4 * 2 ** 20]);
+  });
+
+  const peer = { address: '192.0.2.2', blocks: ['10.0.0.16/28'], tunnel: `${'b'.repeat(43)}:51820` };
+  const network: NetworkState = {
+    address: '192.0.2.1',
+    tunnel: `${'a'.repeat(43)}:51820`,
+    blocks: [{ cidr: '10.0.0.0/28', vpc: 'vpc-1' }],
+    groups: [],
+    members: { 'sg-a': ['10.0.0.1'] },
+    peers: [peer],
+  };
+  const acknowledged = () =>
+    received.flatMap(({ type, message }) => (type === 'AckRequest' ? [message['messageId']] : []));
+  const command = (messageId: string) => ({ messageId, seqNum: 4 * 2 ** 20 });
+  const come = { members: { put: { 'sg-a': { come: ['10.0.0.2'], left: [] } }, gone: [] } };
+
+  test('hands on all that it is told of the network, and then what has changed of it', async () => {
+    send('NetworkStateMessage', { ...command('whole'), ...network });
+    send('NetworkChangeMessage', { ...command('one'), after: 'whole', change: come });
+    send('NetworkChangeMessage', { ...command('two'), after: 'one', change: { tunnel: null } });
+    await until(() => acknowledged().includes('two') || undefined, 'the last acknowledgement');
+    const { tunnel: _, ...plain } = network;
+    const members = { 'sg-a': ['10.0.0.1', '10.0.0.2'] };
+    expect(networks).toEqual([network, { ...network, members }, { ...plain, members }]);
+    expect(acknowledged()).toEqual(['whole', 'one', 'two']);
+  });
+
+  test('does nothing with a change of what it was not told, so that all comes again', async () => {
+    send('NetworkChangeMessage', { ...command('lost'), after: 'never', change: come });
+    send('NetworkStateMessage', { ...command('whole'), ...network });
+    send('NetworkChangeMessage', { ...command('older'), after: 'before', change: come });
+    send('TaskManifestMessage', { messageId: 'last', timeline: 4 * 2 ** 20, tasks: [] });
+    await until(() => acknowledged().includes('last') || undefined, 'the last acknowledgement');
+    expect(networks).toEqual([network]);
+    expect(acknowledged()).toEqual(['whole', 'last']);
+  });
+
+  test('makes a change to what it could not put into effect, and says that it has both when it can', async () => {
+    applies = () => Promise.reject(new Error('nft: no memory'));
+    send('NetworkStateMessage', { ...command('whole'), ...network });
+    await until(() => networks.length === 1 || undefined, 'the attempt');
+    applies = async () => undefined;
+    send('NetworkChangeMessage', { ...command('one'), after: 'whole', change: come });
+    await until(() => acknowledged().includes('one') || undefined, 'the acknowledgement');
+    expect(networks.at(-1)).toEqual({ ...network, members: { 'sg-a': ['10.0.0.1', '10.0.0.2'] } });
+    expect(acknowledged()).toEqual(['one']);
   });
 
   test('obeys no server that was replaced', async () => {

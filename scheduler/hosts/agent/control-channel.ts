@@ -4,7 +4,15 @@ import type { Log } from '@slipway/auth/contract';
 
 import type { RoleType } from './endpoint/index.ts';
 import type { WantedSession } from './exec/index.ts';
-import { brokenTask, type RoleCredentials, sendMessage, serverMessage, taskSchema } from '../wire/index.ts';
+import {
+  brokenTask,
+  type NetworkState,
+  type RoleCredentials,
+  sendMessage,
+  serverMessage,
+  taskSchema,
+  withChange,
+} from '../wire/index.ts';
 import type { TaskNetworkPort } from './network/index.ts';
 import type { TaskReport } from './report.ts';
 import type { SecretValues } from './secret-values.ts';
@@ -39,6 +47,8 @@ export class ControlHandler {
   readonly #queues = new Set<Promise<void>>();
   #seen: number;
   #closed = false;
+  /** The tasks' network as it was last told, and by which message. */
+  #network: { readonly messageId: string; readonly state: NetworkState } | undefined;
   /** Whether the last manifest did not name everything that has containers here. */
   #asked = false;
 
@@ -91,10 +101,17 @@ export class ControlHandler {
         this.#acknowledge(ws, message.messageId);
         return;
       case 'NetworkStateMessage': {
-        const { messageId, seqNum, address, blocks, groups, members, peers } = message;
+        const { messageId, seqNum, address, tunnel, blocks, groups, members, peers } = message;
         if (!(await this.#accepts(ws, seqNum))) return;
-        await this.#ports.network.apply({ address, blocks, groups, members, peers });
-        this.#acknowledge(ws, messageId);
+        await this.#apply(ws, messageId, { address, tunnel, blocks, groups, members, peers });
+        return;
+      }
+      case 'NetworkChangeMessage': {
+        const { messageId, seqNum, after, change } = message;
+        if (!(await this.#accepts(ws, seqNum))) return;
+        // Without an acknowledgement all of it comes again.
+        if (this.#network?.messageId === after)
+          await this.#apply(ws, messageId, withChange(this.#network.state, change));
         return;
       }
       case 'ExecSessionMessage':
@@ -131,6 +148,13 @@ export class ControlHandler {
         }
         return;
     }
+  }
+
+  /** Puts a state of the network into effect. One that fails to is known all the same: what changes of it then comes, and is tried with it. */
+  async #apply(ws: WebSocket, messageId: string, state: NetworkState): Promise<void> {
+    this.#network = { messageId, state };
+    await this.#ports.network.apply(state);
+    this.#acknowledge(ws, messageId);
   }
 
   /** Whether a command is newer than every server this agent has obeyed; otherwise the connection is given up. */

@@ -210,12 +210,15 @@ export class ControlSession {
       await payloads.release(arns.task(options.region, ref.account, ref.cluster, id));
     }
     await this.#attach(instance, tasks);
-    await options.networks.keep(ref, live);
+    await options.networks.keep(ref, instance, live);
     await this.#deprovision(tasks);
     // Before the tasks: a host that does not know the network yet lets none of them start.
-    this.#network.tell((messageId, state) =>
-      sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state }),
-    );
+    this.#network.tell({
+      whole: (messageId, state) =>
+        sendMessage(this.#ws, 'NetworkStateMessage', { ...this.#command(messageId), ...state }),
+      change: (messageId, after, change) =>
+        sendMessage(this.#ws, 'NetworkChangeMessage', { ...this.#command(messageId), after, change }),
+    });
     await this.#send(tasks.filter((task) => this.#dueAt(task) <= options.clock.monotonic()));
     for (const task of tasks) if (this.#renewAt(task) <= options.clock.monotonic()) await this.#renew(task);
     const now = options.clock.monotonic();

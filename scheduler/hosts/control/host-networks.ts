@@ -18,10 +18,10 @@ export interface HostNetworks {
   /** Gives an interface back, by its id, whose task's agent has said that it is gone; any number of times. */
   release(ref: InstanceRef, networkInterface: string): Promise<void>;
   /**
-   * Gives the interfaces back of an instance's tasks that the records say are over, where nobody has yet. Those that are live, by id,
-   * are not looked up.
+   * Gives the interfaces back of an instance's tasks that the records say are over, where nobody has yet, and has others hear where the
+   * instance is when it says so anew. Tasks that are live, by id, are not looked up.
    */
-  keep(ref: InstanceRef, live: ReadonlySet<string>): Promise<void>;
+  keep(ref: InstanceRef, instance: InstanceRecord, live: ReadonlySet<string>): Promise<void>;
 }
 
 /** No host has a part in any. */

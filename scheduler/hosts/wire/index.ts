@@ -31,6 +31,7 @@ export {
   sizeOf,
 } from './logs.ts';
 export type { NetworkState } from './network.ts';
+export { changeBetween, type NetworkChange, withChange } from './network-change.ts';
 export { serverMessage } from './server-messages.ts';
 export {
   type AgentContainer,

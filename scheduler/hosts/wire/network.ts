@@ -11,8 +11,8 @@ const permission = z.object({
 const tunnelEnd = z.string().regex(/^[\w-]{43}:[1-9]\d{0,4}$/);
 
 /**
- * The network of tasks with addresses of their own as a host needs it; not in the ACS model. It is whole each time, so that any
- * message may be lost.
+ * The network of tasks with addresses of their own as a host needs it; not in the ACS model. A connection begins with all of it, and goes
+ * on with what changes: whoever misses a message acknowledges none that builds on it, and is told all again.
  */
 export const networkState = z.object({
   /** The host's own address as its peers reach it. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { networkState } from './network.ts';
+import { networkChange } from './network-change.ts';
 import { credentials } from './task.ts';
 
 const identifiers = z
@@ -70,6 +71,16 @@ export const serverMessage = z.discriminatedUnion('type', [
     }),
   }),
   z.object({ type: z.literal('NetworkStateMessage'), message: networkState.extend(command) }),
+  /** What has changed of that since another message of this connection. Not in the ACS model. */
+  z.object({
+    type: z.literal('NetworkChangeMessage'),
+    message: z.object({
+      ...command,
+      /** The message, of either type, whose state it changes. */
+      after: z.string(),
+      change: networkChange,
+    }),
+  }),
   z.object({
     type: z.literal('TaskStopVerificationAck'),
     message: z.object({ messageId: z.string(), generatedAt: z.number().optional(), stopTasks: identifiers }),

@@ -77,6 +77,11 @@ export class NetworkFeed {
     return this.#states.get(instanceId);
   }
 
+  /** The ranges that hosts have. */
+  slices(): Iterable<SliceRecord> {
+    return this.#slices.values();
+  }
+
   /** Interfaces of tasks of a host. */
   onHost(instanceId: string): readonly NetworkInterfaceRecord[] {
     this.#byHost ??= Map.groupBy(this.#interfaces.values(), ({ task }) => task?.instanceId);

@@ -2,7 +2,7 @@ import type { HostNetworks } from '../../hosts/control/index.ts';
 import { clusterKeys, clusterPartition, type TaskRecord } from '../../state/index.ts';
 
 import { type FeedPorts, NetworkFeed } from './feed.ts';
-import { attachTask, detachTasks, NoInterface } from './interfaces.ts';
+import { attachTask, detachTasks, isMoved, mendSlices, NoInterface } from './interfaces.ts';
 import { Orphans } from './orphans.ts';
 
 /** See {@link TaskInterfacePorts.quarantine}. */
@@ -55,10 +55,15 @@ export class TaskInterfaces implements HostNetworks {
     await detachTasks(this.#ports.records, ref.account, [id]);
   }
 
-  async keep(...[ref, live]: Parameters<HostNetworks['keep']>): Promise<void> {
-    const { records } = this.#ports;
+  async keep(...[ref, instance, live]: Parameters<HostNetworks['keep']>): Promise<void> {
+    const { records, networks } = this.#ports;
     const gone: string[] = [];
-    for (const { id, task } of this.#feed(ref.account).onHost(ref.id)) {
+    const feed = this.#feed(ref.account);
+    if ([...feed.slices()].some((slice) => isMoved(slice, instance)))
+      await networks.change(ref.account, async (draft) =>
+        mendSlices(draft, { ...ref, instance }, await draft.slices()),
+      );
+    for (const { id, task } of feed.onHost(ref.id)) {
       if (task === undefined || task.cluster !== ref.cluster || live.has(task.id)) continue;
       // Who asks may see the cluster later than the network: a task that it does not know may be one that was just placed.
       const stored = await records.get<TaskRecord>(

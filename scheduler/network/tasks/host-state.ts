@@ -3,7 +3,7 @@ import { hostRules, type Network, type NetworkInterfaceRecord, type SliceRecord 
 
 /**
  * What one host must know of its account's network, from the records alone: all hosts' ranges, the groups of its own tasks, who is in
- * the groups that their rules name, and where the other hosts are. Undefined for a host that has no part of any subnet.
+ * the groups that their rules name, and where the other hosts of its VPCs are. Undefined for a host that has no part of any subnet.
  *
  * @param interfaces those of tasks, on all hosts
  */
@@ -22,8 +22,10 @@ export function hostState(
   );
   const tunnels = tunnelsOf(slices);
   const peers = new Map<string, { readonly blocks: string[]; readonly tunnel: string | undefined }>();
-  for (const { instanceId: other, hostAddress, cidr } of slices) {
-    if (other === instanceId || hostAddress === undefined) continue;
+  const vpcs = new Set(mine.map(({ vpcId }) => vpcId));
+  for (const { instanceId: other, hostAddress, cidr, vpcId } of slices) {
+    // Tasks of two VPCs never meet: where those of others are is none of its business.
+    if (other === instanceId || hostAddress === undefined || !vpcs.has(vpcId)) continue;
     const { blocks, tunnel } = peers.get(hostAddress) ?? { blocks: [], tunnel: undefined };
     peers.set(hostAddress, { blocks: [...blocks, cidr], tunnel: tunnels.get(other) ?? tunnel });
   }

@@ -196,14 +196,19 @@ function placeOf(instance: InstanceRecord): Pick<SliceRecord, 'hostAddress' | 'h
   };
 }
 
-/** What a host said when it took its slices may be another thing now: it moved, or its kernel has another set of tunnels. */
-function mendSlices(draft: Draft, { instance }: HostOf, slices: readonly SliceRecord[]): void {
+/** Whether a slice of a host says of it what is not so any more: it moved, or its kernel has another set of tunnels. */
+export function isMoved({ hostAddress, hostTunnel, ...slice }: SliceRecord, instance: InstanceRecord): boolean {
+  if (slice.instanceId !== instance.id || slice.orphanedAt !== undefined) return false;
   const now = placeOf(instance);
+  return now.hostAddress !== undefined && (hostAddress !== now.hostAddress || hostTunnel !== now.hostTunnel);
+}
+
+/** Has the slices of a host say where it is now. */
+export function mendSlices(draft: Draft, { instance }: HostOf, slices: readonly SliceRecord[]): void {
   for (const slice of slices) {
-    if (slice.instanceId !== instance.id || slice.orphanedAt !== undefined) continue;
-    const { hostAddress, hostTunnel, ...rest } = slice;
-    if (now.hostAddress === undefined || (hostAddress === now.hostAddress && hostTunnel === now.hostTunnel)) continue;
-    draft.putSlice({ ...rest, ...now });
+    if (!isMoved(slice, instance)) continue;
+    const { hostAddress: _, hostTunnel: __, ...rest } = slice;
+    draft.putSlice({ ...rest, ...placeOf(instance) });
   }
 }
 

@@ -258,13 +258,13 @@ test('tells each host the groups of its tasks, who is in the groups that they na
     });
   for (const status of ['PENDING', 'DEPROVISIONING'] as const) {
     await write(task.id, status);
-    await interfaces.keep(ref('a'), new Set());
+    await interfaces.keep(ref('a'), a, new Set());
     expect(await networks.interfaces(account)).toHaveLength(2);
   }
   await write(task.id, 'STOPPED');
-  await interfaces.keep(ref('a'), new Set([task.id]));
+  await interfaces.keep(ref('a'), a, new Set([task.id]));
   expect(await networks.interfaces(account)).toHaveLength(2);
-  await interfaces.keep(ref('a'), new Set());
+  await interfaces.keep(ref('a'), a, new Set());
   await until(() => interfaces.of(ref('b'))?.members[group ?? '']?.length === 1);
   await interfaces.close();
 });
@@ -292,10 +292,12 @@ test('hosts hear of the encrypted tunnels of others, and of what has changed of 
   await attach(sealed('b', '192.0.2.3', end('b')));
   const moved = { address: '192.0.2.3', blocks: ['10.200.0.16/28'], tunnel: end('b') };
   await vi.waitFor(() => expect(interfaces.of(ref('a'))?.peers).toEqual([moved]), 60_000);
-  // Its kernel has none any more.
+  // Its kernel has none any more, which others hear with its next task, or as soon as it says so.
   await attach(instance('b', 'us-east-1a', '192.0.2.3'));
   const { tunnel: _, ...plain } = moved;
   await vi.waitFor(() => expect(interfaces.of(ref('a'))?.peers).toEqual([plain]), 60_000);
+  await interfaces.keep(ref('b'), sealed('b', '192.0.2.4', end('b')), new Set());
+  await vi.waitFor(() => expect(interfaces.of(ref('a'))?.peers).toEqual([{ ...moved, address: '192.0.2.4' }]), 60_000);
   await interfaces.close();
 });
 
@@ -333,6 +335,30 @@ test('an address that is said with two ends of tunnels, and a key that is said f
   const gone = slice('b', '192.0.2.1', 'b', { orphanedAt: 1 });
   for (const one of [again, gone, slice('b', '192.0.2.2', 'b')])
     expect([ends(one), own(one)]).toEqual([one.hostAddress === '192.0.2.2' ? { 1: 'a', 2: 'b' } : { 1: 'a' }, 'a']);
+});
+
+test('a host hears where those are that share a VPC with it, and of others no more than that their ranges are not its own', async () => {
+  const { networks } = world();
+  const network = await networks.read(account);
+  const slice = (instanceId: string, number: number, vpcId: string): SliceRecord => ({
+    cidr: `10.200.${number}.0/28`,
+    subnetId: 'subnet-1',
+    vpcId,
+    cluster,
+    instanceId,
+    hostAddress: `192.0.2.${instanceId.charCodeAt(0)}`,
+  });
+  const slices = [slice('a', 1, 'vpc-1'), slice('b', 2, 'vpc-2'), slice('c', 3, 'vpc-1'), slice('c', 4, 'vpc-2')];
+  const peers = (host: string) =>
+    hostState(host, network, slices, [])?.peers.map(({ address, blocks }) => [address, blocks]);
+  const [a, b, c] = ['192.0.2.97', '192.0.2.98', '192.0.2.99'];
+  expect(peers('a')).toEqual([[c, ['10.200.3.0/28']]]);
+  expect(peers('b')).toEqual([[c, ['10.200.4.0/28']]]);
+  expect(peers('c')).toEqual([
+    [a, ['10.200.1.0/28']],
+    [b, ['10.200.2.0/28']],
+  ]);
+  expect(hostState('a', network, slices, [])?.blocks).toHaveLength(4);
 });
 
 /** A host with one task's address, and servers that look for hosts which are gone. */

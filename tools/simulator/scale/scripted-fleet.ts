@@ -82,7 +82,7 @@ export class ScriptedFleet {
     const say = (answer: string): void =>
       socket.send(JSON.stringify({ type: answer, message: { messageId: message.messageId } }));
     if (type === 'HeartbeatMessage') say('HeartbeatAckRequest');
-    if (type !== 'PayloadMessage' && type !== 'TaskManifestMessage' && type !== 'NetworkStateMessage') return;
+    if (type !== 'PayloadMessage' && type !== 'TaskManifestMessage' && !type.startsWith('Network')) return;
     say('AckRequest');
     if (type !== 'PayloadMessage') return;
     const running = this.#tasksOn(instanceId);

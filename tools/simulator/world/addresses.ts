@@ -90,6 +90,24 @@ export class AddressChecks {
       const stray = [...links.links.keys()].find((id) => !this.#interfaces.has(networkKeys.interface(id)));
       if (stray !== undefined && !this.#rewound) return `${name} has a link for ${stray}, which there is not`;
     }
+    return this.#unknown();
+  }
+
+  /** What a host with tasks does not know of the network, or knows wrongly, that it was to be told; undefined when there is nothing. */
+  #unknown(): string | undefined {
+    const ranges = [...this.#slices.values()].map(({ cidr }) => cidr).toSorted();
+    for (const { name, links } of this.#ports.hosts) {
+      if (links.links.size === 0 || this.#rewound) continue;
+      const { blocks = [], members = {} } = links.enforced ?? {};
+      const known = blocks.map(({ cidr }) => cidr).toSorted();
+      if (known.join() !== ranges.join()) return `${name} knows the ranges ${known.join(' ')}, not ${ranges.join(' ')}`;
+      for (const [group, told] of Object.entries(members)) {
+        const all = [...this.#interfaces.values()].filter(({ groups }) => groups.includes(group));
+        const addresses = all.map(({ address }) => address).toSorted();
+        if (told.toSorted().join() !== addresses.join())
+          return `${name} knows ${told.length} members of ${group}, which are ${addresses.join(' ')}`;
+      }
+    }
     return undefined;
   }
 

@@ -58,7 +58,7 @@ export const invariants = {
   settled:
     'When faults have stopped, every service becomes steady or says what it waits for, no container runs whose task is over, and every running task has its containers.',
   repaired:
-    'When the causes are repaired, every service becomes steady, runs what the tag names that it follows, and nothing is left over.',
+    'When the causes are repaired, every service becomes steady, runs what the tag names that it follows, nothing is left over, and hosts know where tasks have addresses and who is in groups.',
   'no-accident': 'No code of the control plane or the agent fails in a way that it does not handle.',
 } as const;
 

@@ -24,6 +24,13 @@ export const network: readonly Mutation[] = [
     caughtBy: ['address', 'repaired'],
   },
   {
+    name: 'whoever leaves a group stays in it for hosts that knew of it',
+    file: 'scheduler/hosts/wire/network-change.ts',
+    find: 'for (const one of left) members.delete(one);',
+    replace: '',
+    caughtBy: ['repaired'],
+  },
+  {
     name: 'a task is stopped before engines have acknowledged that it is out',
     file: 'scheduler/balancing/traffic/keeper.ts',
     find: 'const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));',
