@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { type Revision, World } from './testing/world.ts';
+import { breaker, type Revision, World } from './testing/world.ts';
 
 const good: Revision = { behaviour: 'good', checks: true };
 
@@ -62,5 +62,23 @@ describe('a daemon service', () => {
       for (const task of world.live()) world.step(task.id);
       world.now += 1000;
     }
+  });
+
+  test.each([
+    [8, 'FAILED'],
+    [9, 'IN_PROGRESS'],
+  ])('failures are counted against the %i hosts of this very moment: %s', (hosts, rolloutState) => {
+    const world = new World({
+      hosts: 8,
+      first: { behaviour: 'fails to start', checks: true },
+      schedulingStrategy: 'DAEMON',
+      configuration: { maximumPercent: 100, minimumHealthyPercent: 0, circuitBreaker: breaker(false) },
+    });
+    world.pass();
+    for (const { id } of world.live().slice(0, 4)) while (world.tasks.get(id)?.lastStatus !== 'STOPPED') world.step(id);
+    while (world.hosts.length < hosts) world.hosts.push({ id: 'late', room: 100, condition: 'ready' });
+    world.pass();
+    expect(world.service.desiredCount).toBe(hosts);
+    expect(world.primary()).toMatchObject({ failedTasks: 4, rolloutState });
   });
 });

@@ -5,6 +5,15 @@ import type { Pass } from './pass.ts';
 import { isStalled } from './shift-state.ts';
 import type { Strategy } from './strategy.ts';
 
+const eligibleFor = ({ service, state }: Pass): ReadonlySet<string> =>
+  new Set(service.status === 'ACTIVE' ? (state.eligible ?? []) : []);
+
+/** As many tasks as there are eligible instances now: failures of this pass are counted against that, not against what was there before. */
+function countInstances(pass: Pass): void {
+  const { size } = eligibleFor(pass);
+  if (pass.service.desiredCount !== size) pass.service = { ...pass.service, desiredCount: size };
+}
+
 /**
  * One step of a DAEMON service: one task on every eligible instance. Updates stop first (`maximumPercent` is 100), as
  * many at once as `minimumHealthyPercent` (default 0) allows. On a DRAINING instance the daemon is the last task to go.
@@ -12,10 +21,8 @@ import type { Strategy } from './strategy.ts';
  */
 export function keepDaemons(pass: Pass): void {
   const active = pass.service.status === 'ACTIVE';
-  const eligible = new Set(active ? (pass.state.eligible ?? []) : []);
+  const eligible = eligibleFor(pass);
   const lingering = new Set(active ? (pass.state.lingering ?? []) : []);
-  if (pass.service.desiredCount !== eligible.size) pass.service = { ...pass.service, desiredCount: eligible.size };
-
   const primary = pass.primary();
   const census = pass.census();
   const mayStart = primary !== undefined && !isStalled(primary);
@@ -70,4 +77,4 @@ export function keepDaemons(pass: Pass): void {
   if (ids.length > 0) pass.voice.say(eventTexts.stopped(ids));
 }
 
-export const daemon: Strategy = { step: keepDaemons, mayComplete: () => true };
+export const daemon: Strategy = { count: countInstances, step: keepDaemons, mayComplete: () => true };

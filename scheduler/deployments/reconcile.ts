@@ -35,6 +35,7 @@ export function reconcileService(
     endShift(pass);
     return pass.plan();
   }
+  strategyOf(pass.current()).count?.(pass);
   shareOut(pass);
   review(pass);
   heedStop(pass);

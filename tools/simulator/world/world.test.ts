@@ -46,6 +46,7 @@ const once: readonly (readonly [number, string])[] = [
 
 /** The same of days with an Auto Scaling group. */
 const onceOfGroups: readonly (readonly [number, string])[] = [
+  [167, 'a daemon had come to more hosts, and its failures were counted against those that it had before'],
   [17, 'machines that were drained for what waits for room had the room of those that would have brought it'],
   [186, 'a simulated machine that was stopped and started before it had started at all was there twice'],
   [201, 'the last machine of a group was replaced by a refresh, and had to stay for as long as it warms up'],
