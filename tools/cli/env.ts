@@ -49,6 +49,8 @@ export function awsVariables(data: string): Record<string, string> {
     AWS_REGION: server.region,
     AWS_DEFAULT_REGION: server.region,
     AWS_ENDPOINT_URL: server.endpoint,
+    // Clients put `stream-` before the host of StartLiveTail, which resolves at AWS alone.
+    AWS_DISABLE_HOST_PREFIX_INJECTION: 'true',
   };
 }
 

@@ -336,11 +336,34 @@ test.skipIf((missing ?? noTail) !== undefined)(
   },
 );
 
-/** Boto3 puts `stream-` before the host name of StartLiveTail, unless it is told not to. A query of what was found comes last. */
+test.skipIf(missing !== undefined)(
+  `aws logs start-live-tail prints what comes and matches, over the variables of slipway env alone${missing === undefined ? '' : ` (${missing})`}`,
+  async () => {
+    const log = await logged('streamed');
+    const described = ['logs', 'describe-log-groups', '--log-group-name-prefix', 'streamed'];
+    const { logGroups } = await aws.json<{ readonly logGroups: readonly { readonly logGroupArn: string }[] }>(
+      described,
+    );
+    const of = ['--log-group-identifiers', logGroups[0]?.logGroupArn ?? '', '--log-event-filter-pattern', 'wanted'];
+    await following('aws', ['logs', 'start-live-tail', ...of], async (printed) => {
+      // It says nothing when it begins: what was put before that is not shown.
+      for (let round = 0; round < 60 && !printed().includes('wanted'); round++) {
+        await log(`other-${round}`);
+        await log(`wanted-${round}`);
+      }
+      await log('wanted-last');
+      await vi.waitFor(() => expect(printed()).toContain('wanted-last'), 60_000);
+      const lines = printed().trimEnd().split('\n');
+      expect(lines).toEqual([...new Set(lines)]);
+      expect(lines.filter((line) => !/^wanted-(?:\d+|last)$/.test(line))).toEqual([]);
+    });
+  },
+);
+
+/** A live tail as boto3 has it. A query of what was found comes last. */
 const liveTail = `
 import sys, time, boto3
-from botocore.config import Config
-logs = boto3.client('logs', endpoint_url=sys.argv[1], region_name='us-east-1', config=Config(inject_host_prefix=False))
+logs = boto3.client('logs', endpoint_url=sys.argv[1], region_name='us-east-1')
 def ask():
     now = int(time.time()) + 1
     def results(query):
