@@ -66,7 +66,7 @@ test('a rule that would make an alarm depend on itself is found, with the way', 
   expect(cycleThrough('x', ['y'], (alarm) => (alarm === 'y' ? ['z'] : ['y']))).toBeUndefined();
 });
 
-const size = { nightly: 30_000, release: 100_000 }[process.env['SLIPWAY_TEST_SIZE'] ?? ''] ?? 3_000;
+const size = process.env['SLIPWAY_TEST_SIZE'] === undefined ? 3_000 : 100_000;
 
 test('rules hold when a slow program says so', () => {
   const seen = { true: 0, false: 0 };
