@@ -19,11 +19,9 @@ class Growing {
   number(value: number): void {
     this.#room(numberLimit);
     let rest = value;
-    while (rest >= 0x80) {
-      // Beyond 2^31 bit operations would cut.
-      this.#bytes[this.length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
+    // Beyond 2^31 bit operations would cut; up to there they take a fraction of a remainder of doubles.
+    for (; rest >= 0x8000_0000; rest = Math.floor(rest / 0x80)) this.#bytes[this.length++] = (rest % 0x80) | 0x80;
+    for (; rest >= 0x80; rest >>>= 7) this.#bytes[this.length++] = (rest & 0x7f) | 0x80;
     this.#bytes[this.length++] = rest;
   }
 

@@ -46,11 +46,16 @@ export class NumberReader {
   /** A number whose sign is the lowest bit. */
   difference(): number {
     const value = this.number();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    // Beyond 2^31 bit operations would cut; up to there they take a fraction of a remainder of doubles.
+    if (value < 0x8000_0000) return (value >>> 1) ^ -(value & 1);
+    const half = Math.floor(value / 2);
+    return value === 2 * half ? half : -half - 1;
   }
 
   /** @throws LogsDamaged */
   number(): number {
+    // Most are of one byte.
+    if (this.at < this.#end && this.#bytes[this.at]! < 0x80) return this.#bytes[this.at++]!;
     let value = 0;
     let unit = 1;
     for (let count = 0; count < 8 && this.at < this.#end; count++) {

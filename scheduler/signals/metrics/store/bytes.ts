@@ -76,8 +76,11 @@ export class ByteReader {
   }
 
   whole(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 0x80) {
+    const first = this.byte();
+    // Most are of one byte.
+    if (first < 0x80) return first;
+    let value = first - 0x80;
+    for (let factor = 0x80; ; factor *= 0x80) {
       const byte = this.byte();
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
@@ -87,7 +90,10 @@ export class ByteReader {
 
   signed(): number {
     const value = this.whole();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    // Beyond 2^31 bit operations would cut; up to there they take a fraction of a remainder of doubles.
+    if (value < 0x8000_0000) return (value >>> 1) ^ -(value & 1);
+    const half = Math.floor(value / 2);
+    return value === 2 * half ? half : -half - 1;
   }
 
   double(): number {

@@ -39,6 +39,7 @@ class WantedSums implements Wanted {
   readonly #length: number;
   readonly #first: number;
   readonly #slots: number;
+  /** The first time that is still kept. */
   readonly #keptFrom: number;
   readonly #unit: number | undefined;
   readonly #counts: Float64Array;
@@ -53,7 +54,9 @@ class WantedSums implements Wanted {
     this.#length = 1000 * period;
     this.#first = periodOf(from, period);
     this.#slots = slotsOf({ from, to, period });
-    this.#keptFrom = now - resolutionFor(period).keptFor;
+    const kept = resolutionFor(period);
+    const length = 1000 * kept.seconds;
+    this.#keptFrom = length * (Math.floor((now - kept.keptFor) / length) + 1);
     this.#unit = unit === undefined ? undefined : (unitCode(unit) ?? -1);
     this.#counts = new Float64Array(this.#slots);
     this.#sums = new Float64Array(this.#slots);
@@ -65,12 +68,12 @@ class WantedSums implements Wanted {
   add({ bytes }: OpenBlock, { key, at, end }: PlacedRun, seconds: number): void {
     const unit = unitOfRun(key);
     if (this.#unit !== undefined && unit !== this.#unit) return;
-    const kept = 1000 * resolutionFor(this.#length / 1000).seconds;
     const [counts, sums, mins, maxs, units] = [this.#counts, this.#sums, this.#mins, this.#maxs, this.#units];
+    const [first, length, keptFrom] = [this.#first, this.#length, this.#keptFrom];
     try {
       readSums(new ByteReader(bytes, at, end), seconds, (begin, count, sum, min, max) => {
-        const slot = Math.floor((begin - this.#first) / this.#length);
-        if (slot < 0 || slot >= this.#slots || begin - (begin % kept) <= this.#keptFrom) return;
+        const slot = Math.floor((begin - first) / length);
+        if (slot < 0 || slot >= counts.length || begin < keptFrom) return;
         const isFirst = units[slot] === 0;
         counts[slot] = (counts[slot] as number) + count;
         sums[slot] = (sums[slot] as number) + sum;
