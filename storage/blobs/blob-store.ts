@@ -37,6 +37,8 @@ export interface BlobSource {
   readonly size: number;
   /** The bytes `[start, end]` (inclusive; default all), verified to be complete: a short read throws. */
   stream(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
+  /** The bytes `[start, end]` in memory that nobody else has: whoever asked may let go of it. For ranges that fit into memory. */
+  read(range: { readonly start: number; readonly end: number }): Promise<Buffer>;
   /** Writes the range to a socket or file with recycled buffers and backpressure; does not end the destination. */
   pipe(
     destination: Writable,

@@ -25,7 +25,7 @@ import { FreeSpace } from './free-space.ts';
 import { hashFile } from './hash-file.ts';
 import { checkRange } from './range.ts';
 import { RunningHashes } from './running-hash.ts';
-import { sendFile, streamFile } from './send-file.ts';
+import { readPart, sendFile, streamFile } from './send-file.ts';
 import { addSegment, type Segment, segmentsOf, withLast } from './segments.ts';
 import { isAbsent, removeFile, StagingFiles } from './staging-files.ts';
 import { TransferBuffers } from './transfer-buffers.ts';
@@ -391,6 +391,11 @@ class FileSource implements BlobSource {
   stream(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array> {
     const { start, end } = checkRange(range, this.size);
     return streamFile(this.#path, start, end);
+  }
+
+  async read(range: { readonly start: number; readonly end: number }): Promise<Buffer> {
+    const { start, end } = checkRange(range, this.size);
+    return readPart(this.#path, start, end);
   }
 
   async pipe(

@@ -350,6 +350,17 @@ class S3Source implements BlobSource {
     return this.#client.read(this.#key, start, end);
   }
 
+  async read(range: { readonly start: number; readonly end: number }): Promise<Buffer> {
+    const { start, end } = checkRange(range, this.size);
+    const bytes = Buffer.allocUnsafeSlow(end - start + 1);
+    let at = 0;
+    for await (const chunk of this.#client.read(this.#key, start, end)) {
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return bytes;
+  }
+
   async pipe(
     destination: Writable,
     range?: { readonly start: number; readonly end: number },

@@ -45,6 +45,18 @@ export async function* streamFile(path: string, start: number, end: number): Asy
   }
 }
 
+/** The bytes `[start, end]` of a file in memory of their own. */
+export async function readPart(path: string, start: number, end: number): Promise<Buffer> {
+  const file = await openToRead(path);
+  try {
+    const bytes = Buffer.allocUnsafeSlow(end - start + 1);
+    for (let at = 0; at < bytes.length;) at += await readSome(file, bytes.subarray(at), bytes.length - at, start + at);
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Writes the bytes `[start, end]` of a file to a socket or file, reading into one recycled buffer while another is being
  * written. (Measured: 2.7 times Koa's own stream of a file, with half of the memory.)

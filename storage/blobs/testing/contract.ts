@@ -172,6 +172,13 @@ export function describeBlobStore(name: string, open: () => Promise<OpenedBlobs>
       const source = await store.open(sealed);
       expect(Buffer.compare(await collect(source.stream({ start, end })), bytes.subarray(start, end + 1))).toBe(0);
       expect(() => source.stream({ start, end: 1_000_000 })).toThrow(RangeError);
+      await expect(source.read({ start, end: 1_000_000 })).rejects.toThrow(RangeError);
+      for (let again = 0; again < 2; again++) {
+        const own = await source.read({ start, end });
+        expect(Buffer.compare(own, bytes.subarray(start, end + 1))).toBe(0);
+        expect((own.buffer as ArrayBuffer).transfer(0).byteLength).toBe(0);
+        expect(own).toHaveLength(0);
+      }
     });
 
     test('a blob goes to a slow socket whole, and ranges and aborted downloads beside it do not mix bytes', async () => {

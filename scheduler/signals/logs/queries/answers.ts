@@ -96,11 +96,9 @@ function* split(rows: readonly ResultRow[]): Generator<readonly string[]> {
 async function rowsOf(blobs: BlobStore, blob: StoredBlob, { offset, length, rows }: AnswerPage): Promise<ResultRow[]> {
   const source = await blobs.open(blob);
   if (source.size !== blob.size) throw new LogsDamaged(`the answer of a query (${blob.digest}) has another size`);
-  const parts: Buffer[] = [];
-  // The parts lie in buffers that are used again.
-  for await (const part of source.stream({ start: offset, end: offset + length - 1 })) parts.push(Buffer.from(part));
+  const packed = await source.read({ start: offset, end: offset + length - 1 });
   try {
-    const text = await decompress(Buffer.concat(parts), { maxOutputLength: unpackedLimit });
+    const text = await decompress(packed, { maxOutputLength: unpackedLimit });
     const found = JSON.parse(text.toString('utf8')) as ResultRow[];
     if (found.length !== rows) throw new Error(`there are ${found.length} rows, not ${rows}`);
     return found;

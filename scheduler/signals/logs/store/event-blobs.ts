@@ -118,7 +118,7 @@ export class EventBlobs {
     const name = placeOf(file, block);
     const known = this.#blocks.get(name);
     if (known !== undefined) return { bytes: known, keep: () => undefined, drop: () => undefined };
-    const bytes = await this.#unpacked(file, block);
+    const bytes = await this.#unpackedAlone(file, block);
     const keep = (): void => {
       this.#blocks.set(name, bytes);
     };
@@ -142,7 +142,7 @@ export class EventBlobs {
 
   /** As `rows`, for whoever reads a whole file once. */
   async rowsOnce(file: EventsRecord, block: Block): Promise<Rows> {
-    return this.#readable(file, block, await this.#unpacked(file, block));
+    return this.#readable(file, block, await this.#unpackedAlone(file, block));
   }
 
   #readable(file: EventsRecord, block: Block, bytes: Buffer): Rows {
@@ -155,15 +155,35 @@ export class EventBlobs {
 
   #unpacked(file: EventsRecord, block: Block): Promise<Buffer> {
     return this.#read(file, block)
-      .then((packed) => unpacked(packed, block.raw + numbersOf * block.events + 64))
+      .then((packed) => unpacked(packed, sizeOf(block)))
       .catch(rethrowIn(file));
   }
 
+  /**
+   * As `#unpacked`, for whoever goes through a file: what was packed is let go at once as well. Of small files all is in a page with their
+   * tables.
+   */
+  async #unpackedAlone(file: EventsRecord, block: Block): Promise<Buffer> {
+    if (file.blob.size <= pageSize) return this.#unpacked(file, block);
+    try {
+      checkPlace(file, block);
+      const source = await this.#sourceOf(file.blob);
+      const packed = await source.read({ start: block.offset, end: block.offset + block.length - 1 });
+      try {
+        return await unpacked(packed, sizeOf(block));
+      } finally {
+        letGo(packed);
+      }
+    } catch (error) {
+      return rethrowIn(file)(error);
+    }
+  }
+
   /** Bytes of a file, from pages of it: blocks that are asked for one after the other lie beside each other, as a rule. */
-  async #read({ blob }: EventsRecord, { offset, length }: FooterPlace): Promise<Uint8Array> {
-    // Before anything is allocated by what the table says.
-    if (!(offset >= 0 && length > 0 && offset + length <= blob.size))
-      throw new LogsDamaged('its table points beyond its end');
+  async #read(file: EventsRecord, place: FooterPlace): Promise<Uint8Array> {
+    checkPlace(file, place);
+    const { blob } = file;
+    const { offset, length } = place;
     const first = Math.floor(offset / pageSize);
     const last = Math.floor((offset + length - 1) / pageSize);
     const pages = await Promise.all(
@@ -180,29 +200,39 @@ export class EventBlobs {
   }
 
   async #readPage(blob: StoredBlob, start: number): Promise<Uint8Array> {
-    const source: BlobSource = await this.#blobs.open(blob);
+    const source = await this.#sourceOf(blob);
+    return source.read({ start, end: Math.min(blob.size, start + pageSize) - 1 });
+  }
+
+  async #sourceOf(blob: StoredBlob): Promise<BlobSource> {
+    const source = await this.#blobs.open(blob);
     if (source.size !== blob.size) throw new LogsDamaged(`it has ${source.size} bytes, not ${blob.size}`);
-    const end = Math.min(blob.size, start + pageSize) - 1;
-    const bytes = Buffer.allocUnsafe(end - start + 1);
-    let at = 0;
-    // The parts lie in buffers that are used again.
-    for await (const part of source.stream({ start, end })) {
-      bytes.set(part, at);
-      at += part.byteLength;
-    }
-    return bytes;
+    return source;
   }
 }
 
+/** Before anything is allocated by what the table says. @throws LogsDamaged */
+function checkPlace({ blob }: EventsRecord, { offset, length }: FooterPlace): void {
+  if (!(offset >= 0 && length > 0 && offset + length <= blob.size))
+    throw new LogsDamaged('its table points beyond its end');
+}
+
+/** About how much a block unpacks to. */
+const sizeOf = ({ raw, events }: Block): number => raw + numbersOf * events + 64;
 const placeOf = ({ blob }: EventsRecord, { offset }: Block): string => `${blob.generation} ${offset}`;
 const nameOf = (file: EventsRecord, block: Block, text: string): string => `${placeOf(file, block)} ${text}`;
 
 /** Small buffers share their memory with others. */
 const unshared = 256 * 1024;
 
-/** Lets go of the memory of a buffer that nobody else has. */
-function free({ buffer }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= unshared) buffer.transfer(0);
+/** Lets go of the memory of a buffer that nobody else has, if it is one of its own. */
+function free(bytes: Buffer): void {
+  if (bytes.buffer.byteLength >= unshared) letGo(bytes);
+}
+
+/** Lets go of memory that nobody else has. */
+function letGo({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 function rethrowIn({ blob }: EventsRecord): (error: unknown) => never {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { BlobLocation, BlobSource } from '@slipway/storage/blobs';
 import { expect, test } from 'vitest';
 import { EventBlobs } from './event-blobs.ts';
 import { MemoryBlobs } from './testing/memory-blobs.ts';
@@ -32,6 +34,40 @@ test('memory of a block that was lent goes at once, unless others may have it by
   expect(await blobs.block(file, block!)).toBe(other.bytes);
   kept.drop();
   expect(other.bytes.includes('line 3999')).toBe(true);
+});
+
+test('what a block was packed in goes as soon as it is unpacked', async () => {
+  const read: Buffer[] = [];
+  class Watched extends MemoryBlobs {
+    override async open(blob: BlobLocation): Promise<BlobSource> {
+      const source = await super.open(blob);
+      const watched: BlobSource['read'] = async (range) => {
+        const bytes = await source.read(range);
+        read.push(bytes);
+        return bytes;
+      };
+      return { ...source, read: watched };
+    }
+  }
+  const blobs = new EventBlobs(new Watched());
+  // More than is read at once with its table, however it is packed.
+  const rows = Array.from({ length: 6000 }, (_, n) => ({
+    stream: 0,
+    timestamp: n,
+    ingestionTime: n,
+    writer: 1,
+    sequence: n + 1,
+    message: createHash('sha512').update(`${n}`).digest(),
+  }));
+  const file = await blobs.write([{ group: 'g', id: 's', name: 's' }], [rows], { level: 1, isSearched: false });
+  const [block] = (await blobs.table(file)).blocks;
+  read.length = 0;
+  const { bytes } = await blobs.lent(file, block!);
+  expect(bytes.includes(rows[77]!.message)).toBe(true);
+  expect(read.map(({ length }) => length)).toEqual([0]);
+  const once = await blobs.rowsOnce(file, block!);
+  expect(once.next() && once.message.equals(rows[0]!.message)).toBe(true);
+  expect(read.map(({ length }) => length)).toEqual([0, 0]);
 });
 
 test('searches that find nothing take nothing from those that go on beside them', async () => {

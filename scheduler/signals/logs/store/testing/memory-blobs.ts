@@ -52,8 +52,13 @@ export class MemoryBlobs implements BlobStore {
     async function* stream(range = { start: 0, end: bytes.length - 1 }): AsyncGenerator<Uint8Array> {
       yield bytes.subarray(range.start, range.end + 1);
     }
+    const read = ({ start, end }: { readonly start: number; readonly end: number }): Promise<Buffer> => {
+      const own = Buffer.allocUnsafeSlow(end - start + 1);
+      bytes.copy(own, 0, start, end + 1);
+      return Promise.resolve(own);
+    };
     const pipe = (): Promise<void> => Promise.reject(new Error('not here'));
-    return Promise.resolve({ size: bytes.length, stream, pipe });
+    return Promise.resolve({ size: bytes.length, stream, read, pipe });
   }
 
   stat({ generation }: BlobLocation): Promise<{ readonly size: number } | undefined> {
