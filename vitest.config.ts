@@ -44,7 +44,7 @@ export default defineConfig({
     execArgv: memory,
     // A busy machine is slow: what is waited for is waited for long, and what never comes fails all the same.
     expect: { poll: { timeout: 60_000 } },
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

@@ -44,7 +44,7 @@ async function through(page: Page, url: string, state: string, look: (name: stri
   }
 }
 
-describe.skipIf(missing !== undefined)('every page in a browser', { timeout: 240_000 }, () => {
+describe.skipIf(missing !== undefined)('every page in a browser', { timeout: 600_000 }, () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await openBrowser();

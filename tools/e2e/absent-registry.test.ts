@@ -63,7 +63,7 @@ class Door {
   }
 }
 
-describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { timeout: 240_000 }, () => {
+describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-absent-'));
   const docker = new DockerCli();
   let server: ServerProcess;
@@ -159,7 +159,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
     );
     await push('two');
     await door.shut();
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     await aws.json(['ecs', 'delete-service', '--service', 'absent', '--force']).catch(() => undefined);

@@ -32,7 +32,7 @@ interface History {
   readonly AlarmHistoryItems: readonly { readonly HistorySummary: string; readonly HistoryItemType: string }[];
 }
 
-describe.skipIf(missing !== undefined)('alarms', { timeout: 240_000 }, () => {
+describe.skipIf(missing !== undefined)('alarms', { timeout: 600_000 }, () => {
   const stage = new LocalStage('alarms');
   let server: ServerProcess;
   let ecs: ECSClient;
@@ -63,14 +63,14 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 240_000 }, () => {
     ecs = ecsClient(server);
     aws = new AwsCli(server.aws());
     image = await stage.push('alarms:1', { files: { '/www/index.html': 'here' }, command: webCommand });
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     if (passed < 3) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
     await stage[Symbol.asyncDispose]();
     await hook[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 600_000);
 
   test('an alarm follows what is put, over a killed server, and tells its webhook once', async () => {
     const alarm = ['put-metric-alarm', '--namespace', 'App', '--metric-name', 'errors', '--statistic', 'Sum'];

@@ -50,7 +50,7 @@ describe('a server as the page sets it up', () => {
     const [, secretAccessKey = ''] = /"SecretAccessKey": "([^"]+)"/.exec(stdout) ?? [];
     keys = { accessKeyId, secretAccessKey };
     await new AwsCli(operator).json(['ecs', 'describe-clusters']);
-  }, 120_000);
+  }, 600_000);
   afterAll(() => server?.stop());
 
   /** A call as the agent makes it: to the name alone, which leads to this server's port. */

@@ -19,7 +19,7 @@ const boto = await run(python, ['-c', 'import boto3']).catch(() => ({ code: 1 })
 const noBoto = boto.code === 0 ? undefined : 'boto3 is not on this machine (pip install boto3)';
 for (const lacking of [noTail, noBoto]) if (lacking !== undefined && process.env['CI']) throw new Error(lacking);
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-logs-'));
 let server: ServerProcess;

@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)(
     afterAll(async () => {
       place?.[Symbol.dispose]();
       await stage?.[Symbol.asyncDispose]();
-    }, 120_000);
+    }, 600_000);
 
     test('each host carries all of it, and no request is lost whatever of the others dies', async () => {
       await allCurrent();

@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)(
     }, 600_000);
     afterAll(async () => {
       await stage?.[Symbol.asyncDispose]();
-    }, 120_000);
+    }, 600_000);
 
     test.each(['haproxy', 'embedded'] as const)('%s: no request fails while it is rolled out', async (engine) => {
       if (engine !== 'haproxy') await stage.restart(engine);

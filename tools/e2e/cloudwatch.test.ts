@@ -23,7 +23,7 @@ const boto = await run(python, ['-c', 'import boto3']).catch(() => ({ code: 1 })
 const noBoto = boto.code === 0 ? undefined : 'boto3 is not on this machine (pip install boto3)';
 if (noBoto !== undefined && process.env['CI']) throw new Error(noBoto);
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-cloudwatch-'));
 let server: ServerProcess;

@@ -93,7 +93,7 @@ Resources:
     afterAll(async () => {
       await stage?.[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
-    }, 120_000);
+    }, 600_000);
 
     interface Info {
       readonly deploymentInfo: {

@@ -48,7 +48,7 @@ const sequences = '\u001b[31mred\u001b[0m \u001b]0;title\u0007 \u202egnp.exe';
 
 describe.skipIf(missing !== undefined)(
   `the console${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   () => {
     const stage = new LocalStage('console');
     let server: ServerProcess;

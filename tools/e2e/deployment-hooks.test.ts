@@ -24,7 +24,7 @@ import type { ServerProcess } from '../testbed/server-process.ts';
 const missing = await missingDocker();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
-describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 240_000 }, () => {
+describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 600_000 }, () => {
   const stage = new LocalStage('hooks');
   let server: ServerProcess;
   let ecs: ECSClient;
@@ -43,14 +43,14 @@ describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 240_000 },
     });
     ecs = ecsClient(server);
     image = await stage.push('hooks:1', { files: { '/www/index.html': 'here' }, command: webCommand });
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     if (!passed) process.stderr.write(`--- server log ---\n${server.log.slice(-20_000)}\n`);
     ecs.destroy();
     await stage[Symbol.asyncDispose]();
     await hook[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 600_000);
 
   test('a command task and a signed webhook let a deployment go on; a webhook that refuses sends it back', async () => {
     const iam = new IAMClient(sdkOptions(server));

@@ -13,7 +13,7 @@ import type { ServerProcess } from '../testbed/server-process.ts';
 const missing = (await missingAwsCli()) ?? (await missingDocker()) ?? (await whatLacks());
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 
-vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 200_000 });
+vi.setConfig({ testTimeout: 1_200_000, hookTimeout: 600_000 });
 
 const stage = new LocalStage('machines');
 const machines = join(stage.folder, 'data', 'machines');

@@ -23,7 +23,7 @@ const slipway = join(import.meta.dirname, '..', 'cli', 'main.ts');
 
 describe.skipIf(missing !== undefined)(
   `file systems that tasks share${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   () => {
     const share = mkdtempSync(join(tmpdir(), 'slipway-efs-'));
     let machines: Machines;
@@ -56,12 +56,12 @@ describe.skipIf(missing !== undefined)(
         '--root-directory',
         'Path=/web/data,CreationInfo={OwnerUid=1234,OwnerGid=4321,Permissions=0750}',
       ));
-    }, 240_000);
+    }, 600_000);
 
     afterAll(async () => {
       await machines?.[Symbol.asyncDispose]();
       rmSync(share, { recursive: true, force: true });
-    }, 120_000);
+    }, 600_000);
 
     /** Runs a script on a host, with a volume at /data; waits for its end. */
     async function play(host: number, script: string, volume: object): Promise<Task> {

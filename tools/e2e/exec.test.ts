@@ -113,9 +113,9 @@ describe.skipIf(missing !== undefined)(`ECS Exec${missing === undefined ? '' : `
       return agent?.lastStatus === 'RUNNING' ? taskArns[0] : undefined;
     });
     if (plugin.missing === undefined) symlinkSync(plugin.command(folder)[0], join(folder, 'session-manager-plugin'));
-  }, 180_000);
+  }, 600_000);
 
-  afterAll(() => stage[Symbol.asyncDispose](), 120_000);
+  afterAll(() => stage[Symbol.asyncDispose](), 600_000);
 
   const slipway = (args: readonly string[], input?: string | Buffer): Promise<CommandResult> =>
     run(process.execPath, [main, ...args], { env: server.aws(), ...(input === undefined ? {} : { input }) });

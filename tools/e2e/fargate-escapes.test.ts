@@ -42,11 +42,11 @@ describe.skipIf(missing !== undefined)(
       await makeTaskRoles(joined.aws, { one: undefined, two: undefined, execution });
       here = await start('one');
       there = await start('two');
-    }, 240_000);
+    }, 600_000);
 
     afterAll(async () => {
       await machines?.[Symbol.asyncDispose]();
-    }, 120_000);
+    }, 600_000);
 
     async function start(role: string): Promise<Running> {
       const mark = `mark-${randomUUID()}`;

@@ -91,7 +91,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
       '--source-group',
       groups.client,
     ]);
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     ecs?.destroy();
@@ -100,7 +100,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
     await docker.run(['rmi', '--force', `${local}:one`]);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
-  }, 120_000);
+  }, 600_000);
 
   const placed = (group: string): string =>
     `awsvpcConfiguration={subnets=[${subnets.join(',')}],securityGroups=[${group}],assignPublicIp=DISABLED}`;
@@ -226,7 +226,7 @@ ${agentLogs(made, folder)}`,
       `Name=group-id,Values=${groups.web}`,
     ]);
     expect(used.map(({ PrivateIpAddress }) => PrivateIpAddress).sort()).toEqual(web.map(addressOf).sort());
-  }, 240_000);
+  }, 600_000);
 
   test('a rule that is added, and one that is taken away, counts on all hosts while tasks run', async () => {
     const [web] = await running('web', 2);
@@ -237,7 +237,7 @@ ${agentLogs(made, folder)}`,
     await until('the rule is gone', 60_000, async () => !(await reaches()));
     await aws.json(['ec2', 'authorize-security-group-ingress', ...rule]);
     expect(await until('the rule is back', 60_000, reaches)).toBe(true);
-  }, 120_000);
+  }, 600_000);
 
   test("the README's service runs as it is typed", async () => {
     const [block = ''] = shellBlocks('README.md', 'The same on Fargate');
@@ -254,7 +254,7 @@ ${agentLogs(made, folder)}`,
     expect(new Set(tasks.map(addressOf)).size).toBe(2);
     await aws.json(['ecs', 'delete-service', '--service', 'api', '--force']);
     await until('the end of its tasks', 60_000, async () => (await tasksOf('api')).length === 0);
-  }, 300_000);
+  }, 600_000);
 
   test('what stops gives its address back and leaves nothing on the hosts', async () => {
     const before = await running('client', 2);
@@ -288,7 +288,7 @@ ${agentLogs(made, folder)}`,
     // The other service's too.
     await until('all addresses free', 60_000, async () => (await free()).every((count) => count === 4091));
     expect(await free()).toEqual(subnets.map(() => 4091));
-  }, 300_000);
+  }, 600_000);
 
   test.skipIf(shared !== undefined)(
     `containers of a host that isolates have a kernel of their own, and one address${shared === undefined ? '' : ` (${shared})`}`,
@@ -456,7 +456,7 @@ ${agentLogs(made, folder)}`,
     expect(startedAt).toBeLessThanOrEqual(stoppingAt);
     await aws.json(['ecs', 'delete-service', '--service', 'spot', '--force']);
     await until('the end of the last', 60_000, async () => (await tasksOf('web')).length === 0);
-  }, 300_000);
+  }, 600_000);
 
   test('what Fargate does not have is refused with what to change', async () => {
     const refused = async (...args: string[]): Promise<string> => {
@@ -502,5 +502,5 @@ ${agentLogs(made, folder)}`,
     expect(
       await refused(...start, '--network-configuration', placed(groups.web), '--platform-version', '9.9.9'),
     ).toMatch(/platform version '9.9.9' does not exist/);
-  }, 120_000);
+  }, 600_000);
 });

@@ -50,13 +50,13 @@ describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' 
     agent = new AgentProcess(server, join(folder, 'agent'), { ECS_IMAGE_PULL_BEHAVIOR: 'prefer-cached' });
     agent.start();
     await stage.host();
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     if (!passed) process.stderr.write(`--- agent log ---\n${agent?.log.slice(-20_000)}\n`);
     await agent?.stop();
     await stage[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 600_000);
 
   test('every line arrives with its tag, also while the agent is killed; a secret is a variable of the router alone', async () => {
     const executionRoleArn = await stage.executionRole();

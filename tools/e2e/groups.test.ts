@@ -13,7 +13,7 @@ import { ServerProcess } from '../testbed/server-process.ts';
 const missing = (await missingAwsCli()) ?? (await missingDocker());
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 /** What `SLIPWAY_INSTANCE_PROVIDERS` names: a machine is a folder with the id of its agent's process. */
 const program = `

@@ -24,12 +24,12 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
   beforeAll(async () => {
     server = await stage.serve();
     aws = new AwsCli(server.aws());
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     if (passed < 4) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
     await stage[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 600_000);
 
   test('the AWS CLI makes buckets, copies, lists, synchronises, shares and removes', async () => {
     await s3('mb', 's3://shelf');
@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     await s3('rb', '--force', 's3://shelf');
     expect(await s3('ls')).toBe('');
     passed++;
-  }, 240_000);
+  }, 600_000);
 
   test('so does a client of others', async () => {
     const {
@@ -111,7 +111,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     await client.removeObjects('others', ['a/b', 'from a browser']);
     await client.removeBucket('others');
     passed++;
-  }, 120_000);
+  }, 600_000);
 
   test('a server that is killed in the middle of an upload has all of it or nothing, and takes it again', async () => {
     await s3('mb', 's3://killed');
@@ -148,7 +148,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     expect(await uploads()).toEqual([]);
     await s3('rb', '--force', 's3://killed');
     passed++;
-  }, 240_000);
+  }, 600_000);
 
   test('a task has the variables of a file that its execution role may read, and does not start without', async () => {
     const image = await stage.push('files:1', { command: webCommand });
@@ -201,5 +201,5 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     await aws.json(['ecs', 'stop-task', '--task', arn]);
     await state(arn, 'STOPPED');
     passed++;
-  }, 300_000);
+  }, 600_000);
 });

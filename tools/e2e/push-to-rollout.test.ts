@@ -34,7 +34,7 @@ for (const choice of engineChoices) {
   // On a busy machine every step takes its time; the waits inside name what they wait for.
   describe.skipIf(missing !== undefined)(
     `docker push rolls out a service, on ${choice.name}${note}`,
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     () => {
       rollsOut(choice);
     },

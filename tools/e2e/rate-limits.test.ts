@@ -136,7 +136,7 @@ describe('several processes count together', () => {
     );
     expect([of(401, failures), of(429, failures)]).toEqual([20, 20]);
     rmSync(data, { recursive: true, force: true });
-  }, 120_000);
+  }, 600_000);
 
   test.skipIf(redisMissing !== undefined && process.env['CI'] === undefined)(
     'L8: servers on one Redis let through the rate once in the long run',

@@ -59,7 +59,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
         .replaceAll('logs web --follow', 'logs web'),
     );
 
-  test('leads from an image to a URL that answers, and back to nothing', { timeout: 240_000 }, async () => {
+  test('leads from an image to a URL that answers, and back to nothing', { timeout: 600_000 }, async () => {
     const done = await type(hello);
     expect(done.code, done.stdout + done.stderr).toBe(0);
     expect(done.stdout).toContain('hello');
@@ -68,7 +68,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     expect([away.code, away.stderr]).toEqual([0, expect.stringContaining('removed hello')]);
   });
 
-  test('leads to a service that stands, follows its tag, and is explained', { timeout: 240_000 }, async () => {
+  test('leads to a service that stands, follows its tag, and is explained', { timeout: 600_000 }, async () => {
     const begun = await type(first);
     expect(begun.code, begun.stdout + begun.stderr).toBe(0);
     expect(begun.stdout).toContain('hello');
@@ -90,7 +90,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     });
   });
 
-  test('leads to a blue/green push, and no request fails meanwhile', { timeout: 300_000 }, async () => {
+  test('leads to a blue/green push, and no request fails meanwhile', { timeout: 600_000 }, async () => {
     const [blocks = ''] = shellBlocks('README.md', 'Blue/green');
     const shown = await slip('expose', 'default/web', '--port', String(port), '--output', 'json');
     const { url } = JSON.parse(shown.stdout) as { url: string };
@@ -122,7 +122,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
 
   test(
     'leads to a URL: exposed once, however often it is said, and taken away again',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async () => {
       const again = await slip('expose', 'default/web', '--port', String(port), '--output', 'json');
       expect(again.code, again.stderr).toBe(0);

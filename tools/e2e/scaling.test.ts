@@ -11,7 +11,7 @@ import { ServerProcess } from '../testbed/server-process.ts';
 const missing = await missingAwsCli();
 if (missing !== undefined && process.env['CI']) throw new Error(`${missing} on this machine`);
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const slipway = join(import.meta.dirname, '..', 'bin', 'slipway');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-scaling-'));

@@ -34,12 +34,12 @@ describe.skipIf(lacking !== undefined)(`secrets${lacking === undefined ? '' : ` 
     server = await stage.serve({ SLIPWAY_LOG: 'trace' });
     aws = new AwsCli(server.aws());
     image = await stage.push('secrets:1', { command: webCommand });
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     if (!passed) process.stderr.write(`--- server log ---\n${server?.log.slice(-20_000)}\n`);
     await stage[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 600_000);
 
   const command = (...args: string[]) => run(slipway, ['secrets', ...args], { env: server.aws() });
 
@@ -191,5 +191,5 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     );
     expect(found).toEqual([]);
     passed = true;
-  }, 400_000);
+  }, 600_000);
 });

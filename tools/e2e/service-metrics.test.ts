@@ -24,7 +24,7 @@ const missing =
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 const note = missing === undefined ? '' : ` (${missing})`;
 
-describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 480_000 }, () => {
+describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-service-metrics-'));
   const docker = new DockerCli();
   let server: ServerProcess;
@@ -84,7 +84,7 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
       `--web.listen-address=127.0.0.1:${port}`,
     ]);
     await until('two tasks to run', 120_000, async () => (await running()) === 2);
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     if (scraper !== undefined && scraper.exitCode === null) {

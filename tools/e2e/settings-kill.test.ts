@@ -44,7 +44,7 @@ const patient = 120_000;
 
 describe.skipIf(missing !== undefined)(
   `a service with all that a task may ask for, on two hosts${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 400_000 },
+  { timeout: 600_000 },
   () => {
     const share = mkdtempSync(join(tmpdir(), 'slipway-settings-'));
     let machines: Machines;
@@ -181,12 +181,12 @@ describe.skipIf(missing !== undefined)(
         }),
       );
       tasks = await running();
-    }, 400_000);
+    }, 600_000);
 
     afterAll(async () => {
       await machines?.[Symbol.asyncDispose]();
       rmSync(share, { recursive: true, force: true });
-    }, 240_000);
+    }, 600_000);
 
     /** Every file below a folder that is still there when it is read: servers and agents go on working in it. */
     const contents = (path: string): string => {

@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(
     }, 600_000);
     afterAll(async () => {
       await stage?.[Symbol.asyncDispose]();
-    }, 120_000);
+    }, 600_000);
 
     test('a revision that fails one request in ten is called worse by what the engine counts, and traffic goes back', async () => {
       const { ecs, balanced } = stage;

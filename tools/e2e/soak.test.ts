@@ -49,7 +49,7 @@ test('a push without an event, one with two, and a tag that jumps are found', ()
 
 test.skipIf(size === undefined)(
   'a soak of two minutes on files finds nothing wrong',
-  { timeout: 400_000 },
+  { timeout: 600_000 },
   async () => {
     const soak = join(import.meta.dirname, 'soak.ts');
     const options = ['--minutes', '2', '--engine', 'sqlite', '--kill-every', '20'];

@@ -59,11 +59,11 @@ describe.skipIf(missing !== undefined)(
         }),
       );
       mountsBefore = mounts().length;
-    }, 240_000);
+    }, 600_000);
 
     afterAll(async () => {
       await machines?.[Symbol.asyncDispose]();
-    }, 120_000);
+    }, 600_000);
 
     /** Begins tasks, as soon as the agent is back when it was just killed or its server was. */
     async function start(wanted: number): Promise<string[]> {

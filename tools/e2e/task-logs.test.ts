@@ -53,9 +53,9 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
     ecs = ecsClient(server);
     executionRoleArn = await stage.executionRole();
     await stage.host();
-  }, 180_000);
+  }, 600_000);
 
-  afterAll(() => stage[Symbol.asyncDispose](), 120_000);
+  afterAll(() => stage[Symbol.asyncDispose](), 600_000);
 
   async function start(family: string, script: string, options: Record<string, string>, wanted = 1): Promise<Task[]> {
     await ecs.send(
@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
 
   test(
     'every numbered line arrives once and in order, though server and agent are killed and stay away for a while',
-    { timeout: 300_000 },
+    { timeout: 600_000 },
     async () => {
       await logs.send(new CreateLogGroupCommand({ logGroupName: 'numbered' }));
       const tasks = await start(
@@ -153,7 +153,7 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
 
   test(
     'a group that is missing or that the role may not make keeps a task from starting; one that waits for nothing starts',
-    { timeout: 180_000 },
+    { timeout: 600_000 },
     async () => {
       const gone = 'ResourceNotFoundException: The specified log group does not exist.';
       const [stopped] = await ended(await start('missing', 'true', { 'awslogs-group': 'none' }));
@@ -171,7 +171,7 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
 
   test.skipIf(noHosts !== undefined)(
     `the awslogs driver of a Docker engine writes here as it does to AWS${noHosts === undefined ? '' : ` (${noHosts})`}`,
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async () => {
       await using made = await startHosts(1, server.aws());
       const [host] = made.hosts;

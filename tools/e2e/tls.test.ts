@@ -201,7 +201,7 @@ describe.skipIf(missing !== undefined)(`a server on TLS${missing === undefined ?
     expect(await own('cp', `${id}:/tmp/there`, back)).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(readFileSync(back).equals(much)).toBe(true);
     await json('stop-task', '--task', task);
-  }, 240_000);
+  }, 600_000);
 
   test('TLS 1.1 is not spoken', async () => {
     const args = ['s_client', '-connect', registry, '-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'];

@@ -16,7 +16,7 @@ if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(mi
 
 describe.skipIf(missing !== undefined)(
   `slipway up${missing === undefined ? '' : ` (${missing})`}`,
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   () => {
     const stage = new LocalStage('up');
     const { folder, image: base } = stage;

@@ -22,7 +22,7 @@ const missing = await missingDocker();
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 const note = missing === undefined ? '' : ` (${missing})`;
 
-describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`, { timeout: 240_000 }, () => {
+describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`, { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-versions-'));
   const docker = new DockerCli();
   let server: ServerProcess;
@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
       60_000,
       async () => (await service()).deployments?.[0]?.rolloutState === 'COMPLETED',
     );
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     await aws.json(['ecs', 'delete-service', '--service', 'versions', '--force']).catch(() => undefined);

@@ -54,11 +54,11 @@ describe.skipIf(missing !== undefined)(
       const given = ['--role-name', 'ecsTaskExecutionRole', '--policy-name', 'groups'];
       const document = JSON.stringify({ Version: '2012-10-17', Statement: makes });
       await aws.json(['iam', 'put-role-policy', ...given, '--policy-document', document]);
-    }, 240_000);
+    }, 600_000);
 
     afterAll(async () => {
       await machines?.[Symbol.asyncDispose]();
-    }, 120_000);
+    }, 600_000);
 
     /** Registers a shape with the image that the host can pull. */
     const register = ({ name, input }: Shape) =>
