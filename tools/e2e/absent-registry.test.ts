@@ -118,6 +118,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
 
   beforeAll(async () => {
     server = new ServerProcess(await freePort(), join(folder, 'data'), {
+      SLIPWAY_WORKERS: '1',
       SLIPWAY_HEALTHY_AFTER_SECONDS: '2',
       SLIPWAY_TASK_REGISTRY_ALLOW: '127.0.0.0/8',
     });

@@ -17,7 +17,7 @@ describe.skipIf(aws === undefined)('bad input is refused in the words of the pro
   let cli: AwsCli;
 
   beforeAll(async () => {
-    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off' });
+    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '1' });
     await server.start();
     cli = new AwsCli(server.aws());
   });

@@ -37,6 +37,7 @@ describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 600_000 },
     const authority = join(stage.folder, 'authority.pem');
     writeFileSync(authority, hook.ca);
     server = await stage.serve({
+      SLIPWAY_WORKERS: '1',
       SLIPWAY_HEALTHY_AFTER_SECONDS: '1',
       SLIPWAY_OUTBOUND_ALLOW: '127.0.0.1/32',
       NODE_EXTRA_CA_CERTS: authority,

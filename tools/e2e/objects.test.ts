@@ -22,7 +22,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
   const s3 = async (...args: string[]): Promise<string> => (await aws.run(['s3', ...args])).stdout;
 
   beforeAll(async () => {
-    server = await stage.serve();
+    server = await stage.serve({ SLIPWAY_WORKERS: '1' });
     aws = new AwsCli(server.aws());
   }, 600_000);
 

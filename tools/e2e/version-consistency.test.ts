@@ -32,7 +32,10 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
   let first: string;
 
   beforeAll(async () => {
-    server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_HEALTHY_AFTER_SECONDS: '2' });
+    server = new ServerProcess(await freePort(), join(folder, 'data'), {
+      SLIPWAY_WORKERS: '1',
+      SLIPWAY_HEALTHY_AFTER_SECONDS: '2',
+    });
     await server.start();
     aws = new AwsCli(server.aws());
     ecs = ecsClient(server);
