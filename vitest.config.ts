@@ -43,7 +43,7 @@ export default defineConfig({
     maxWorkers: 2,
     execArgv: memory,
     // A busy machine is slow: what is waited for is waited for long, and what never comes fails all the same.
-    expect: { poll: { timeout: 60_000 } },
+    expect: { poll: { timeout: 180_000 } },
     testTimeout: 600_000,
     hookTimeout: 600_000,
   },

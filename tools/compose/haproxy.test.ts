@@ -55,7 +55,7 @@ describe('the proxy before several servers', () => {
     try {
       for (const path of ['/exec/copy', '/agent/exec/copy']) {
         const url = new URL(path, `http://127.0.0.1:${port}`);
-        const channel = await until('a connection', 60_000, () => openCopy(url, {}));
+        const channel = await until('a connection', 180_000, () => openCopy(url, {}));
         channels.push(channel);
         const told = once(channel, 'message');
         channel.resume();

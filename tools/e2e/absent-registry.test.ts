@@ -106,7 +106,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
 
   /** What the service's tasks answer, once two run and each answers. */
   const twoPages = (): Promise<readonly string[]> =>
-    until('two tasks to serve', 120_000, async () => {
+    until('two tasks to serve', 180_000, async () => {
       const found = await Promise.all(
         (await tasks()).map(async ({ containers }) => {
           const port = containers?.[0]?.networkBindings?.[0]?.hostPort ?? 0;
@@ -155,7 +155,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
     ]);
     await until(
       'the deployment to complete',
-      120_000,
+      180_000,
       async () => (await service()).deployments?.[0]?.rolloutState === 'COMPLETED',
     );
     await push('two');
@@ -164,7 +164,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
 
   afterAll(async () => {
     await aws.json(['ecs', 'delete-service', '--service', 'absent', '--force']).catch(() => undefined);
-    await until('the tasks to end', 60_000, async () => (await tasks()).length === 0).catch(() => undefined);
+    await until('the tasks to end', 180_000, async () => (await tasks()).length === 0).catch(() => undefined);
     ecs.destroy();
     await server.stop();
     await docker.forget(server.registry);
@@ -181,7 +181,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
   test('a task that dies is replaced by one of the same image', async () => {
     const [victim] = await tasks();
     await docker.check(['rm', '-f', victim?.containers?.[0]?.runtimeId ?? '']);
-    await until('a replacement', 60_000, async () => {
+    await until('a replacement', 180_000, async () => {
       const now = await tasks();
       return now.length === 2 && !now.some(({ taskArn }) => taskArn === victim?.taskArn);
     });
@@ -191,7 +191,7 @@ describe.skipIf(missing !== undefined)(`a registry that went away${note}`, { tim
   test('a deployment that fails goes back to tasks of that image', async () => {
     const broken = await define(['/bin/sh', '-c', 'exit 3']);
     await aws.json(['ecs', 'update-service', '--service', 'absent', '--task-definition', broken]);
-    await until('the rollback', 120_000, async () => {
+    await until('the rollback', 180_000, async () => {
       const { events = [], deployments = [] } = await service();
       return (
         events.some(({ message = '' }) => /rolling back to deployment/.test(message)) &&

@@ -56,7 +56,7 @@ describe.skipIf(pebbleMissing !== undefined)(
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (log += chunk));
-      await until('the server to serve', 60_000, async () => {
+      await until('the server to serve', 180_000, async () => {
         if (child.exitCode !== null) throw new Error(log);
         return readServerState(data)?.pid === child.pid;
       });
@@ -123,7 +123,7 @@ describe.skipIf(pebbleMissing !== undefined)(
 
     test('every process serves the certificate, and each further one, without a restart', async () => {
       const issued = () =>
-        until('every process to have the certificate', 60_000, async () => {
+        until('every process to have the certificate', 180_000, async () => {
           const all = await served();
           const same = new Set(all.map(({ serialNumber }) => serialNumber)).size === 1;
           return same && all[0]?.issuer.includes('Pebble') && all[0];
@@ -135,7 +135,7 @@ describe.skipIf(pebbleMissing !== undefined)(
       ]);
       const asked = await slipway('tls', 'renew');
       expect(asked.stdout).toContain('registry.example.com is ordered now from');
-      await until('another certificate', 60_000, async () => (await issued()).serialNumber !== first.serialNumber);
+      await until('another certificate', 180_000, async () => (await issued()).serialNumber !== first.serialNumber);
       expect(readServerState(data)?.endpoint).toBe(`https://127.0.0.1:${port}`);
     });
 
@@ -232,7 +232,7 @@ output "status" {
     test('metrics say how orders went and when the certificate ends', async () => {
       const { validToDate } = await handshake();
       // An order is counted a moment after its certificate is served.
-      const shown = await until('the second order to count', 60_000, async () => {
+      const shown = await until('the second order to count', 180_000, async () => {
         const text = await metrics();
         return text.includes('slipway_acme_orders_total{result="issued"} 2') && text;
       });
@@ -252,13 +252,13 @@ output "status" {
       });
       pebble.names.absent.add('registry.example.com');
       await slipway('tls', 'renew');
-      const failed = await until('the order to fail', 60_000, async () => {
+      const failed = await until('the order to fail', 180_000, async () => {
         const found = await certificate();
         return found?.['state'] === 'warning' && found['detail'];
       });
       expect(failed).toMatch(/the last order failed: registry\.example\.com: .*; .*see DNS/);
       // It is logged a moment after the records say it.
-      await until('the log to say so', 60_000, async () => log.includes('no new certificate: registry.example.com'));
+      await until('the log to say so', 180_000, async () => log.includes('no new certificate: registry.example.com'));
     });
 
     test('settings of another installation are not mistaken for a request', async () => {

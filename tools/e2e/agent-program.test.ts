@@ -99,7 +99,7 @@ test('the program is given to whoever may join a host, and to nobody else', asyn
     stream?.on('data', (chunk: Buffer) => {
       log += chunk.toString();
     });
-  await until('the host', 60_000, async () => {
+  await until('the host', 180_000, async () => {
     if (agent?.exitCode !== null) throw new Error(log);
     const joined = await aws.json<{ containerInstanceArns: string[] }>([
       'ecs',
@@ -127,7 +127,7 @@ test.skipIf(missing)('it runs a task on a real engine', async () => {
   await aws.json(['ecs', 'register-task-definition', '--family', 'once', '--container-definitions', containers]);
   const { tasks } = await aws.json<{ tasks: { taskArn: string }[] }>(['ecs', 'run-task', '--task-definition', 'once']);
   const [{ taskArn } = { taskArn: '' }] = tasks;
-  const ended = await until('the task', 60_000, async () => {
+  const ended = await until('the task', 180_000, async () => {
     const [task] = (
       await aws.json<{ tasks: { lastStatus: string; containers: { exitCode?: number }[] }[] }>([
         'ecs',

@@ -104,15 +104,15 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 600_000 }, () => {
     ).rejects.toThrow('SNS topics do not exist here. Name a webhook');
     const point = ['--namespace', 'App', '--metric-name', 'errors', '--value', '5', '--storage-resolution', '1'];
     await cloudwatch('put-metric-data', ...point);
-    await until('ALARM', 60_000, async () => (await states()).join() === 'ALARM,ALARM');
-    await until('the call', 60_000, () => Promise.resolve(hook.heard.length > 0));
+    await until('ALARM', 180_000, async () => (await states()).join() === 'ALARM,ALARM');
+    await until('the call', 180_000, () => Promise.resolve(hook.heard.length > 0));
     const { MetricAlarms } = await cloudwatch<Described>('describe-alarms', '--alarm-names', 'errors');
     expect(MetricAlarms[0]?.StateReason).toMatch(/^Threshold Crossed: 1 out of the last 1 datapoint \[5\.0 \(/);
     await server.stop('SIGKILL');
     await server.start();
     const done = (history: History): boolean =>
       history.AlarmHistoryItems.some(({ HistoryItemType }) => HistoryItemType === 'Action');
-    const history = await until('the end of the action', 60_000, async () => {
+    const history = await until('the end of the action', 180_000, async () => {
       const found = await cloudwatch<History>('describe-alarm-history', '--alarm-name', 'errors');
       return done(found) && found;
     });
@@ -182,10 +182,10 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 600_000 }, () => {
       told()
         .slice(1)
         .flatMap(({ logEvents }) => logEvents.map(({ message }) => message));
-    await until('both lines', 60_000, () => Promise.resolve(lines().includes('line 2') && lines().includes('line 1')));
+    await until('both lines', 180_000, () => Promise.resolve(lines().includes('line 2') && lines().includes('line 1')));
     // One that was under way when the server was killed may come twice.
     expect([...new Set(lines())]).toEqual(['line 1', 'line 2']);
-    await until('the record of it', 60_000, async () =>
+    await until('the record of it', 180_000, async () =>
       (await slipway('subscriptions', 'show', 'web', 'to-search')).includes('told:    2 events'),
     );
     await logs('delete-subscription-filter', ...of, '--filter-name', 'to-search');
@@ -231,7 +231,7 @@ describe.skipIf(missing !== undefined)('alarms', { timeout: 600_000 }, () => {
         deploymentConfiguration: { ...watched, alarms },
       }),
     );
-    await until('the bake time', 120_000, async () =>
+    await until('the bake time', 180_000, async () =>
       (await slipway('explain', 'default/web')).includes('its alarms are watched until'),
     );
     await cloudwatch('set-alarm-state', '--alarm-name', 'web', '--state-value', 'ALARM', '--state-reason', 'testing');

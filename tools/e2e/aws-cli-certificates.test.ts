@@ -193,7 +193,7 @@ test.skipIf(missing !== undefined)(
         for (const path of kept())
           for (const line of lines) expect([path, readFileSync(path, 'latin1').includes(line)]).toEqual([path, false]);
       },
-      { timeout: 60_000, interval: 500 },
+      { timeout: 180_000, interval: 500 },
     );
   },
   300_000,

@@ -73,7 +73,7 @@ const targetsAre = (group: string, state: string | undefined): Promise<void> =>
       });
       expect(/<State>([a-z]+)</.exec((shown as { readonly text: string }).text)?.[1]).toBe(state);
     },
-    { timeout: 60_000, interval: 100 },
+    { timeout: 180_000, interval: 100 },
   );
 
 /** Whether a process listens on a socket. */
@@ -122,7 +122,7 @@ async function seen(name: string, port: number): Promise<void> {
       expect(group?.secondsToAnswer.p99).not.toBeNull();
       expect(shown.answersOfEngines['4xx']).toBeGreaterThan(0);
     },
-    { timeout: 60_000, interval: 500 },
+    { timeout: 180_000, interval: 500 },
   );
   expect(await slipway('lb', 'show', 'web')).toMatch(/web \(HTTP\) {2}\d+ requests \(2xx \d+/);
   expect(await slipway('doctor')).toMatch(/ok +load balancer +web serves/);
@@ -210,7 +210,7 @@ test.skipIf(missing !== undefined)(
           status: 200,
           body: `127.0.0.1 asks ${balancer.DNSName} for /a?b`,
         }),
-      { timeout: 30_000, interval: 50 },
+      { timeout: 180_000, interval: 50 },
     );
     const fixed = 'Type=fixed-response,FixedResponseConfig={StatusCode=418,ContentType=text/plain,MessageBody=teapot}';
     await elb(

@@ -148,7 +148,7 @@ async function asksQueries(group: readonly string[], lines: readonly string[], n
       expect(found).toMatchObject({ status: 'Complete', statistics: { recordsMatched: 2 } });
       return found;
     },
-    { timeout: 60_000 },
+    { timeout: 180_000 },
   );
   expect(results).toEqual([
     [
@@ -266,7 +266,7 @@ test.skipIf(missing !== undefined)(
 
     const program = join(import.meta.dirname, '../cli/main.ts');
     await following(process.execPath, [program, 'logs', 'shown', '--follow'], async (printed) => {
-      const shows = (words: string) => vi.waitFor(() => expect(printed()).toContain(words), { timeout: 60_000 });
+      const shows = (words: string) => vi.waitFor(() => expect(printed()).toContain(words), { timeout: 180_000 });
       await shows('second');
       const to = [...group, '--log-stream-name', 'one/app/22222222222222222222222222222222'];
       const events = JSON.stringify([{ timestamp: Date.now(), message: 'third' }]);

@@ -36,7 +36,7 @@ describe.skipIf(missing !== undefined)(
         await stage.update('--desired-count', '2');
         const [task = ''] = await stage.tasks('RUNNING');
         await stage.aws('ecs', 'stop-task', '--task', task);
-        await until('another task', 120_000, async () => !(await stage.tasks('RUNNING')).includes(task));
+        await until('another task', 180_000, async () => !(await stage.tasks('RUNNING')).includes(task));
         await stage.steady();
       });
       expect(report.failures, `${describeReport(report)}\n${stage.log.slice(-4_000)}`).toEqual([]);
@@ -71,7 +71,7 @@ describe.skipIf(missing !== undefined)(
       const group = stage.balanced.group.replace(/^.*:/, '');
       const requests = { PredefinedMetricType: 'ALBRequestCountPerTarget', ResourceLabel: `${balancer}/${group}` };
       const wanted = (count: number, meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<true> =>
-        until(`${count} tasks to be wanted`, 120_000, async () => {
+        until(`${count} tasks to be wanted`, 180_000, async () => {
           await meanwhile();
           return (await stage.service()).desiredCount === count;
         });
@@ -142,7 +142,7 @@ describe.skipIf(missing !== undefined)(
       const { InstanceStates } = await elb<{ InstanceStates: object[] }>('describe-instance-health');
       expect(InstanceStates).toMatchObject([{ InstanceId: instance }]);
       const answers = (status: number): Promise<true> =>
-        until(`an answer ${status}`, 120_000, async () => (await stage.ask(port, DNSName)) === status);
+        until(`an answer ${status}`, 180_000, async () => (await stage.ask(port, DNSName)) === status);
       await answers(200);
       await elb('deregister-instances-from-load-balancer', '--instances', instance);
       await stage.aws('elb', 'wait', 'instance-deregistered', named, '--instances', instance);

@@ -165,7 +165,7 @@ test.skipIf(missing !== undefined)(
       containerOverrides: [{ name: 'web', environment: [{ name: 'T', value: override }] }],
     });
     if (noDocker === undefined) {
-      await until('the agent to join', 60_000, async () => {
+      await until('the agent to join', 180_000, async () => {
         const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
           'ecs',
           'list-container-instances',
@@ -182,7 +182,7 @@ test.skipIf(missing !== undefined)(
         overrides,
       ]);
       const task = tasks[0]?.taskArn ?? '';
-      await until('the task to stop', 60_000, async () => {
+      await until('the task to stop', 180_000, async () => {
         const seen = await aws.json<{ tasks: { lastStatus: string; stoppedReason?: string }[] }>([
           'ecs',
           'describe-tasks',

@@ -85,7 +85,7 @@ test('doctor finds nothing that does not work', async () => {
 });
 
 test('explain says that the service waits for a host', async () => {
-  const { verdict } = await until('the event', 60_000, async () => {
+  const { verdict } = await until('the event', 180_000, async () => {
     const report = await json<{ verdict: string }>('explain', 'default/web');
     return report.verdict.includes('unable to place') && report;
   });
@@ -183,7 +183,7 @@ test('F9: a webhook stops once its maker may not update the service any more, an
   const [ecsFullAccess] = policies;
   await iam.send(new DetachUserPolicyCommand({ UserName: 'maker', PolicyArn: ecsFullAccess }));
   let n = 0;
-  const refused = await until('the first delivery that is refused', 60_000, async () => {
+  const refused = await until('the first delivery that is refused', 180_000, async () => {
     n += 1;
     const answer = await deliver(JSON.stringify({ n }));
     return answer.status === 403 && answer;
@@ -220,7 +220,7 @@ test('advisories are imported from a folder, and an image is scanned', async () 
     ecosystems: ['npm'],
   });
   expect((await command('scan', 'start', 'web:prod')).code).toBe(0);
-  const done = await until('the end of the scan', 60_000, async () => {
+  const done = await until('the end of the scan', 180_000, async () => {
     const report = await json<{ status: { status: string } }>('scan', 'findings', 'web:prod');
     return !['IN_PROGRESS', 'PENDING'].includes(report.status.status) && report.status.status;
   });

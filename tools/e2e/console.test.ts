@@ -132,7 +132,7 @@ describe.skipIf(missing !== undefined)(
     async function open(colorScheme: 'light' | 'dark' = 'light', width = 1280): Promise<void> {
       await context?.close();
       context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
-      context.setDefaultTimeout(60_000);
+      context.setDefaultTimeout(180_000);
       page = await context.newPage();
       // A refusal is an answer with a status that the browser notes in its console.
       offences = watchPage(
@@ -357,7 +357,7 @@ describe.skipIf(missing !== undefined)(
       await slipway('expose', 'default/worker', '--port', String(await freePort()));
       await page.goto(`${address()}#/balancers`);
       await heading('worker').first().waitFor();
-      await page.getByText('Healthy', { exact: true }).waitFor({ timeout: 90_000 });
+      await page.getByText('Healthy', { exact: true }).waitFor({ timeout: 180_000 });
       expect(await accessibilityProblems(page)).toEqual([]);
       await picture('balancers-light');
       await page.goto(`${address()}#/services/default/worker`);
@@ -560,7 +560,7 @@ describe.skipIf(missing !== undefined)(
       await page.goto(await signedIn());
       await serviceLink('worker').waitFor();
       await server.stop();
-      await page.getByText('The server does not answer').waitFor({ timeout: 60_000 });
+      await page.getByText('The server does not answer').waitFor({ timeout: 180_000 });
       expect(await serviceLink('worker').count()).toBe(1);
       await picture('server-gone');
     });

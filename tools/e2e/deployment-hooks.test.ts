@@ -116,7 +116,7 @@ describe.skipIf(missing !== undefined)('deployment hooks', { timeout: 600_000 },
 
     hook.says(() => ({ hookStatus: 'FAILED' }));
     await ecs.send(new UpdateServiceCommand({ service: 'web', taskDefinition: await define('web') }));
-    const { serviceDeployments = [] } = await until('the way back', 120_000, async () => {
+    const { serviceDeployments = [] } = await until('the way back', 180_000, async () => {
       const listed = await ecs.send(new ListServiceDeploymentsCommand({ service: 'web', cluster: 'default' }));
       return listed.serviceDeployments?.some(({ status }) => status === 'ROLLBACK_SUCCESSFUL') === true && listed;
     });

@@ -75,7 +75,7 @@ test.skipIf(missing !== undefined)(
     expect(made()).toEqual([]);
     const set = await type(`eval "$(npx slipway env)"\n${comes}`);
     if (set.code !== 0) await explained(set.stdout + set.stderr);
-    const hosts = await until('two machines in service', 60_000, async () => {
+    const hosts = await until('two machines in service', 180_000, async () => {
       const ids = await inService();
       return ids.length === 2 && ids;
     }).catch(explained);
@@ -89,14 +89,14 @@ test.skipIf(missing !== undefined)(
     const answers = await Promise.all(
       tasks.map(async ({ containerInstanceArn, containers: [container] }) => {
         const url = `http://${await addressOf(containerInstanceArn)}:${container?.networkBindings[0]?.hostPort}`;
-        return until('an answer', 60_000, async () => (await fetch(url)).text());
+        return until('an answer', 180_000, async () => (await fetch(url)).text());
       }),
     );
     expect(answers.map((text) => text.trim())).toEqual(['hello', 'hello']);
     // Its processes are not the server's.
     await server.stop();
     await server.start();
-    await until('both agents again', 120_000, async () => (await connected()).length === 2).catch(explained);
+    await until('both agents again', 180_000, async () => (await connected()).length === 2).catch(explained);
     expect(await inService()).toEqual(hosts);
     const gone = await type(`eval "$(npx slipway env)"\n${goes}`);
     expect(gone.code, gone.stdout + gone.stderr).toBe(0);

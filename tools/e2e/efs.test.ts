@@ -112,7 +112,7 @@ describe.skipIf(missing !== undefined)(
       return task;
     };
     const reaches = async (arn: string, wanted: 'RUNNING' | 'STOPPED'): Promise<Task> =>
-      until(`the task to be ${wanted}`, 120_000, async () => {
+      until(`the task to be ${wanted}`, 180_000, async () => {
         const task = await status(arn);
         if (task.lastStatus === 'STOPPED' && wanted === 'RUNNING') throw new Error(task.stoppedReason);
         return task.lastStatus === wanted && task;
@@ -199,7 +199,7 @@ describe.skipIf(missing !== undefined)(
       expect(seen.trim()).toBe('greeting');
       await machines.ecs.send(new StopTaskCommand({ task: arn }));
       await ended(arn);
-      await until('the volume to go', 60_000, async () => {
+      await until('the volume to go', 180_000, async () => {
         const left = await found.docker(
           'volume',
           'ls',

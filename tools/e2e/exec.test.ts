@@ -27,7 +27,7 @@ if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(mi
 /** The unmodified plug-in of the AWS command line. */
 const plugin = await builtClient('session-manager-plugin');
 
-const longest = 120_000;
+const longest = 180_000;
 const main = join(import.meta.dirname, '../cli/main.ts');
 
 /** What a shell waits with until its terminal has a size: how soon that follows the session's beginning is not told. */

@@ -256,7 +256,7 @@ describe('a request that was made', () => {
     );
     puller.destroy();
     const args = ['--request', refused ?? ''];
-    const then = await until('the audit line', 60_000, async () => {
+    const then = await until('the audit line', 180_000, async () => {
       const told = await explain(...args);
       return told.code === 3 && told;
     });
@@ -267,7 +267,7 @@ describe('a request that was made', () => {
     );
     expect(then.stdout).toContain(`user/puller may not ecr:CreateRepository on ${repository('mine')}`);
     // The same from elsewhere, by the server, of the last hour.
-    const elsewhere = await until('the refusal', 60_000, async () => {
+    const elsewhere = await until('the refusal', 180_000, async () => {
       const told = await run(slipway, ['explain', ...args], { env: server.aws() });
       return told.code === 0 && told;
     });
@@ -294,7 +294,7 @@ describe('a request that was made', () => {
   test('that was refused before any policy was asked says so, with what its sender was not told', async () => {
     const answer = await fetch(`${server.endpoint}/v2/`, { headers: { authorization: 'Basic QVdTOndyb25n' } });
     expect(answer.status).toBe(401);
-    const told = await until('the audit line', 60_000, async () => {
+    const told = await until('the audit line', 180_000, async () => {
       const found = await explain('--request', answer.headers.get('x-amzn-requestid') ?? '');
       return found.stdout !== '' && found;
     });

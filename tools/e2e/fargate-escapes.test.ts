@@ -86,7 +86,7 @@ describe.skipIf(missing !== undefined)(
       );
       const arn = tasks[0]?.taskArn;
       if (arn === undefined) throw new Error(JSON.stringify(failures));
-      const container = await until(`the task of ${role}`, 120_000, async () => {
+      const container = await until(`the task of ${role}`, 180_000, async () => {
         const described = (await ecs.send(new DescribeTasksCommand({ tasks: [arn] }))).tasks?.[0];
         if (described?.lastStatus === 'STOPPED') throw new Error(described.stoppedReason);
         return described?.lastStatus === 'RUNNING' && described.containers?.[0]?.runtimeId;

@@ -117,7 +117,7 @@ describe.skipIf(missing !== undefined)(`Fargate${missing === undefined ? '' : ` 
 
   async function running(family: string, count: number): Promise<Task[]> {
     let last: Task[] = [];
-    await until(`${count} tasks of ${family}`, 120_000, async () => {
+    await until(`${count} tasks of ${family}`, 180_000, async () => {
       last = await tasksOf(family);
       return last.filter(({ lastStatus }) => lastStatus === 'RUNNING').length === count;
     }).catch((cause: unknown) => {
@@ -207,7 +207,7 @@ ${agentLogs(made, folder)}`,
     for (const client of clients) {
       for (const task of web) {
         let said = '';
-        await until(`${addressOf(client)} reaches ${addressOf(task)}`, 60_000, async () => {
+        await until(`${addressOf(client)} reaches ${addressOf(task)}`, 180_000, async () => {
           said = await inside(client, fetchOf(addressOf(task)));
           return said.includes('hello from fargate');
         }).catch((cause: unknown) => {
@@ -234,9 +234,9 @@ ${agentLogs(made, folder)}`,
     const reaches = async (): Promise<boolean> => (await inside(client, fetchOf(addressOf(web)))).includes('hello');
     const rule = ['--group-id', groups.web, '--protocol', 'tcp', '--port', '8080', '--source-group', groups.client];
     await aws.json(['ec2', 'revoke-security-group-ingress', ...rule]);
-    await until('the rule is gone', 60_000, async () => !(await reaches()));
+    await until('the rule is gone', 180_000, async () => !(await reaches()));
     await aws.json(['ec2', 'authorize-security-group-ingress', ...rule]);
-    expect(await until('the rule is back', 60_000, reaches)).toBe(true);
+    expect(await until('the rule is back', 180_000, reaches)).toBe(true);
   }, 600_000);
 
   test("the README's service runs as it is typed", async () => {
@@ -253,7 +253,7 @@ ${agentLogs(made, folder)}`,
     const tasks = await running('api', 2);
     expect(new Set(tasks.map(addressOf)).size).toBe(2);
     await aws.json(['ecs', 'delete-service', '--service', 'api', '--force']);
-    await until('the end of its tasks', 60_000, async () => (await tasksOf('api')).length === 0);
+    await until('the end of its tasks', 180_000, async () => (await tasksOf('api')).length === 0);
   }, 600_000);
 
   test('what stops gives its address back and leaves nothing on the hosts', async () => {
@@ -262,15 +262,15 @@ ${agentLogs(made, folder)}`,
     await aws.json(['ecs', 'delete-service', '--service', 'web', '--force']);
     await until(
       'the end of all tasks',
-      60_000,
+      180_000,
       async () => (await tasksOf('client')).length + (await tasksOf('web')).length === 0,
     );
-    await until('clean hosts', 60_000, async () => {
+    await until('clean hosts', 180_000, async () => {
       const shown = await Promise.all(made.hosts.map((host) => host.run('ip', ['-o', 'link', 'show', 'type', 'veth'])));
       return shown.every(({ stdout }) => !/ ecs[0-9a-f]{12}/.test(stdout));
     });
     // Until then the task is DEPROVISIONING.
-    await until('the interfaces given back', 60_000, async () => {
+    await until('the interfaces given back', 180_000, async () => {
       const tasks = await describeTasks(before.map(({ taskArn = '' }) => taskArn));
       return tasks.every(
         ({ lastStatus, attachments }) => lastStatus === 'STOPPED' && attachments?.[0]?.status === 'DELETED',
@@ -286,7 +286,7 @@ ${agentLogs(made, folder)}`,
       return Subnets.map(({ AvailableIpAddressCount }) => AvailableIpAddressCount);
     };
     // The other service's too.
-    await until('all addresses free', 60_000, async () => (await free()).every((count) => count === 4091));
+    await until('all addresses free', 180_000, async () => (await free()).every((count) => count === 4091));
     expect(await free()).toEqual(subnets.map(() => 4091));
   }, 600_000);
 
@@ -336,7 +336,7 @@ ${agentLogs(made, folder)}`,
         ),
       );
       // Its own kernel, by a health check, ECS Exec's way in, and a volume that both have.
-      await until('the first container', 60_000, async () => {
+      await until('the first container', 180_000, async () => {
         const [begun] = await tasksOf('isolated');
         return (await inside(begun, 'busybox touch /tmp/ready && busybox dmesg')).includes('Starting gVisor');
       }).catch((cause: unknown) => {
@@ -348,7 +348,7 @@ ${agentLogs(made, folder)}`,
       // Each has its sandbox; `localhost` and the address are the task's.
       const told = async (): Promise<boolean> =>
         (await inside(task, 'busybox cat /common/said')).includes('hello from fargate');
-      expect(await until('what the other container was told', 60_000, told)).toBe(true);
+      expect(await until('what the other container was told', 180_000, told)).toBe(true);
       expect(await inside(task, 'busybox ip -4 addr')).toContain(`${addressOf(task)}/`);
       const explained = await run(slipway, ['explain', 'isolated'], { env: server.aws() });
       expect(explained.stdout).toContain('1 of 1 running tasks are isolated by runsc');
@@ -372,14 +372,14 @@ ${agentLogs(made, folder)}`,
         ),
       );
       const arns = filled.tasks.map(({ taskArn }) => taskArn);
-      await until('the end of who takes too much', 120_000, async () =>
+      await until('the end of who takes too much', 180_000, async () =>
         (await describeTasks(arns)).every(({ lastStatus }) => lastStatus === 'STOPPED'),
       );
       const [over] = await describeTasks(arns);
       expect(over?.attributes).toContainEqual({ name: 'slipway.isolation', value: 'runsc' });
       expect(over?.containers?.[0]).toMatchObject({ exitCode: 137 });
       await aws.json(['ecs', 'delete-service', '--service', 'isolated', '--force']);
-      await until('the end of it', 60_000, async () => (await tasksOf('isolated')).length === 0);
+      await until('the end of it', 180_000, async () => (await tasksOf('isolated')).length === 0);
     },
     300_000,
   );
@@ -455,7 +455,7 @@ ${agentLogs(made, folder)}`,
     expect(startedAt).toBeGreaterThan(0);
     expect(startedAt).toBeLessThanOrEqual(stoppingAt);
     await aws.json(['ecs', 'delete-service', '--service', 'spot', '--force']);
-    await until('the end of the last', 60_000, async () => (await tasksOf('web')).length === 0);
+    await until('the end of the last', 180_000, async () => (await tasksOf('web')).length === 0);
   }, 600_000);
 
   test('what Fargate does not have is refused with what to change', async () => {

@@ -30,7 +30,7 @@ const missing =
 if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(missing);
 
 const canary = 'canary-header-7c41';
-const patient = 120_000;
+const patient = 180_000;
 
 describe.skipIf(missing !== undefined)(`log routers${missing === undefined ? '' : ` (${missing})`}`, () => {
   const stage = new LocalStage('router');

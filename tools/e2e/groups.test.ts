@@ -143,7 +143,7 @@ test.skipIf(missing !== undefined)(
     );
     // Somebody is asked about the first of them.
     const hook = ['--auto-scaling-group-name', name, '--lifecycle-hook-name', 'greet'];
-    const waits = await until('a machine that waits for its hook', 120_000, async () =>
+    const waits = await until('a machine that waits for its hook', 180_000, async () =>
       (await group())?.Instances.find(({ LifecycleState }) => LifecycleState === 'Pending:Wait'),
     ).catch(explained);
     await aws.run(
@@ -154,7 +154,7 @@ test.skipIf(missing !== undefined)(
         waits.InstanceId,
       ]),
     );
-    const id = await until('a machine in service', 120_000, inService).catch(explained);
+    const id = await until('a machine in service', 180_000, inService).catch(explained);
     expect(id).toBe(waits.InstanceId);
     await aws.run(['autoscaling', 'delete-lifecycle-hook', ...hook]);
     const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>(
@@ -176,9 +176,9 @@ test.skipIf(missing !== undefined)(
     );
     // A machine that somebody ends is replaced.
     await aws.json(['ec2', 'terminate-instances', '--instance-ids', id]);
-    await until('another machine', 120_000, async () => ![undefined, id].includes(await inService()));
+    await until('another machine', 180_000, async () => ![undefined, id].includes(await inService()));
     await resize(0);
-    await until('no machine', 120_000, async () => (await group())?.Instances.length === 0);
+    await until('no machine', 180_000, async () => (await group())?.Instances.length === 0);
     expect(readdirSync(machines).filter((one) => !one.endsWith('.log'))).toEqual([]);
     const { Activities } = await aws.json<{ Activities: { StatusCode: string }[] }>([
       'autoscaling',

@@ -33,7 +33,7 @@ afterAll(async () => {
 const statusOf = async (path: string): Promise<number> => (await fetch(`${server.endpoint}${path}`)).status;
 /** What all processes on the port say: each request is a connection of its own. */
 const ready = (expected: number): Promise<unknown> =>
-  until(`every process to answer /readyz with ${expected}`, 60_000, async () => {
+  until(`every process to answer /readyz with ${expected}`, 180_000, async () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, async () => {
         const answer = await fetch(`${server.endpoint}/readyz`, { headers: { connection: 'close' } });

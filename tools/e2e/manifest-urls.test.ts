@@ -95,7 +95,7 @@ test('F6: addresses in a manifest are kept as they are and never asked, by a pus
         })
     )?.imageScanStatus?.status;
   // A scan that took stock of everything it was willing to read, which is nothing.
-  await expect.poll(scan, { timeout: 60_000, interval: 200 }).toBe('UNSUPPORTED_IMAGE');
+  await expect.poll(scan, { timeout: 180_000, interval: 200 }).toBe('UNSUPPORTED_IMAGE');
 
   const pulled = await fetch(`${url}/v2/web/manifests/v1`, { headers: { authorization } });
   expect(await pulled.text()).toBe(manifest);

@@ -16,7 +16,7 @@ let server: ServerProcess;
 beforeAll(async () => {
   server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '3' });
   await server.start();
-  await until('all processes to answer', 60_000, async () => (await value('slipway_processes')) === 3);
+  await until('all processes to answer', 180_000, async () => (await value('slipway_processes')) === 3);
 });
 afterAll(async () => {
   await server.stop();
@@ -44,7 +44,7 @@ test('a scrape is the sum of all processes, whichever answers it', async () => {
   const { headers } = await targetOf(server);
   for (let count = 0; count < 60; count++) await (await get('/v2/', headers)).text();
   // A request counts once its answer has gone out, which its client may know first.
-  await until('the last of them to count', 60_000, async () => (await value(pings)) === 60);
+  await until('the last of them to count', 180_000, async () => (await value(pings)) === 60);
   const seen = await Promise.all(Array.from({ length: 12 }, () => value(pings)));
   expect(seen).toEqual(Array.from({ length: 12 }, () => 60));
 });
@@ -56,7 +56,7 @@ test('requests, bytes, uploads, collections, cache hits, upkeep and processes ar
     await (await get('/v2/metrics/app/manifests/v1', { ...registry.headers })).text();
   await until(
     'the upkeep to have run',
-    60_000,
+    180_000,
     async () => ((await value('slipway_jobs_total{job="garbage-collection",result="done"}')) ?? 0) > 0,
   );
   const text = await scrape();
@@ -89,7 +89,7 @@ test('the scheduler is there too: one leader, whichever process it is in, and no
   const at = 'account="000000000000",cluster="default"';
   await until(
     'the cluster to be led',
-    60_000,
+    180_000,
     async () => ((await value(`slipway_scheduler_leader_epoch{${at}}`)) ?? 0) > 0,
   );
   const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = server.aws();
@@ -101,13 +101,13 @@ test('the scheduler is there too: one leader, whichever process it is in, and no
   ecs.destroy();
   await until(
     'the service to be looked at',
-    60_000,
+    180_000,
     async () => (await value(`slipway_scheduler_unplaceable_services{${at}}`)) === 1,
   );
   // What is decided counts once it is in the records, which the processes that only read them may know first.
   await until(
     'the decision to count',
-    60_000,
+    180_000,
     async () => ((await value('slipway_scheduler_decisions_total{what="unplaceable"}')) ?? 0) > 0,
   );
   const text = await scrape();
@@ -128,8 +128,8 @@ test('no counter falls when a process is killed and another takes its place', as
   const [killed] = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').split(' ');
   process.kill(Number(killed), 'SIGKILL');
   // Until it is gone, connections may still be given to it, and are reset with it, as are those that are kept open.
-  await until('the process to end', 60_000, () => Promise.resolve(hasEnded(Number(killed))));
-  await until('an answer', 60_000, () =>
+  await until('the process to end', 180_000, () => Promise.resolve(hasEnded(Number(killed))));
+  await until('an answer', 180_000, () =>
     get('/healthz').then(
       ({ ok }) => ok,
       () => false,
@@ -140,6 +140,6 @@ test('no counter falls when a process is killed and another takes its place', as
     expect(now).toBeGreaterThanOrEqual(before + count);
     await (await get('/v2/', headers)).text();
   }
-  await until('the process to be replaced', 60_000, async () => (await value('slipway_processes')) === 3);
+  await until('the process to be replaced', 180_000, async () => (await value('slipway_processes')) === 3);
   expect(await value(pings)).toBe(before + 10);
 });

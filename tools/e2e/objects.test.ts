@@ -127,7 +127,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
     // Fast machines are done by then: there all of it is there.
     let isDone = false;
     const done = copying.then(() => (isDone = true));
-    await until('the upload', 120_000, async () => isDone || (await uploads()).length > 0, 20);
+    await until('the upload', 180_000, async () => isDone || (await uploads()).length > 0, 20);
     await server.stop('SIGKILL');
     await server.start();
     await done;
@@ -181,7 +181,7 @@ describe.skipIf(missing !== undefined)(`objects${missing === undefined ? '' : ` 
       readonly containers: { readonly runtimeId?: string }[];
     }
     const state = async (arn: string, wanted: string): Promise<Task> =>
-      until(`a task that is ${wanted}`, 120_000, async () => {
+      until(`a task that is ${wanted}`, 180_000, async () => {
         const { tasks } = await aws.json<{ tasks: Task[] }>(['ecs', 'describe-tasks', '--tasks', arn]);
         return tasks[0]?.lastStatus === wanted ? tasks[0] : undefined;
       });

@@ -117,13 +117,13 @@ function rollsOut(choice: EngineChoice): void {
 
   /** Until both tasks run, and nobody else, and each answers with this page: a task that runs may not listen yet. */
   const serving = (text: string): Promise<true> =>
-    until(`both tasks to serve ${text}`, 120_000, async () => {
+    until(`both tasks to serve ${text}`, 180_000, async () => {
       const pages = await served();
       return pages.length === 2 && pages.every((page) => page === text);
     });
 
   const stable = (): Promise<true> =>
-    until('the service to be stable', 120_000, async () => {
+    until('the service to be stable', 180_000, async () => {
       const service = await describeService();
       return isSettled(service) && service.runningCount === service.desiredCount;
     });
@@ -144,7 +144,7 @@ function rollsOut(choice: EngineChoice): void {
   test('the cluster default exists and this machine has joined it', async () => {
     const { clusterArns } = await aws.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']);
     expect(clusterArns).toEqual(['arn:aws:ecs:us-east-1:000000000000:cluster/default']);
-    const joined = await until('the container instance', 60_000, async () => {
+    const joined = await until('the container instance', 180_000, async () => {
       const found = await instance();
       return found?.agentConnected === true && found;
     });
@@ -267,7 +267,7 @@ function rollsOut(choice: EngineChoice): void {
     await makeImage(docker, { reference: image, command: ['/bin/sh', '-c', 'exit 3'] });
     await docker.check(['push', image]);
     // The broken deployment may be over before anybody looks: the events tell that there was one.
-    await until('the rollback to complete', 120_000, async () => {
+    await until('the rollback to complete', 180_000, async () => {
       const service = await describeService();
       return (
         /deployment failed: tasks failed to start/.test(messages(service)) &&
@@ -276,7 +276,7 @@ function rollsOut(choice: EngineChoice): void {
       );
     });
     const enough = Math.max(11, answered + 1);
-    await Promise.race([load, until('answers', 60_000, async () => answered >= enough)]);
+    await Promise.race([load, until('answers', 180_000, async () => answered >= enough)]);
     stop.abort();
     await load;
     await serving('two');
@@ -286,7 +286,7 @@ function rollsOut(choice: EngineChoice): void {
   test('a container killed by hand is replaced', async () => {
     const [victim] = await runningTasks();
     await docker.check(['kill', victim?.containers?.[0]?.runtimeId ?? '']);
-    await until('two tasks without the killed one', 60_000, async () => {
+    await until('two tasks without the killed one', 180_000, async () => {
       const tasks = await runningTasks();
       return tasks.length === 2 && tasks.every((task) => task.taskArn !== victim?.taskArn);
     });
@@ -302,7 +302,7 @@ function rollsOut(choice: EngineChoice): void {
     for (const { runtimeId } of before)
       expect(await docker.check(['inspect', '-f', '{{.State.Running}}', runtimeId ?? ''])).toBe('true');
     await server.start();
-    await until('the agent to reconnect', 120_000, async () => {
+    await until('the agent to reconnect', 180_000, async () => {
       const found = await instance();
       return found?.agentConnected === true && found.runningTasksCount === 2;
     });
@@ -350,9 +350,9 @@ function rollsOut(choice: EngineChoice): void {
       'e2e',
     ]);
     const arn = tasks[0]?.taskArn ?? '';
-    await until('the task to run', 60_000, async () => (await describeTask(arn))?.lastStatus === 'RUNNING');
+    await until('the task to run', 180_000, async () => (await describeTask(arn))?.lastStatus === 'RUNNING');
     await aws.json(['ecs', 'stop-task', '--task', arn, '--reason', 'enough']);
-    const stopped = await until('the task to stop', 60_000, async () => {
+    const stopped = await until('the task to stop', 180_000, async () => {
       const task = await describeTask(arn);
       return task?.lastStatus === 'STOPPED' && task;
     });
@@ -376,7 +376,7 @@ function rollsOut(choice: EngineChoice): void {
       '--desired-count',
       '1',
     ]);
-    const message = await until('the event', 60_000, async () => {
+    const message = await until('the event', 180_000, async () => {
       const { events = [] } = await describeService(['huge']);
       return events.find(({ message: text }) => text?.includes('unable to place'))?.message;
     });
@@ -391,7 +391,7 @@ function rollsOut(choice: EngineChoice): void {
     await aws.json(['ecs', 'update-service', '--service', 'web', '--desired-count', '0']);
     await stable();
     await aws.json(['ecs', 'delete-service', '--service', 'web']);
-    await until('the service to be inactive', 60_000, async () => (await describeService()).status === 'INACTIVE');
+    await until('the service to be inactive', 180_000, async () => (await describeService()).status === 'INACTIVE');
     for (const id of ids) {
       const state = await docker.run(['inspect', '-f', '{{.State.Running}}', id]);
       expect(state.code === 0 ? state.stdout.trim() : 'false').toBe('false');

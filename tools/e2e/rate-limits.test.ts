@@ -103,8 +103,8 @@ async function manyProcesses(workers: number, folder: string, env: Readonly<Reco
     SLIPWAY_WORKERS: String(workers),
     ...env,
   });
-  await server.start(60_000);
-  await until('all processes to listen', 60_000, async () => listening(server.port) === workers, 50);
+  await server.start();
+  await until('all processes to listen', 180_000, async () => listening(server.port) === workers, 50);
   const ping = (authorization?: string): Promise<number> =>
     new Promise((resolve, reject) => {
       const headers = authorization === undefined ? {} : { authorization };

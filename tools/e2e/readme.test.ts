@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     expect(begun.stdout).toContain('hello');
     const explained = await type(further);
     expect(explained.code, explained.stdout + explained.stderr).toBe(0);
-    await until('a line of each task', 120_000, async () => {
+    await until('a line of each task', 180_000, async () => {
       const { stdout } = await slip('logs', 'web', '--output', 'json');
       const tasks = stdout
         .split('\n')
@@ -83,7 +83,7 @@ describe.skipIf(missing !== undefined)(`the README${missing === undefined ? '' :
     });
     const aws = new AwsCli(server.aws());
     // What is exposed gets new tasks: the ones before them end once these are in rotation.
-    await until('two tasks, none more', 120_000, async () => {
+    await until('two tasks, none more', 180_000, async () => {
       const described = ['ecs', 'describe-services', '--services', 'web'];
       const { services } = await aws.json<{ services: { runningCount: number; deployments: object[] }[] }>(described);
       return services[0]?.runningCount === 2 && services[0].deployments.length === 1;

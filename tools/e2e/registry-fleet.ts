@@ -17,8 +17,8 @@ export interface RegistryFleet extends AsyncDisposable {
 export async function killAndRestart(server: ServerProcess | undefined): Promise<void> {
   if (server === undefined) return;
   await server.stop('SIGKILL');
-  await until('the workers of the killed server to end', 60_000, () => isFree(server.port), 50);
-  await server.start(60_000);
+  await until('the workers of the killed server to end', 180_000, () => isFree(server.port), 50);
+  await server.start();
 }
 
 function isFree(port: number): Promise<boolean> {

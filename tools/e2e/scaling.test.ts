@@ -96,7 +96,7 @@ test.skipIf(missing !== undefined)(
       `MetricName=Depth,Value=95,Timestamp=${at}`,
     ]);
     expect(await desired('jobs')).toBe(1);
-    await until('the service to be scaled out', 120_000, async () => {
+    await until('the service to be scaled out', 180_000, async () => {
       // The alarm's own evaluation, three minutes of points, takes the state back that is set here.
       await aws.json([
         'cloudwatch',
@@ -134,7 +134,7 @@ test.skipIf(missing !== undefined)(
       '--scalable-target-action',
       'MinCapacity=3,MaxCapacity=4',
     );
-    await until('the schedule to scale the service', 120_000, async () => ((await desired('jobs')) ?? 0) >= 3);
+    await until('the schedule to scale the service', 180_000, async () => ((await desired('jobs')) ?? 0) >= 3);
     const { MetricAlarms } = await aws.json<{ MetricAlarms: readonly object[] }>(['cloudwatch', 'describe-alarms']);
     expect(MetricAlarms).toEqual([]);
   },

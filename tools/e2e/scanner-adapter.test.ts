@@ -57,7 +57,7 @@ async function scannedBy(report: RequestListener): Promise<ecr.DescribeImageScan
   await client.send(new ecr.StartImageScanCommand(image));
   const findings = () => client.send(new ecr.DescribeImageScanFindingsCommand(image));
   await expect
-    .poll(async () => (await findings()).imageScanStatus?.status, { timeout: 60_000, interval: 100 })
+    .poll(async () => (await findings()).imageScanStatus?.status, { timeout: 180_000, interval: 100 })
     .toMatch(/^(?:COMPLETE|ACTIVE|FAILED)$/);
   return await findings();
 }

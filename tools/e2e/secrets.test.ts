@@ -141,7 +141,7 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
 
     // Without the right to read them, the task says so.
     const denied = await aws.json<{ tasks: { taskArn: string }[] }>(['ecs', 'run-task', '--task-definition', 'web']);
-    const stopped = await until('the end of a task that may not read its secrets', 120_000, async () => {
+    const stopped = await until('the end of a task that may not read its secrets', 180_000, async () => {
       const named = ['ecs', 'describe-tasks', '--tasks', denied.tasks[0]?.taskArn ?? ''];
       const { tasks } = await aws.json<{ tasks: { lastStatus: string; stoppedReason?: string }[] }>(named);
       return tasks[0]?.lastStatus === 'STOPPED' && tasks[0];
@@ -153,7 +153,7 @@ print(len(sm.get_random_password(PasswordLength=20)['RandomPassword']))`;
     await stage.allowExecution(['secretsmanager:GetSecretValue', 'ssm:GetParameters']);
     const service = ['--service-name', 'web', '--task-definition', 'web', '--desired-count', '1'];
     await aws.json(['ecs', 'create-service', ...service]);
-    const container = await until('the container of the service', 120_000, async () => {
+    const container = await until('the container of the service', 180_000, async () => {
       const { stdout } = await run('docker', ['ps', '--no-trunc', '-q', '--filter', `ancestor=${image}`]);
       return stdout.trim() !== '' && stdout.trim().split('\n')[0];
     });

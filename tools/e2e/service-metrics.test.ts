@@ -83,7 +83,7 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
       `--storage.tsdb.path=${join(folder, 'prometheus')}`,
       `--web.listen-address=127.0.0.1:${port}`,
     ]);
-    await until('two tasks to run', 120_000, async () => (await running()) === 2);
+    await until('two tasks to run', 180_000, async () => (await running()) === 2);
   }, 600_000);
 
   afterAll(async () => {
@@ -93,7 +93,7 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
     }
     await run(slipway, ['expose', 'default/burn', '--remove'], { env: server.aws() });
     await aws.json(['ecs', 'delete-service', '--service', 'burn', '--force']).catch(() => undefined);
-    await until('the tasks to end', 60_000, async () => (await running()) === 0).catch(() => undefined);
+    await until('the tasks to end', 180_000, async () => (await running()) === 0).catch(() => undefined);
     ecs.destroy();
     await server.stop();
     // After a test that failed it would stay.
@@ -143,7 +143,7 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
 
   test('a real Prometheus is asked for the CPU of a service in percent of what it reserves', async () => {
     const of = (name: string): string => `sum(slipway_task_${name}{cluster="default",service="burn"})`;
-    const cpu = await until('the CPU of both tasks', 120_000, async () => {
+    const cpu = await until('the CPU of both tasks', 180_000, async () => {
       const tasks = await query('count(slipway_task_cpu_units{service="burn"})');
       return tasks === 2 ? await query(`100 * ${of('cpu_units')} / ${of('cpu_reserved_units')}`) : undefined;
     });
@@ -187,7 +187,7 @@ describe.skipIf(missing !== undefined)(`what a service uses${note}`, { timeout: 
           answer.resume().once('end', () => resolve(answer.statusCode));
         }).once('error', reject);
       });
-    for (let count = 0; count < 20; count++) await until('an answer', 60_000, async () => (await ask()) === 200);
+    for (let count = 0; count < 20; count++) await until('an answer', 180_000, async () => (await ask()) === 200);
     const { LoadBalancers } = await aws.json<{ LoadBalancers: readonly { LoadBalancerArn: string }[] }>([
       'elbv2',
       'describe-load-balancers',

@@ -40,7 +40,7 @@ if (missing !== undefined && process.env['CI'] !== undefined) throw new Error(mi
 
 const slipway = join(import.meta.dirname, '..', 'cli', 'main.ts');
 const planted = { password: 'canary-pass-c20e', parameter: 'canary-param-8b13', header: 'canary-header-f6d9' };
-const patient = 120_000;
+const patient = 180_000;
 
 describe.skipIf(missing !== undefined)(
   `a service with all that a task may ask for, on two hosts${missing === undefined ? '' : ` (${missing})`}`,

@@ -62,7 +62,7 @@ describe('slipway storage', () => {
     const settings = join(folder, 'beside.env');
     writeFileSync(settings, `SLIPWAY_DATA=${join(folder, 'beside')}\n`);
     // Where a lease was renewed meanwhile, the copies differ, and it is refused with the same advice.
-    const done = await until('an export without a lease between', 60_000, async () => {
+    const done = await until('an export without a lease between', 180_000, async () => {
       const result = await run(slipway, ['storage', 'export', '--settings', settings, '--data', data], {
         env: { SLIPWAY_AGENT: 'off' },
       });

@@ -13,7 +13,7 @@ let server: ServerProcess;
 beforeAll(async () => {
   server = new ServerProcess(await freePort(), join(folder, 'data'), { SLIPWAY_AGENT: 'off', SLIPWAY_WORKERS: '2' });
   await server.start();
-  await until('both processes', 60_000, async () => serving().length === 2);
+  await until('both processes', 180_000, async () => serving().length === 2);
 });
 afterAll(async () => {
   await server.stop();
@@ -74,11 +74,11 @@ test('whichever process is killed under load, the first one too, the service goe
   );
   const victims = [upkeep, () => serving().find(({ part }) => part === 'worker')?.pid, upkeep];
   for (const victim of victims) {
-    const pid = await until('a process to kill', 60_000, async () => victim());
+    const pid = await until('a process to kill', 180_000, async () => victim());
     process.kill(pid, 'SIGKILL');
     const before = answered;
-    await until('answers after it', 60_000, async () => answered > before + 50);
-    await until('another in its place', 60_000, async () => {
+    await until('answers after it', 180_000, async () => answered > before + 50);
+    await until('another in its place', 180_000, async () => {
       const now = serving();
       return now.length === 2 && now.every((one) => one.pid !== pid) && now.some(({ part }) => part !== 'worker');
     });
@@ -96,9 +96,9 @@ test('whichever process is killed under load, the first one too, the service goe
 });
 
 test('all of them killed at once come back as well', async () => {
-  const before = await until('both processes', 60_000, async () => (serving().length === 2 ? serving() : undefined));
+  const before = await until('both processes', 180_000, async () => (serving().length === 2 ? serving() : undefined));
   for (const { pid } of before) process.kill(pid, 'SIGKILL');
-  await until('two others', 60_000, async () => {
+  await until('two others', 180_000, async () => {
     const now = serving();
     return now.length === 2 && now.every(({ pid }) => before.every((one) => one.pid !== pid));
   });
@@ -114,11 +114,11 @@ test('a signal ends all of them, with exit code 0', async () => {
 
 test('with the supervisor its processes end', async () => {
   await server.start();
-  const pids = await until('both processes', 60_000, async () =>
+  const pids = await until('both processes', 180_000, async () =>
     serving().length === 2 ? processes().map(({ pid }) => pid) : undefined,
   );
   await server.stop('SIGKILL');
-  await until('their ends', 60_000, async () => pids.every(hasEnded));
+  await until('their ends', 180_000, async () => pids.every(hasEnded));
   expect(pids).toHaveLength(2);
 });
 

@@ -70,7 +70,7 @@ test.skipIf(missing)(
       return events.map(({ message }) => message);
     };
     const comesTo = (count: number): Promise<unknown> =>
-      until(`${count} lines`, 120_000, async () => {
+      until(`${count} lines`, 180_000, async () => {
         if (agent.hasEnded) throw new Error(agent.log);
         return (await stored().catch(() => [])).length >= count;
       });

@@ -188,7 +188,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     const { tasks = [], failures } = await admin.ecs.send(new RunTaskCommand({ taskDefinition: family }));
     const arn = tasks[0]?.taskArn;
     if (arn === undefined) throw new Error(JSON.stringify(failures));
-    const task = await until(`a task of ${family}`, 60_000, async () => {
+    const task = await until(`a task of ${family}`, 180_000, async () => {
       const described = await describeTask(arn);
       if (described.lastStatus === 'STOPPED') throw new Error(described.stoppedReason);
       return described.lastStatus === 'RUNNING' ? described : undefined;
@@ -231,7 +231,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     });
 
   test('an instance whose agent serves the endpoint says so', async () => {
-    const found = await until('the capability', 60_000, async () => {
+    const found = await until('the capability', 180_000, async () => {
       const { containerInstanceArns: [arn = ''] = [] } = await admin.ecs.send(new ListContainerInstancesCommand({}));
       const { containerInstances: [instance] = [] } = await admin.ecs.send(
         new DescribeContainerInstancesCommand({ containerInstances: [arn] }),
@@ -395,7 +395,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
       `PREROUTING -i ${bridge.name} -d 169.254.170.2/32 -p tcp --dport 80 -m comment --comment slipway-agent ` +
       `-j DNAT --to-destination ${bridge.gateway}:${endpointPort}`;
     await check('iptables', ['-w', '5', '-t', 'nat', '-D', ...rule.split(' ')]);
-    await until('the rule', 60_000, async () => {
+    await until('the rule', 180_000, async () => {
       return (await run('iptables', ['-w', '5', '-t', 'nat', '-C', ...rule.split(' ')])).code === 0;
     });
     const rules = await check('iptables', ['-w', '5', '-t', 'nat', '-S', 'PREROUTING']);
@@ -405,9 +405,9 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
 
   test('T3: credentials of a stopped task end, and its id is served no more', async () => {
     await admin.ecs.send(new StopTaskCommand({ task: reader.arn }));
-    await until('the stop', 60_000, async () => (await describeTask(reader.arn)).lastStatus === 'STOPPED');
+    await until('the stop', 180_000, async () => (await describeTask(reader.arn)).lastStatus === 'STOPPED');
     const sts = new STSClient(asReader());
-    await until('the end of the credentials', 60_000, async () => {
+    await until('the end of the credentials', 180_000, async () => {
       const refused = await sts.send(new GetCallerIdentityCommand({})).catch((error: Error) => error.name);
       return refused === 'InvalidClientTokenId' || refused === 'ExpiredToken';
     });
@@ -418,7 +418,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
     const before = JSON.parse(await wget(idle, credentialsUrl(idle))) as Handed;
     await server.stop('SIGKILL');
     await server.start();
-    const after = await until('credentials after the restart', 60_000, async () => {
+    const after = await until('credentials after the restart', 180_000, async () => {
       const answer = await wget(idle, credentialsUrl(idle));
       return answer.startsWith('{') ? (JSON.parse(answer) as Handed) : undefined;
     });
@@ -469,11 +469,11 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
       Resource: roleArn('idle'),
       Condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
     });
-    await until('the right to pass the role', 60_000, async () => (await ecs.send(create)).service !== undefined);
+    await until('the right to pass the role', 180_000, async () => (await ecs.send(create)).service !== undefined);
     await ecs.send(new UpdateServiceCommand({ service: 'plain', taskDefinition: 'idle' }));
     // Scaling hands over nothing.
     await allow();
-    await until('the end of the right', 60_000, async () => {
+    await until('the end of the right', 180_000, async () => {
       const ended = await ecs.send(runIdle).catch((error: Error) => error.name);
       return ended === 'AccessDeniedException';
     });
@@ -482,7 +482,7 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
 
   test('without tasks of its own the agent leaves no rule behind', async () => {
     await admin.ecs.send(new StopTaskCommand({ task: idle.arn }));
-    await until('the stop', 60_000, async () => (await describeTask(idle.arn)).lastStatus === 'STOPPED');
+    await until('the stop', 180_000, async () => (await describeTask(idle.arn)).lastStatus === 'STOPPED');
     await server.stop();
     for (const table of ['nat', 'filter']) {
       expect(await check('iptables-save', ['-t', table])).not.toContain('slipway-agent');

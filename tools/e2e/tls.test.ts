@@ -112,7 +112,7 @@ describe.skipIf(missing !== undefined)(`a server on TLS${missing === undefined ?
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    await until('the server to serve', 60_000, async () => {
+    await until('the server to serve', 180_000, async () => {
       if (child.exitCode !== null) throw new Error(log);
       return readServerState(data)?.pid === child.pid && (await health());
     });
@@ -159,7 +159,7 @@ describe.skipIf(missing !== undefined)(`a server on TLS${missing === undefined ?
   });
 
   test('the agent beside the server joins through it, and slipway commands reach it', async () => {
-    await until('the agent to join', 60_000, async () => {
+    await until('the agent to join', 180_000, async () => {
       const { containerInstanceArns } = await aws().json<{ containerInstanceArns: string[] }>([
         'ecs',
         'list-container-instances',
@@ -182,7 +182,7 @@ describe.skipIf(missing !== undefined)(`a server on TLS${missing === undefined ?
       '--enable-execute-command',
     );
     const task = asked.tasks[0]?.taskArn ?? '';
-    await until('the task to take commands', 120_000, async () => {
+    await until('the task to take commands', 180_000, async () => {
       const { tasks } = await json<{ tasks: { containers: { managedAgents?: { lastStatus: string }[] }[] }[] }>(
         'describe-tasks',
         '--tasks',

@@ -27,7 +27,7 @@ async function startServer(settings: Readonly<Record<string, string>>): Promise<
     NODE_OPTIONS: `--import ${join(import.meta.dirname, 'loaded-modules.ts')}`,
     ...settings,
   });
-  await server.start(60_000);
+  await server.start();
   return server;
 }
 
@@ -81,10 +81,10 @@ test.for(engineNames)(
       receiver.spans.filter(({ traceId }) => traceId === '0af7651916cd43dd8448eb211c80319c');
     try {
       await push(server);
-      await until('the spans of the push and a pull', 60_000, async () =>
+      await until('the spans of the push and a pull', 180_000, async () =>
         pushed().some(({ name }) => name === 'distribution GET blob'),
       );
-      await until('a job to be done', 60_000, async () => receiver.spans.some(({ name }) => name.startsWith('job ')));
+      await until('a job to be done', 180_000, async () => receiver.spans.some(({ name }) => name.startsWith('job ')));
     } finally {
       await server.stop();
     }

@@ -128,7 +128,7 @@ volumes: { data: }
       expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('say --yes')]);
       const { services } = await json<Up>('up', shop, '--yes');
       expect(services[0]?.taskDefinition).toMatch(/shop-web:2$/);
-      await until('the new page', 60_000, async () => (await page(services[0]?.urls[0] ?? '')) === 'second');
+      await until('the new page', 180_000, async () => (await page(services[0]?.urls[0] ?? '')) === 'second');
     });
 
     test('goes away again', async () => {

@@ -72,17 +72,17 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
         deploymentCircuitBreaker: { enable: true, rollback: true },
       }),
     ]);
-    await until('the first task to serve', 60_000, async () => (await pages()).join() === 'one');
+    await until('the first task to serve', 180_000, async () => (await pages()).join() === 'one');
     await until(
       'the deployment to complete',
-      60_000,
+      180_000,
       async () => (await service()).deployments?.[0]?.rolloutState === 'COMPLETED',
     );
   }, 600_000);
 
   afterAll(async () => {
     await aws.json(['ecs', 'delete-service', '--service', 'versions', '--force']).catch(() => undefined);
-    await until('the tasks to end', 60_000, async () => (await tasks()).length === 0).catch(() => undefined);
+    await until('the tasks to end', 180_000, async () => (await tasks()).length === 0).catch(() => undefined);
     ecs.destroy();
     await server.stop();
     await docker.forget(server.registry);
@@ -121,7 +121,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
 
   /** What the service's tasks answer, once three run and each answers. */
   const threePages = (): Promise<readonly string[]> =>
-    until('three tasks to serve', 120_000, async () => {
+    until('three tasks to serve', 180_000, async () => {
       const found = await pages();
       return found.length === 3 && found;
     });
@@ -136,7 +136,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
   test('a task that dies is replaced by one of the same image', async () => {
     const [victim] = await tasks();
     await docker.check(['rm', '-f', victim?.containers?.[0]?.runtimeId ?? '']);
-    await until('a replacement', 60_000, async () => {
+    await until('a replacement', 180_000, async () => {
       const now = await tasks();
       return now.length === 3 && !now.some(({ taskArn }) => taskArn === victim?.taskArn);
     });
@@ -146,7 +146,7 @@ describe.skipIf(missing !== undefined)(`a tag that moves under a service${note}`
   test('a rollback after a broken push under the same tag runs what ran before', async () => {
     await push('broken', true);
     await aws.json(['ecs', 'update-service', '--service', 'versions', '--force-new-deployment']);
-    await until('the rollback', 120_000, async () => {
+    await until('the rollback', 180_000, async () => {
       const { events = [], deployments = [] } = await service();
       return (
         events.some(({ message = '' }) => /rolling back to deployment/.test(message)) &&

@@ -44,12 +44,12 @@ test('two servers share the jobs: one runs them, the other takes over when it st
     },
   });
   const first = start([job('first')]);
-  await until('the first to run', 60_000, async () => runs.length >= 2, 10);
+  await until('the first to run', 180_000, async () => runs.length >= 2, 10);
   const second = start([job('second')]);
-  await until('more runs', 60_000, async () => runs.length >= 5, 10);
+  await until('more runs', 180_000, async () => runs.length >= 5, 10);
   expect(new Set(runs)).toEqual(new Set(['first']));
   await first.stop();
-  await until('the second to run', 60_000, async () => runs.includes('second'), 10);
+  await until('the second to run', 180_000, async () => runs.includes('second'), 10);
   await second.stop();
 });
 
@@ -57,7 +57,7 @@ test('a job that was done is not done again by a restart before its time', async
   let runs = 0;
   const job: Job = { name: 'weekly', every: 604_800_000, run: async () => ({ runs: ++runs }) };
   const first = start([job]);
-  await until('the run', 60_000, async () => (await storage.records.get('jobs', 'last/weekly')) !== undefined, 10);
+  await until('the run', 180_000, async () => (await storage.records.get('jobs', 'last/weekly')) !== undefined, 10);
   await first.stop();
   const second = start([job]);
   await systemClock.sleep(200);
@@ -70,7 +70,7 @@ test('a job that fails does not keep the others from running', async () => {
   const bad: Job = { name: 'bad', every: 10, run: () => Promise.reject(new Error('no')) };
   const good: Job = { name: 'good', every: 10, run: async () => ({ runs: ++runs }) };
   const running = start([bad, good]);
-  await until('the good one', 60_000, async () => runs >= 2, 10);
+  await until('the good one', 180_000, async () => runs >= 2, 10);
   await running.stop();
   expect(runs).toBeGreaterThanOrEqual(2);
 });

@@ -114,7 +114,7 @@ export class Stage implements AsyncDisposable {
     await this.#server.start();
     await until(
       'the load balancer to answer again',
-      120_000,
+      180_000,
       async () => (await this.ask(this.balanced.port, this.balanced.host)) === 200,
     );
     await steady();
@@ -191,7 +191,7 @@ export class Stage implements AsyncDisposable {
     await this.#docker.check(['login', '--username', 'AWS', '--password-stdin', this.#server.registry], stdout.trim());
     await makeTargetImage(this.#docker, image);
     await this.#docker.check(['push', image]);
-    await until('the container instance', 120_000, async () => {
+    await until('the container instance', 180_000, async () => {
       const { containerInstanceArns = [] } = await this.ecs.send(new ListContainerInstancesCommand({}));
       return containerInstanceArns.length === 1;
     });

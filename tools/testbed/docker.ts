@@ -102,7 +102,7 @@ export function webImage(reference: string, version: string): TestImage {
 
 /** Why the end-to-end tests cannot run here; undefined when a Docker engine answers and busybox is there. */
 export async function missingDocker(): Promise<string | undefined> {
-  const version = await run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 60_000 }).catch(
+  const version = await run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 180_000 }).catch(
     (error: unknown) => ({
       code: 1,
       stderr: String(error),

@@ -48,7 +48,7 @@ const bridge = 'hosts';
 /** Names of links have at most 15 characters. */
 const linkOf = (owner: number): string => `sw${owner}`;
 const namespaceOf = (owner: number, number: number): string => `swh${owner}-${number}`;
-const longest = 60_000;
+const longest = 180_000;
 
 /**
  * Makes Docker hosts on one machine: each is a network namespace with an engine of its own (data root, exec root, pid file, socket),
@@ -219,7 +219,7 @@ async function endEngine(file: string): Promise<void> {
   const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
   if (pid <= 1 || !isDockerd(pid)) return;
   endProcess(pid, 'SIGTERM');
-  await until('the engine to end', 60_000, async () => !isDockerd(pid)).catch(() => endProcess(pid, 'SIGKILL'));
+  await until('the engine to end', 180_000, async () => !isDockerd(pid)).catch(() => endProcess(pid, 'SIGKILL'));
 }
 
 const isDockerd = (pid: number): boolean => {

@@ -49,7 +49,7 @@ export class LocalStage implements AsyncDisposable {
   /** Waits until one agent is connected: the server's own, or the one that the test has started. */
   async host(): Promise<void> {
     const ecs = ecsClient(this.server);
-    await until('the host', 120_000, async () => {
+    await until('the host', 180_000, async () => {
       const found = await ecs.send(new ListContainerInstancesCommand({ filter: 'agentConnected==true' }));
       return found.containerInstanceArns?.length === 1;
     });

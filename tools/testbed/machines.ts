@@ -76,7 +76,7 @@ export async function joinHosts(
     const script = `cd ${state}\n${joining.trimEnd()} "$@"`;
     host.start('sh', ['-euc', script, 'sh', ...options], env, `${state}.log`);
   }
-  await until('all hosts', 60_000, async () => {
+  await until('all hosts', 180_000, async () => {
     const { containerInstanceArns } = await aws.json<{ containerInstanceArns: string[] }>([
       'ecs',
       'list-container-instances',
@@ -114,7 +114,7 @@ export async function crashAgent(host: TestHost, folder: string): Promise<void> 
   const env = Object.fromEntries(wordsOf(pid, 'environ').map((word) => word.split(/=(.*)/s).slice(0, 2)));
   const [program = '', ...words] = wordsOf(pid, 'cmdline');
   process.kill(pid, 'SIGKILL');
-  await until('the end of the agent', 60_000, async () => wordsOf(pid, 'cmdline').length === 0, 10);
+  await until('the end of the agent', 180_000, async () => wordsOf(pid, 'cmdline').length === 0, 10);
   const state = join(folder, host.name);
   host.start('sh', ['-euc', `cd ${state}\nexec "$@"`, 'sh', program, ...words], env, `${state}.log`);
 }

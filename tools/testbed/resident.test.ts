@@ -95,10 +95,10 @@ describe.skipIf(missing !== undefined)('a program that stays loaded', () => {
     await check(process.execPath, [...node, file]);
     const pid = await until(
       'the call to say who it is',
-      60_000,
+      180_000,
       async () => Number(readFileSync(file, 'utf8')) || undefined,
     );
-    await until('the call to end', 60_000, () => run('kill', ['-0', String(pid)]).then(({ code }) => code !== 0));
+    await until('the call to end', 180_000, () => run('kill', ['-0', String(pid)]).then(({ code }) => code !== 0));
   });
 
   test('what is no Python script is started for each call', async () => {

@@ -66,7 +66,7 @@ export class ServerProcess {
   }
 
   /** Starts the process and waits until it serves. */
-  async start(timeout = 60_000): Promise<void> {
+  async start(timeout = 180_000): Promise<void> {
     const child = spawn(process.execPath, [...memory, main, 'serve'], {
       env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...this.environment },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { check, until } from './command.ts';
 
 /** How long a program has to show what is waited for. Milliseconds. */
-const longest = 60_000;
+const longest = 180_000;
 
 /** A program on a terminal of its own, as a person sits before it. */
 export class Terminal implements Disposable {

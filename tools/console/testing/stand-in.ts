@@ -142,7 +142,7 @@ export class StandIn implements AsyncDisposable {
     const { colorScheme = 'light', width = 1280, signedOut } = options;
     const context = await browser.newContext({ colorScheme, viewport: { width, height: 900 } });
     if (signedOut === undefined) await context.addInitScript("localStorage.setItem('slipway-session', 'proof')");
-    context.setDefaultTimeout(60_000);
+    context.setDefaultTimeout(180_000);
     const page = await context.newPage();
     const { expected = /^Failed to load resource: the server responded with a status of 40[034]/ } = options;
     return { context, page, offences: watchPage(page, this.url, expected) };

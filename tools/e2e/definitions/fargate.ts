@@ -51,7 +51,7 @@ export const fargateShapes: readonly Shape[] = [
       const described = await task.running();
       expect(described).toMatchObject({ launchType: 'FARGATE', platformVersion: '1.4.0', cpu: '256', memory: '512' });
       await serves(task);
-      await expect.poll(() => task.logs('web'), { timeout: 60_000 }).toContain('serving');
+      await expect.poll(() => task.logs('web'), { timeout: 180_000 }).toContain('serving');
     },
   },
   {

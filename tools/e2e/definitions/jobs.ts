@@ -165,7 +165,7 @@ export const jobShapes: readonly Shape[] = [
     },
     does: async (task) => {
       await task.running();
-      await expect.poll(() => task.logs('app'), { timeout: 60_000 }).toContain('terminal');
+      await expect.poll(() => task.logs('app'), { timeout: 180_000 }).toContain('terminal');
     },
   },
   {

@@ -170,7 +170,7 @@ export const linuxShapes: readonly Shape[] = [
       expect(containers?.[0]?.networkBindings).toMatchObject([
         { containerPort: 18_090, hostPort: 18_090, protocol: 'tcp' },
       ]);
-      await expect.poll(() => task.fetch('http://127.0.0.1:18090/'), { timeout: 60_000 }).toBe('hello');
+      await expect.poll(() => task.fetch('http://127.0.0.1:18090/'), { timeout: 180_000 }).toBe('hello');
     },
   },
   {

@@ -103,7 +103,7 @@ export const webShapes: readonly Shape[] = [
     },
     does: async (task) => {
       await task.running();
-      await expect.poll(async () => (await task.running()).healthStatus, { timeout: 60_000 }).toBe('HEALTHY');
+      await expect.poll(async () => (await task.running()).healthStatus, { timeout: 180_000 }).toBe('HEALTHY');
     },
   },
   {
@@ -121,7 +121,7 @@ export const webShapes: readonly Shape[] = [
       ],
     },
     does: async (task) => {
-      await expect.poll(async () => (await task.running()).healthStatus, { timeout: 60_000 }).toBe('HEALTHY');
+      await expect.poll(async () => (await task.running()).healthStatus, { timeout: 180_000 }).toBe('HEALTHY');
     },
   },
   {
@@ -149,7 +149,7 @@ export const webShapes: readonly Shape[] = [
     reads: { task: { executionRoleArn: 'arn:aws:iam::000000000000:role/ecsTaskExecutionRole' } },
     does: async (task) => {
       await task.running();
-      await expect.poll(() => task.logs('app'), { timeout: 60_000 }).toContain('started');
+      await expect.poll(() => task.logs('app'), { timeout: 180_000 }).toContain('started');
     },
   },
   {
@@ -163,7 +163,7 @@ export const webShapes: readonly Shape[] = [
     },
     does: async (task) => {
       await task.running();
-      await expect.poll(() => task.logs('app'), { timeout: 60_000 }).toContain('started');
+      await expect.poll(() => task.logs('app'), { timeout: 180_000 }).toContain('started');
     },
   },
   {

@@ -21,7 +21,7 @@ export async function startDaemon(
   const child = client.start(args(socket), log);
   closeSync(log);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const answer = await until('the daemon to answer', 60_000, async () => {
+  const answer = await until('the daemon to answer', 180_000, async () => {
     if (child.exitCode !== null) return 'ended';
     return existsSync(socket) && (await ready(socket), 'ready');
   }).catch((error: unknown) => String(error));

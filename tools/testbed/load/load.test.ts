@@ -22,7 +22,7 @@ async function loaded(
   requests: number,
 ): Promise<Report> {
   const load = startLoad({ services: ['web'], ...options });
-  await until('requests', 120_000, async () => load.total >= requests, 20);
+  await until('requests', 180_000, async () => load.total >= requests, 20);
   return load.stop();
 }
 
@@ -92,7 +92,7 @@ describe('load', () => {
         'webSocket',
         'leaving',
       ];
-      await until('requests', 120_000, async () => load.total > 300, 20);
+      await until('requests', 180_000, async () => load.total > 300, 20);
       const report = await load.stop();
       expect(report.failures, describeReport(report)).toEqual([]);
       expect(Object.keys(report.requests).toSorted()).toEqual(kinds.toSorted());
@@ -198,7 +198,7 @@ describe('load', () => {
       witnessPatience: 10,
       witness: { ...witness, executions: new Map() },
     });
-    await until('requests', 60_000, async () => load.total > 0, 20);
+    await until('requests', 180_000, async () => load.total > 0, 20);
     expect(kindsOf(await load.stop())).toEqual(['unseen']);
   });
 

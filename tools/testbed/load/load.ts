@@ -122,7 +122,7 @@ export function startLoad(options: LoadOptions): Load {
   /** What targets have told: who executed what, and how often. */
   async function compare({ executions }: Witness): Promise<number> {
     const answered = [...sent].flatMap(([id, one]) => (one.answered ? [id] : []));
-    await until('targets to tell what they have answered', options.witnessPatience ?? 30_000, async () =>
+    await until('targets to tell what they have answered', options.witnessPatience ?? 180_000, async () =>
       answered.every((id) => executions.has(id)),
     ).catch(() => undefined);
     let repeated = 0;
