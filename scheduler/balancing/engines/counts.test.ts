@@ -37,15 +37,24 @@ describe('counts', () => {
 
 describe("HAProxy's table of latencies", () => {
   const dump = (sum: number, counts: readonly number[]): string =>
-    `# table: latency, type: string, size:102400, used:1\n0x1: key=abc use=0 exp=0 gpt0=${sum} ${counts.map((count, i) => `gpc${i}=${count}`).join(' ')}\n`;
+    `# table: latencies, type: string, size:102400, used:1\n0x1: key=abc use=0 exp=0 gpt0=${sum} ${counts.map((count, i) => `gpc${i}=${count}`).join(' ')}\n`;
 
   it('is read with sums that go on where they turn over', () => {
-    const first = parseLatencies(dump(4_294_967_000, [1, 2]), new Map());
+    const first = parseLatencies(dump(4_294_967_000, [3, 2]), new Map());
     expect(first.get('abc')).toMatchObject({ classes: [1, 2, ...noLatency.classes.slice(2)] });
-    const second = parseLatencies(dump(704, [2, 2]), first);
+    const second = parseLatencies(dump(704, [4, 2]), first);
     expect(second.get('abc')!.seconds - first.get('abc')!.seconds).toBeCloseTo(0.01, 6);
-    const third = parseLatencies(dump(804, [3, 2]), second);
+    const third = parseLatencies(dump(804, [5, 2]), second);
     expect(third.get('abc')!.seconds - second.get('abc')!.seconds).toBeCloseTo(0.001, 6);
+  });
+
+  it('takes no answer back from a class, though one that is being counted is above its bound', () => {
+    const early = parseLatencies(dump(0, [5, 2]), new Map());
+    expect(early.get('abc')?.classes.slice(0, 3)).toEqual([3, 2, 0]);
+    const soon = parseLatencies(dump(0, [5, 3]), early);
+    expect(soon.get('abc')?.classes.slice(0, 3)).toEqual([3, 3, 0]);
+    const later = parseLatencies(dump(0, [8, 3]), soon);
+    expect(later.get('abc')?.classes.slice(0, 3)).toEqual([5, 3, 0]);
   });
 
   it.each(['', 'No such table', 'key=', '0x1: key=abc use=0 exp=0'])('%j does not disturb', (text) => {

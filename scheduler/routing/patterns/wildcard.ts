@@ -3,7 +3,7 @@ export type TextTest = (text: string) => boolean;
 
 /** Lower case of ASCII letters alone: what HTTP and ELB mean by case-insensitive. */
 export function lower(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+  return /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
 }
 
 /** UTF-8 bytes of a text, one a character: what comes over the wire is compared with this. */

@@ -41,7 +41,10 @@ export function endToEnd(pairs: Pairs): Pairs {
   );
   // Without these a request would be another one.
   for (const name of ['host', 'content-length']) named.delete(name);
-  return pairs.filter(([name]) => !hops.has(lower(name)) && !named.has(lower(name)));
+  return pairs.filter(([name]) => {
+    const key = lower(name);
+    return !hops.has(key) && !named.has(key);
+  });
 }
 
 /** Value of a cookie of a request, the last of that name. */
@@ -56,9 +59,22 @@ export function cookieOf(pairs: Pairs, name: string): string | undefined {
   return found;
 }
 
+/** What clients say of these is not passed on: targets get them from the engine, or not at all. */
+const replaced = new Set([
+  'host',
+  'expect',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-amzn-trace-id',
+  'x-amzn-tls-version',
+  'x-amzn-tls-cipher-suite',
+]);
+const forwardedFor = 'x-forwarded-for';
+
 /** The headers that a target gets, as a flat list (ELB's rules; `balancing.md` has the table). */
 export function towardsTarget(
   request: IncomingMessage,
+  pairs: Pairs,
   listener: HttpListener,
   given: {
     readonly host: string;
@@ -69,27 +85,18 @@ export function towardsTarget(
   },
 ): string[] {
   const { attributes, protocol, port } = listener;
-  const pairs = pairsOf(request.rawHeaders);
-  const dropped = new Set([
-    'host',
-    'expect',
-    'x-forwarded-proto',
-    'x-forwarded-port',
-    'x-amzn-trace-id',
-    'x-amzn-tls-version',
-    'x-amzn-tls-cipher-suite',
-  ]);
-  if (attributes.forwardedFor !== 'preserve') dropped.add('x-forwarded-for');
   const passed = endToEnd(pairs);
-  const kept = passed.filter(
-    ([name]) => !dropped.has(lower(name)) && !(attributes.dropInvalidHeaderFields && /[^-A-Za-z0-9]/.test(name)),
-  );
+  const kept = passed.filter(([name]) => {
+    const key = lower(name);
+    if (replaced.has(key) || (key === forwardedFor && attributes.forwardedFor !== 'preserve')) return false;
+    return !attributes.dropInvalidHeaderFields || !/[^-A-Za-z0-9]/.test(name);
+  });
   const added: (readonly [string, string])[] = [
     ['Host', attributes.preserveHostHeader ? given.host : hostName(given.host)],
   ];
   if (attributes.forwardedFor === 'append') {
     const peer = attributes.forwardedForWithPort ? withPort(given.peer, request.socket.remotePort ?? 0) : given.peer;
-    added.push(['X-Forwarded-For', [...valuesOf(passed, 'x-forwarded-for'), peer].join(', ')]);
+    added.push(['X-Forwarded-For', [...valuesOf(passed, forwardedFor), peer].join(', ')]);
   }
   added.push(['X-Forwarded-Proto', protocol === 'HTTPS' ? 'https' : 'http'], ['X-Forwarded-Port', String(port)]);
   const root = /(1-[0-9a-f]{8}-[0-9a-f]{24})/.exec(valuesOf(pairs, 'x-amzn-trace-id').join())?.[1];

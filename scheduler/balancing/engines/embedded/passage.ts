@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { constants } from 'node:http2';
 import { request as secureRequest } from 'node:https';
@@ -47,6 +47,12 @@ const attempts = 3;
 const appCookie = 'AWSALBAPP-0';
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+/** 24 hexadecimal digits, those of a UUID that are drawn: Node draws many UUIDs at once. */
+function randomDigits(): string {
+  const id = randomUUID();
+  return `${id.slice(0, 8)}${id.slice(9, 13)}${id.slice(24)}`;
+}
+
 /** What came after a body, as Node takes it. */
 export function trailersOf(raw: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairsOf(raw));
@@ -66,7 +72,7 @@ export class Passage implements Exchange {
   readonly #now: number;
   readonly #client: Client;
   readonly #tried = new Set<LiveTarget>();
-  readonly #id = randomBytes(12).toString('hex');
+  readonly #id = randomDigits();
   readonly #began = performance.now();
   #attempt = 0;
   #target: LiveTarget | undefined;
@@ -177,7 +183,7 @@ export class Passage implements Exchange {
   }
 
   #headers(): string[] {
-    return towardsTarget(this.#request, this.#service.listener, {
+    return towardsTarget(this.#request, this.#pairs, this.#service.listener, {
       host: this.#admitted.host,
       peer: (this.#request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, ''),
       now: this.#now,

@@ -8,6 +8,8 @@ export interface BackendOptions {
   readonly cookieKey: string;
   /** Seconds without a byte from a target. */
   readonly idleTimeout: number;
+  /** Whether clients may speak HTTP/2 to a listener that leads there. */
+  readonly http2: boolean;
 }
 
 /** A server of a backend as it is to be. */
@@ -50,7 +52,7 @@ export function backends(group: TargetGroup, options: BackendOptions): readonly 
     'option redispatch 1',
   ];
   if (!isHttp) return [backend(name, group, options, ['mode tcp', ...shared])];
-  const http = ['mode http', ...shared, refused, ...mismatch(group), ...stickyLines(group.stickiness)];
+  const http = ['mode http', ...shared, refused, ...mismatch(group, options.http2), ...stickyLines(group.stickiness)];
   const fresh = ['http-reuse never', 'option http-server-close', 'retry-on conn-failure', ...http];
   if (group.freshConnections) return [backend(name, group, options, fresh)];
   const kept = ['http-reuse safe', `retry-on conn-failure${group.retrySafe ? ' empty-response' : ''}`, ...http];
@@ -74,10 +76,10 @@ function backend(name: string, group: TargetGroup, { cookieKey }: BackendOptions
 }
 
 /** What does not speak as the group does (ELB answers 464): gRPC is POST over HTTP/2, to groups of gRPC or HTTP/2. */
-function mismatch({ protocolVersion }: TargetGroup): readonly string[] {
+function mismatch({ protocolVersion }: TargetGroup, http2: boolean): readonly string[] {
   const refuse = 'http-request return status 464';
   if (protocolVersion === 'HTTP1')
-    return [`${refuse} if { fc_http_major 2 } { req.hdr(content-type) -m beg -i -- application/grpc }`];
+    return !http2 ? [] : [`${refuse} if { fc_http_major 2 } { req.hdr(content-type) -m beg -i -- application/grpc }`];
   return [
     `${refuse} unless { fc_http_major 2 }`,
     ...(protocolVersion === 'GRPC' ? [`${refuse} unless { method POST }`] : []),

@@ -8,7 +8,7 @@ import {
   type Listener,
   thresholds,
 } from '../../../routing/index.ts';
-import { type Backend, backendName, backends, unsafeBackendName } from './backend.ts';
+import { type Backend, type BackendOptions, backendName, backends, unsafeBackendName } from './backend.ts';
 import { type Files, frontend, type MapName, nowhere, nowhereForStreams } from './frontend.ts';
 import { luaParts } from './lua.ts';
 import { ruleName } from './rules.ts';
@@ -78,9 +78,9 @@ export function configure(state: DesiredState, options: ProcessOptions): Configu
   const lua = luaParts();
   const groups = new Map(state.targetGroups.map((group) => [group.id, group]));
   const frontends = state.listeners.map((listener) => frontend(listener, groups, places, lua));
-  const idle = idleTimeouts(state);
+  const clients = clientsOf(state);
   const all = state.targetGroups.flatMap((group) =>
-    backends(group, { cookieKey: state.cookieKey, idleTimeout: idle.get(group.id) ?? 60 }),
+    backends(group, { cookieKey: state.cookieKey, idleTimeout: 60, http2: false, ...clients.get(group.id) }),
   );
   const luaPath = put('slipway.lua', lua.text());
   const head = section('global', [
@@ -148,13 +148,17 @@ function forwardsOf(listener: Listener): readonly { readonly rule: string; reado
   );
 }
 
-function idleTimeouts(state: DesiredState): ReadonlyMap<string, number> {
-  return new Map(
-    state.listeners.flatMap((listener) => {
-      const seconds = isHttp(listener) ? listener.attributes.idleTimeout : listener.idleTimeout;
-      return forwardsOf(listener).flatMap(({ action }) => action.targetGroups.map(({ id }) => [id, seconds] as const));
-    }),
-  );
+/** What groups must know of the listeners that lead there. */
+function clientsOf(state: DesiredState): ReadonlyMap<string, Pick<BackendOptions, 'idleTimeout' | 'http2'>> {
+  const clients = new Map<string, Pick<BackendOptions, 'idleTimeout' | 'http2'>>();
+  for (const listener of state.listeners) {
+    const idleTimeout = isHttp(listener) ? listener.attributes.idleTimeout : listener.idleTimeout;
+    const isHttp2 = isHttp(listener) && listener.tls !== undefined && listener.attributes.http2;
+    for (const { action } of forwardsOf(listener))
+      for (const { id } of action.targetGroups)
+        clients.set(id, { idleTimeout, http2: isHttp2 || clients.get(id)?.http2 === true });
+  }
+  return clients;
 }
 
 /** What forwards say, as maps: a rule's shares, their backends, how long it is sticky, and the tokens of its groups. */

@@ -25,18 +25,28 @@ function linesFor(defaultAction: ReturnType<typeof forward>, given: Partial<Http
 }
 
 describe('what a request meets that nothing is asked for', () => {
-  it('looks at headers once, and passes by all rules about them', () => {
-    const lines = linesFor(forward('g'));
+  const isForOthers = (line: string): boolean => /(?:if !|unless )\{ var\(txn\.plain\) -m found \}/.test(line);
+  const passes = 'http-request allow if { var(txn.plain) -m found }';
+
+  it.each([{ groups: ['g'] }, { groups: ['g', 'h'] }])('looks at headers once: $groups', ({ groups }) => {
+    const lines = linesFor(forward(...groups));
     const known = lines.findIndex((line) => line.startsWith('http-request set-var(txn.plain) '));
-    const passed = lines.indexOf('http-request allow if { var(txn.plain) -m found }');
+    const passed = lines.indexOf(passes);
     expect(known).toBeGreaterThan(0);
     expect(passed).toBeGreaterThan(known);
     const before = lines.slice(0, known).filter((line) => line.includes('req.hdr'));
     const unguarded = lines
       .slice(known + 1, passed)
       .filter((line) => /req\.f?hdr|req\.cook|-m reg /.test(line))
-      .filter((line) => !/(?:if !|unless )\{ var\(txn\.plain\) -m found \}/.test(line));
+      .filter((line) => !isForOthers(line));
     expect([...before, ...unguarded]).toEqual([]);
+  });
+
+  it('meets none of the rules that are for others where there is one group', () => {
+    const lines = linesFor(forward('g'));
+    const passed = lines.indexOf(passes);
+    expect(lines.slice(0, passed).filter(isForOthers)).toEqual([]);
+    expect(lines.slice(passed).filter(isForOthers)).not.toEqual([]);
   });
 
   it('looks nothing up where there is one group, and its share where there are several', () => {

@@ -105,6 +105,8 @@ function httpBody(
   const only =
     rules.length === 0 && shares.length === 0 ? groups.get(forwards[0]?.targetGroups[0]?.id ?? '') : undefined;
   const rulesOf = only === undefined ? ruleLines(listener, files, lua) : [];
+  const { looks, careful } = hygiene(listener);
+  const headers = outgoing(listener);
   return [
     'mode http',
     `timeout client ${attributes.idleTimeout}s`,
@@ -113,7 +115,10 @@ function httpBody(
     'option idle-close-on-response',
     ...admission(listener, files),
     ...beginning,
-    ...hygiene(listener),
+    ...looks,
+    // Where no rule has a say, those that are plain go first, and meet none of what is for others.
+    ...(only === undefined ? [] : [...headers.plain, 'http-request unset-var(txn.sent)']),
+    ...careful,
     ...(rulesOf.some((line) => line.includes('txn.host'))
       ? [
           `http-request set-var(txn.host) req.fhdr(host)${attributes.preserveHostHeader ? ',host_only' : ''} if ${isPlain}`,
@@ -121,7 +126,8 @@ function httpBody(
       : []),
     ...rulesOf,
     ...shares,
-    ...outgoing(listener),
+    ...(only === undefined ? headers.plain : []),
+    ...headers.careful,
     ...incoming(listener),
     ...(only === undefined
       ? [`${backendLine('unsafeBackends', files, shares)} unless ${isSafe}`, backendLine('backends', files, shares)]

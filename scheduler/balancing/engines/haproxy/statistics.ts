@@ -63,7 +63,7 @@ export function parseStatistics(text: string): Omit<WorkerStatistics, 'latencies
 }
 
 /** Where latencies are counted, in each worker. Its entries have the names of servers. */
-export const latencyTable = 'latency';
+export const latencyTable = 'latencies';
 /** Counters of an entry: one for each class, and the sum in units of 10 microseconds, which begins anew after 2^32 of them. */
 const classes = latencyBounds.length + 1;
 const unit = 1e-5;
@@ -79,17 +79,17 @@ export const latencyBegin = 'http-request set-var(txn.sent) date(0,us)';
 export const isOfTarget = '{ var(txn.took) -m found }';
 
 /**
- * The rules of a frontend that count an answer of a target; nothing may stand behind them: the class that an answer falls into ends the
- * rules, so that quick answers, which most are, meet few of them.
+ * The rules of a frontend that count an answer of a target; nothing may stand behind them. Each counter is of answers above the bound before
+ * it, and the rules end with the first bound that an answer is not above: quick answers, which most are, meet few of them.
  */
 export const latencyLines: readonly string[] = [
   'http-response set-var(txn.took) date(0,us),sub(txn.sent),div(10)',
   `http-response track-sc0 srv_name table ${latencyTable}`,
   `http-response sc-set-gpt(0,0) sc_get_gpt(0,0),add(txn.took),and(${turn - 1})`,
-  ...latencyBounds.flatMap((bound, i) => {
-    const falls = `if { var(txn.took) -m int le ${Math.round(bound / unit)} }`;
-    return [`http-response sc-inc-gpc(${i},0) ${falls}`, `http-response allow ${falls}`];
-  }),
+  ...latencyBounds.flatMap((bound, i) => [
+    `http-response sc-inc-gpc(${i},0)`,
+    `http-response allow if { var(txn.took) -m int le ${Math.round(bound / unit)} }`,
+  ]),
   `http-response sc-inc-gpc(${latencyBounds.length},0)`,
 ];
 
@@ -100,12 +100,17 @@ export function parseLatencies(text: string, before: ReadonlyMap<string, Latency
     const name = / key=(\S+) /.exec(line)?.[1];
     if (name === undefined) continue;
     const counters = new Map([...line.matchAll(/ (gp[ct]\d+)=(\d+)/g)].map(([, counter, value]) => [counter, value]));
-    const known = Math.round((before.get(name)?.seconds ?? 0) / unit);
+    const above = (i: number): number => Number(counters.get(`gpc${i}`) ?? 0);
+    const last = before.get(name);
+    const known = Math.round((last?.seconds ?? 0) / unit);
     const raw = Number(counters.get('gpt0') ?? 0);
     // What came since the last look is less than a turn.
     const since = (((raw - known) % turn) + turn) % turn;
     latencies.set(name, {
-      classes: Array.from({ length: classes }, (_, i) => Number(counters.get(`gpc${i}`) ?? 0)),
+      // An answer that is counted at this moment may be in a lower class than it will be: no class takes back what it had.
+      classes: Array.from({ length: classes }, (_, i) =>
+        Math.max(above(i) - (i + 1 < classes ? above(i + 1) : 0), last?.classes[i] ?? 0),
+      ),
       seconds: (known + since) * unit,
     });
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { HttpListener } from '../../../routing/index.ts';
+import type { HttpListener, Rule } from '../../../routing/index.ts';
 import { listenerOf } from '../../../routing/testing/generate.ts';
 import { freshAddress, openRaw } from './raw.ts';
 import type { Bench } from './suite.ts';
@@ -148,15 +148,26 @@ const rows: readonly Row[] = [
   ),
 ];
 
+/** A rule that no row fits. */
+const elsewhere: Rule = {
+  id: 'elsewhere',
+  conditions: [{ kind: 'path-pattern', values: ['/elsewhere'], regexValues: [] }],
+  action: { kind: 'fixed-response', status: 204, contentType: 'text/plain', body: '' },
+};
+
 /** One framing and one verdict for every engine. @param rewrites whether it is the engine whose parser rewrites some */
 export function framingSuite(bench: () => Bench, rewrites: boolean): void {
-  describe('a request that may be understood in two ways', () => {
+  describe.each([
+    { where: 'for the only group of a listener', rules: [] },
+    { where: 'for a listener with rules', rules: [elsewhere] },
+  ])('a request that may be understood in two ways, $where', ({ rules }) => {
     let target: TestTarget;
     let listener: HttpListener;
     beforeAll(async () => {
       target = await startTarget('framing');
       listener = listenerOf({
         address: freshAddress(),
+        rules,
         defaultAction: { kind: 'forward', targetGroups: [{ id: 'g', weight: 1 }] },
       });
       await bench().apply({ listeners: [listener], targetGroups: [groupOf('g', [target.target()])] });
