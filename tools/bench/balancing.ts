@@ -4,11 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { certificateFor, groupOf } from '@slipway/scheduler/balancing/engines/testing';
+import { freePort } from '@slipway/storage/testing';
+import { checkLoad, drivenEngine } from './balancing/driven.ts';
+import { type Kind, type Lane, laneTo } from './balancing/lanes.ts';
 import {
   engineProxy,
   type EngineProxy,
@@ -23,7 +25,7 @@ import { median, quantile, type Row, short, spread, writeSection } from './resul
 const args = process.argv.slice(2);
 const brief = args.includes('--short');
 const jsonAt = args.indexOf('--json');
-const rounds = brief ? 1 : 9;
+const rounds = brief ? 2 : 25;
 const connections = 16;
 
 await using opened = new AsyncDisposableStack();
@@ -49,89 +51,50 @@ const embedded = await use(engineProxy('embedded', placeOf('embedded'), port, ce
 const peer = await use(plainHaproxy(placeOf('peer'), port, certificate));
 const nginx = hasNginx ? await use(plainNginx(placeOf('nginx'), port, certificate)) : undefined;
 
-/** A kind of request: what is sent over each connection, and how many bytes come back each time. */
-interface Kind {
-  readonly what: string;
-  readonly count: number;
-  readonly isSecure?: boolean;
-  readonly request: string;
-  readonly bodyBytes: number;
-  /** Goes first over each connection, which then speaks another protocol. */
-  readonly upgrade?: string;
-}
-
 const host = 'Host: bench.example.com\r\n';
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\n${host}User-Agent: bench\r\n\r\n`;
-// More rounds of fewer requests: a median of them says more on a machine that does other things too.
-const scale = brief ? 0.2 : 1 / 3;
+// Many short rounds: a median of them says more on a machine that does other things too.
+const scale = brief ? 0.25 : 1;
 const kinds: readonly Kind[] = [
   { what: 'GET, 100 bytes', count: 1600, request: get('/'), bodyBytes: 100 },
   {
     what: 'POST 4 KiB',
-    count: 4000,
+    count: 800,
     request: `POST / HTTP/1.1\r\n${host}Content-Length: 4096\r\n\r\n${'y'.repeat(4096)}`,
     bodyBytes: 100,
   },
-  { what: 'GET, 200 KB', count: 400, request: get('/large'), bodyBytes: 200 << 10 },
+  { what: 'GET, 200 KB', count: 240, request: get('/large'), bodyBytes: 200 << 10 },
   { what: 'GET, 100 bytes, over TLS', count: 1600, isSecure: true, request: get('/'), bodyBytes: 100 },
   {
+    what: 'GET, 100 bytes, over TLS, each over a new connection',
+    count: 160,
+    isSecure: true,
+    isFresh: true,
+    request: get('/'),
+    bodyBytes: 100,
+  },
+  {
     what: 'WebSocket message, 100 bytes both ways',
-    count: 4000,
+    count: 3200,
     upgrade: `GET /ws HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     request: 'm'.repeat(100),
     bodyBytes: 100,
   },
 ];
 
-/** Asks `count` times over one connection that is kept, one after the other. */
-async function ask(proxy: Proxy, kind: Kind, count: number): Promise<void> {
-  const socket: Socket =
-    kind.isSecure === true
-      ? connectTls({ host: proxy.address, port: proxy.secure, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
-      : connect({ host: proxy.address, port: proxy.plain, noDelay: true });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let left = count;
-  let isUpgraded = kind.upgrade === undefined;
-  let need = kind.upgrade === undefined || !isUpgraded ? -1 : kind.bodyBytes;
-  const next = (): void => {
-    need = kind.upgrade === undefined ? -1 : kind.bodyBytes;
-    socket.write(isUpgraded ? kind.request : kind.upgrade!, 'latin1');
-  };
-  socket.on('error', reject);
-  socket.on('close', () => reject(new Error(`${proxy.name} closed a connection`)));
-  socket.on(kind.isSecure === true ? 'secureConnect' : 'connect', next);
-  let head = '';
-  socket.on('data', (chunk: Buffer) => {
-    let bytes = chunk.length;
-    if (need === -1 || !isUpgraded) {
-      head += chunk.toString('latin1');
-      const end = head.indexOf('\r\n\r\n');
-      if (end === -1) return;
-      if (!/^HTTP\/1\.1 (200|101) /.test(head)) return reject(new Error(`${proxy.name} answers ${head.slice(0, 60)}`));
-      bytes = head.length - end - 4;
-      head = '';
-      if (!isUpgraded) {
-        isUpgraded = true;
-        return next();
-      }
-      need = kind.bodyBytes;
-    }
-    need -= bytes;
-    if (need > 0) return;
-    if (--left > 0) return next();
-    resolve();
-  });
-  await promise.finally(() => socket.destroy());
-}
-
-/** One round of a kind through one proxy. @returns requests a second, and microseconds of its processor time for each */
-async function measure(proxy: Proxy, kind: Kind): Promise<{ readonly rate: number; readonly cpu: number }> {
-  const each = Math.max(20, Math.round((kind.count * scale) / connections));
-  await Promise.all(Array.from({ length: connections }, () => ask(proxy, kind, 10)));
+/** One round of a kind over lanes that are open. @returns requests a second, and microseconds of the proxy's processor time for each */
+async function measure(
+  proxy: Proxy,
+  kind: Kind,
+  lanes: readonly Lane[],
+): Promise<{ readonly rate: number; readonly cpu: number }> {
+  const each = Math.max(kind.isFresh === true ? 2 : 10, Math.round((kind.count * scale) / lanes.length));
+  // Connections to the back end that were let go of meanwhile are there again.
+  await Promise.all(lanes.map((lane) => lane.ask(kind.isFresh === true ? 1 : 5)));
   const [cpu, begun] = [proxy.cpu(), performance.now()];
-  await Promise.all(Array.from({ length: connections }, () => ask(proxy, kind, each)));
+  await Promise.all(lanes.map((lane) => lane.ask(each)));
   const seconds = (performance.now() - begun) / 1000;
-  const total = each * connections;
+  const total = each * lanes.length;
   return { rate: total / seconds, cpu: (proxy.cpu() - cpu) / total / 1e-6 };
 }
 
@@ -150,21 +113,23 @@ interface Sample {
 /** In turns, each round begun by another one, so that what else the machine does meets all alike. */
 async function rounded(kind: Kind, proxies: readonly Proxy[]): Promise<readonly Sample[]> {
   const samples = proxies.map((): Sample => ({ rate: [], cpu: [] }));
+  const lanes = proxies.map((proxy) => Array.from({ length: connections }, () => laneTo(proxy, kind)));
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < proxies.length; turn++) {
       const i = (turn + round) % proxies.length;
-      const { rate, cpu } = await measure(proxies[i]!, kind);
+      const { rate, cpu } = await measure(proxies[i]!, kind, lanes[i]!);
       samples[i]!.rate.push(rate);
       samples[i]!.cpu.push(cpu);
     }
   }
+  for (const lane of lanes.flat()) lane.close();
   return samples;
 }
 
 const figure = ({ rate, cpu }: Sample): string => `${short(median(cpu))} µs, ${short(median(rate))}/s`;
 const ratioOf = (one: Sample, other: Sample): string => {
   const all = one.cpu.map((value, i) => value / other.cpu[i]!);
-  return `${short(median(all))}x (${short(Math.min(...all))} to ${short(Math.max(...all))})`;
+  return `${short(median(all))}x (${short(quantile(all, 0.25))} to ${short(quantile(all, 0.75))})`;
 };
 
 for (const kind of kinds) {
@@ -210,12 +175,13 @@ const rules = Array.from({ length: 1000 }, (_, i) => ({
 }));
 for (const engine of [haproxy, embedded]) {
   const kind = kinds[0]!;
-  const [without] = await rounded(kind, [engine]);
-  await engine.apply({ listeners: engine.usual.listeners.map((one) => ('rules' in one ? { ...one, rules } : one)) });
-  const [withRules] = await rounded(kind, [engine]);
-  measured[`${engine.name}, 1,000 rules`] = { without, withRules };
+  const ruled = { ...engine, plain: await freePort() };
+  const listener = { ...engine.usual.listeners[0]!, id: 'ruled', port: ruled.plain, rules };
+  await engine.apply({ listeners: [...engine.usual.listeners, listener] });
+  const [without, withRules] = await rounded(kind, [engine, ruled]);
+  measured[`${engine.kind}, 1,000 rules`] = { without, withRules };
   add({
-    what: `${kind.what}, behind 1,000 rules: ${engine.name} engine, beside itself without`,
+    what: `${kind.what}, behind 1,000 rules: ${engine.kind} engine, beside a listener of it without`,
     ours: figure(withRules!),
     peer: figure(without!),
     ratio: ratioOf(withRules!, without!),
@@ -230,39 +196,64 @@ async function changes(
   count: number,
   change: (i: number) => Parameters<EngineProxy['apply']>[0],
 ): Promise<number[]> {
-  const over = new AbortController();
-  const load = (async () => {
-    // A reload ends kept connections in good order, between two requests.
-    while (!over.signal.aborted) await ask(engine, kinds[0]!, 50).catch(() => undefined);
-  })();
+  const load = underLoad(engine);
   const took: number[] = [];
   for (let i = 0; i < count; i++) took.push(await engine.apply(change(i)));
-  over.abort();
-  await load;
+  await load.end();
   return took;
 }
-for (const engine of [haproxy, embedded]) {
-  const targets = await changes(engine, brief ? 5 : 60, (i) => ({
-    targetGroups: [groupOf('g', [targetOf(port, 0), targetOf(port, i + 1)])],
-  }));
-  const listeners = await changes(engine, brief ? 2 : 8, (i) => ({
-    listeners: engine.usual.listeners.map((one) => ('rules' in one ? { ...one, rules: rules.slice(i, i + 5) } : one)),
-  }));
-  measured[`${engine.name}, changes`] = { targets, listeners };
+
+/** One client that asks all the time. */
+function underLoad(proxy: Proxy): { readonly end: () => Promise<void> } {
+  const over = new AbortController();
+  const load = (async () => {
+    while (!over.signal.aborted) {
+      const lane = laneTo(proxy, kinds[0]!);
+      // A reload ends kept connections in good order, between two requests.
+      await lane.ask(50).catch(() => undefined);
+      lane.close();
+    }
+  })();
+  return {
+    end: async () => {
+      over.abort();
+      await load;
+    },
+  };
+}
+
+for (const kind of ['haproxy', 'embedded'] as const) {
+  const driven = await drivenEngine(kind, placeOf(`driven-${kind}`), port);
+  const load = underLoad(driven.proxy);
+  const took: number[] = [];
+  for (let i = 0; i < (brief ? 10 : 300); i++) {
+    took.push(await driven.replaceTarget());
+    await sleep(30);
+  }
+  await load.end();
+  await driven.stop();
+  measured[`${kind}, from commits`] = took;
   add({
-    what: `a target is replaced, until it is live, under load: ${engine.name} engine`,
-    ours: `p50 ${short(median(targets))} ms, p99 ${short(quantile(targets, 0.99))} ms`,
+    what: `a target is replaced, from the commit (fsync included) until the driver has it live, under load: ${kind} engine`,
+    ours: `p50 ${short(median(took))} ms, p99 ${short(quantile(took, 0.99))} ms`,
     peer: '',
     ratio: '',
     goal: 'p99 under 100 ms',
   });
+}
+for (const engine of [haproxy, embedded]) {
+  const listeners = await changes(engine, brief ? 2 : 12, (i) => ({
+    listeners: engine.usual.listeners.map((one) => ('rules' in one ? { ...one, rules: rules.slice(i, i + 5) } : one)),
+  }));
+  measured[`${engine.kind}, changes`] = { listeners };
   add({
-    what: `the rules of a listener change, under load: ${engine.name} engine`,
+    what: `the rules of a listener change, under load: ${engine.kind} engine`,
     ours: spread(listeners, 'ms'),
     peer: '',
     ratio: '',
     goal: '',
   });
+  await engine.apply({});
 }
 
 const manyGroups = Array.from({ length: brief ? 50 : 1000 }, (_, i) =>
@@ -293,16 +284,16 @@ for (const engine of [haproxy, embedded]) {
       ),
     );
   }
-  measured[`${engine.name}, many`] = { first, memory, next };
+  measured[`${engine.kind}, many`] = { first, memory, next };
   add({
-    what: `${manyGroups.length.toLocaleString('en-US')} target groups of 10 targets at once: ${engine.name} engine`,
+    what: `${manyGroups.length.toLocaleString('en-US')} target groups of 10 targets at once: ${engine.kind} engine`,
     ours: `${short(first)} ms, ${short(memory)} MiB more`,
     peer: '',
     ratio: '',
     goal: '',
   });
   add({
-    what: `one of those targets is replaced: ${engine.name} engine`,
+    what: `one of those targets is replaced: ${engine.kind} engine`,
     ours: spread(next, 'ms'),
     peer: '',
     ratio: '',
@@ -311,15 +302,31 @@ for (const engine of [haproxy, embedded]) {
   await engine.apply({});
 }
 
+const checks = await checkLoad(placeOf('checks'), {
+  groups: brief ? 10 : 1000,
+  targets: 10,
+  backEnd: port,
+  interval: brief ? 5 : 30,
+});
+measured['checks'] = checks;
+add({
+  what: `${brief ? '100' : '10,000'} targets of ${brief ? '10' : '1,000'} groups are checked every ${brief ? 5 : 30} s`,
+  ours: `${short(checks.share * 100)} % of a core; all of them new: ${short(checks.cpuUntilHealthy)} s of a core, ${short(checks.secondsUntilHealthy)} s`,
+  peer: '',
+  ratio: '',
+  goal: '',
+});
+
 if (!brief) {
   writeSection({
     name: 'balancing',
     title: 'Load balancing',
     command: `npm run bench:balancing`,
     notes: [
-      `Peer: HAProxy as one writes it by hand for one service (forwarded headers, trace id, retries, requests that must not be repeated over connections of their own), in the same run; ${hasNginx ? 'nginx likewise, but with kept connections for every method' : 'nginx is not installed'}. The first figure is processor time of the proxy's processes for each request, then requests a second over ${connections} connections; ratios are of processor time, round by round, ${rounds} rounds in turns, median (least to most).`,
+      `Peer: HAProxy as one writes it by hand for one service (forwarded headers, trace id, retries, requests that must not be repeated over connections of their own), in the same run; ${hasNginx ? 'nginx likewise, but with kept connections for every method' : 'nginx is not installed'}. The first figure is processor time of the proxy's processes for each request, then requests a second over ${connections} connections; ratios are of processor time, round by round, ${rounds} rounds in turns over connections that are kept, median (the middle half).`,
       'Client, proxies and back end share the machine: rates say little, ratios of processor time do.',
-      'A change counts from the call to the engine until the engine has said that it is live in the process that takes new connections.',
+      'A change counts until the engine has said that it is live in the process that takes new connections; of targets from the call that commits it to SQLite on the disk, of all else from the call to the engine.',
+      `Work waiting for a core when it ended (load average of a minute): ${short(loadavg()[0]!)}.`,
     ],
     rows,
   });

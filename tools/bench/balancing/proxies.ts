@@ -22,7 +22,7 @@ export interface Proxy {
 }
 
 export interface EngineProxy extends Proxy {
-  readonly engine: TrafficEngine;
+  readonly kind: TrafficEngine['kind'];
   /** Applies the next generation; @returns milliseconds until it was live. */
   apply(given: Partial<State>): Promise<number>;
   readonly usual: Pick<State, 'listeners' | 'targetGroups' | 'certificates'>;
@@ -34,6 +34,23 @@ const haproxyProgram = '/usr/sbin/haproxy';
 const nginxProgram = '/usr/sbin/nginx';
 export const hasNginx = existsSync(nginxProgram);
 
+export const openEngine = (kind: TrafficEngine['kind'], folder: string): Promise<TrafficEngine> =>
+  kind === 'haproxy' ? openHaproxy({ folder, program: haproxyProgram, hardStopAfter: 30 }) : openEmbedded({ folder });
+
+/** An engine whose processes name its folder, as a proxy. */
+export const engineAt = (
+  engine: TrafficEngine,
+  folder: string,
+  { plain, secure }: Pick<Proxy, 'plain' | 'secure'>,
+): Proxy => ({
+  name: engine.kind,
+  address: '127.0.0.1',
+  plain,
+  secure,
+  cpu: () => sum(processesWith(folder).map(cpuOf)),
+  stop: () => engine.stop(),
+});
+
 /** One of our engines, in front of the back end. */
 export async function engineProxy(
   kind: TrafficEngine['kind'],
@@ -41,10 +58,7 @@ export async function engineProxy(
   backEnd: number,
   certificate: Certificate,
 ): Promise<EngineProxy> {
-  const engine =
-    kind === 'haproxy'
-      ? await openHaproxy({ folder, program: haproxyProgram, hardStopAfter: 30 })
-      : await openEmbedded({ folder });
+  const engine = await openEngine(kind, folder);
   const [plain, secure] = [await freePort(), await freePort()];
   const defaultAction = { kind: 'forward', targetGroups: [{ id: 'g', weight: 1 }] } as const;
   const usual = {
@@ -62,7 +76,6 @@ export async function engineProxy(
     targetGroups: [groupOf('g', [targetOf(backEnd, 0)])],
   };
   let generation = 0;
-  const pids = (): number[] => processesWith(folder);
   const apply = async (given: Partial<State>): Promise<number> => {
     const begun = performance.now();
     const { listeners } = await engine.apply({ generation: ++generation, cookieKey, ...usual, ...given });
@@ -71,16 +84,11 @@ export async function engineProxy(
   };
   await apply({});
   return {
-    name: kind,
-    address: '127.0.0.1',
-    plain,
-    secure,
-    engine,
+    ...engineAt(engine, folder, { plain, secure }),
+    kind,
     apply,
     usual,
-    cpu: () => sum(pids().map(cpuOf)),
-    memory: () => sum(pids().map(memoryOf)),
-    stop: () => engine.stop(),
+    memory: () => sum(processesWith(folder).map(memoryOf)),
   };
 }
 
@@ -122,7 +130,7 @@ backend unsafe
   server one 127.0.0.1:${backEnd}
 `,
   );
-  return started('plain HAProxy', spawn(haproxyProgram, ['-W', '-f', config], { stdio: 'ignore' }), plain, secure);
+  return started('plain HAProxy', alone(haproxyProgram, ['-W', '-f', config]), plain, secure);
 }
 
 /** nginx as one writes it by hand for one service. */
@@ -144,8 +152,12 @@ location / { proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Ho
 proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; } } }
 `,
   );
-  return started('nginx', spawn(nginxProgram, ['-p', folder, '-c', config], { stdio: 'ignore' }), plain, secure);
+  return started('nginx', alone(nginxProgram, ['-p', folder, '-c', config]), plain, secure);
 }
+
+/** A session of its own, as engines have: the kernel shares processors out among sessions, and wakes others of the same one sooner. */
+const alone = (program: string, args: readonly string[]): ChildProcess =>
+  spawn(program, args, { stdio: 'ignore', detached: true });
 
 async function started(name: string, child: ChildProcess, plain: number, secure: number): Promise<Proxy> {
   await until(`${name} to listen`, 30_000, () => canConnect(plain), 50);
