@@ -40,6 +40,11 @@ export class TaskRunner {
   #stopsAt: number | undefined;
   #status: 'PENDING' | 'RUNNING' | 'STOPPED' = 'PENDING';
   #saving: Promise<void> = Promise.resolve();
+  /** What is to be written next, and the write that will. */
+  readonly #changes: ((saved: SavedTask) => Partial<SavedTask>)[] = [];
+  #written: Promise<void> | undefined;
+  /** Whether the interface of the task is there; found out again where the agent is started anew before that was written. */
+  #attached = false;
   #reported = '';
   #health = '';
   #storage: number | undefined;
@@ -49,6 +54,7 @@ export class TaskRunner {
   constructor(ports: RunnerPorts, saved: SavedTask) {
     this.#ports = ports;
     this.#saved = saved;
+    this.#attached = saved.attached === true;
     this.#fileSystems = new HeldFileSystems(ports);
     this.#group = new TaskGroup(ports.limits, saved.task, ports.options.taskPidsLimit);
     this.#maker = new ContainerMaker(ports, this.#group, this.#fileSystems);
@@ -210,7 +216,7 @@ export class TaskRunner {
       busy: this.#busy.has(name) || this.#lags(name),
       failure: this.#saved.failures[name],
       unfinished:
-        (name === pauseName && attachmentsOf(this.task).length > 0 && this.#saved.attached !== true) ||
+        (name === pauseName && attachmentsOf(this.task).length > 0 && !this.#attached) ||
         (name === holderName && this.#saved.held !== true),
     });
   }
@@ -352,7 +358,8 @@ export class TaskRunner {
     if (attachment === undefined) return;
     if (!state.Running) throw new Error('the container of the network interface has ended');
     await this.#ports.network.attach(attachment, state.Pid);
-    await this.#save(() => ({ attached: true }));
+    // Written with what comes next: a container waits for it, and to attach it once more changes nothing.
+    this.#attached = true;
   }
 
   /** Whether the container that holds the task's file systems has what it is to have. */
@@ -390,17 +397,28 @@ export class TaskRunner {
     this.poke();
   }
 
-  /** Durable before it takes effect, one change after the other; what cannot be written has not happened, and is decided again. */
-  async #save(change: (saved: SavedTask) => Partial<SavedTask>): Promise<void> {
-    const written = this.#saving.then(async () => {
-      // What was still under way when the agent stopped belongs to the next one, which looks for itself.
-      if (this.#ended) return;
-      const changed = { ...this.#saved, ...change(this.#saved) };
-      await this.#ports.save(changed);
-      this.#saved = changed;
-    });
-    this.#saving = written.catch(() => undefined);
-    await written;
+  /**
+   * Durable before it takes effect, one change after the other; those that come while one is written are written together. What cannot be
+   * written has not happened, and is decided again.
+   */
+  #save(change: (saved: SavedTask) => Partial<SavedTask>): Promise<void> {
+    this.#changes.push(change);
+    if (this.#written === undefined) {
+      this.#written = this.#saving.then(() => this.#write());
+      this.#saving = this.#written.catch(() => undefined);
+    }
+    return this.#written;
+  }
+
+  async #write(): Promise<void> {
+    this.#written = undefined;
+    const changes = this.#changes.splice(0);
+    // What was still under way when the agent stopped belongs to the next one, which looks for itself.
+    if (this.#ended) return;
+    const known = this.#attached ? { ...this.#saved, attached: true } : this.#saved;
+    const changed = changes.reduce<SavedTask>((saved, one) => ({ ...saved, ...one(saved) }), known);
+    await this.#ports.save(changed);
+    this.#saved = changed;
   }
 
   #report(): void {
