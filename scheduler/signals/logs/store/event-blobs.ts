@@ -11,6 +11,7 @@ import {
   parseTable,
   unpacked,
 } from './event-file.ts';
+import { free, letGo } from './memory.ts';
 import type { EventsRecord, FooterPlace, StoredBlob } from './records.ts';
 import type { Row, Rows } from './rows.ts';
 
@@ -140,7 +141,7 @@ export class EventBlobs {
     this.#absent.set(nameOf(file, block, text), true);
   }
 
-  /** As `rows`, for whoever reads a whole file once. */
+  /** As `rows`, for whoever reads a whole file once: nobody else has the bytes of these rows. */
   async rowsOnce(file: EventsRecord, block: Block): Promise<Rows> {
     return this.#readable(file, block, await this.#unpackedAlone(file, block));
   }
@@ -221,19 +222,6 @@ function checkPlace({ blob }: EventsRecord, { offset, length }: FooterPlace): vo
 const sizeOf = ({ raw, events }: Block): number => raw + numbersOf * events + 64;
 const placeOf = ({ blob }: EventsRecord, { offset }: Block): string => `${blob.generation} ${offset}`;
 const nameOf = (file: EventsRecord, block: Block, text: string): string => `${placeOf(file, block)} ${text}`;
-
-/** Small buffers share their memory with others. */
-const unshared = 256 * 1024;
-
-/** Lets go of the memory of a buffer that nobody else has, if it is one of its own. */
-function free(bytes: Buffer): void {
-  if (bytes.buffer.byteLength >= unshared) letGo(bytes);
-}
-
-/** Lets go of memory that nobody else has. */
-function letGo({ buffer }: Buffer): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-}
 
 function rethrowIn({ blob }: EventsRecord): (error: unknown) => never {
   return (error) => {

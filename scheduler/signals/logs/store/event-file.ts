@@ -4,6 +4,7 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { ColumnReader, ColumnWriter } from './columns.ts';
 import { LogsDamaged, LogsTooNew } from './contract.ts';
 import { eachGram, GramFilter } from './grams.ts';
+import { free } from './memory.ts';
 import type { FooterPlace } from './records.ts';
 import { type Row, RowReader, type Rows } from './rows.ts';
 import { anyWord, eachWord, WordFilter } from './words.ts';
@@ -34,7 +35,8 @@ const unpackedLimit = 64 * 1024 * 1024;
 
 /** What Node hands over at once: a block as a whole, since each piece costs a turn of the event loop. */
 const unpackedChunk = blockSize + 256 * 1024;
-const packedChunk = 128 * 1024;
+/** What is packed comes at once as well, as a rule: it is a quarter of that, or less. */
+const packedChunk = { least: 4 * 1024, most: 256 * 1024 };
 
 export interface FileStream {
   /** The group's id. */
@@ -157,7 +159,7 @@ export class EventFile {
   async *#compressed(): AsyncGenerator<Buffer> {
     let before: { readonly packed: Promise<Buffer>; readonly entry: BlockEntry } | undefined;
     for await (const { rows, entry } of this.#cut()) {
-      const packed = compressed(rows, this.#packing.level);
+      const packed = compressed(rows, this.#packing.level).finally(() => free(rows));
       // Whoever stores the file may end early, and then nobody waits for it.
       packed.catch(() => undefined);
       if (before !== undefined) yield this.#enter(await before.packed, before.entry);
@@ -284,7 +286,7 @@ export async function unpacked(packed: Uint8Array, size = unpackedChunk): Promis
 
 function compressed(bytes: Uint8Array, level: number): Promise<Buffer> {
   return compress(bytes, {
-    chunkSize: packedChunk,
+    chunkSize: Math.max(packedChunk.least, Math.min(packedChunk.most, Math.ceil(bytes.length / 4))),
     // Said in the frame, so that it is unpacked to where it belongs without a window of its own.
     pledgedSrcSize: bytes.length,
     params: {

@@ -1,4 +1,5 @@
 import { type Block, compareRows, compareStreams, type FileStream } from './event-file.ts';
+import { free } from './memory.ts';
 import type { EventsRecord } from './records.ts';
 import type { Row, Rows } from './rows.ts';
 
@@ -69,11 +70,20 @@ class Input {
   }
 
   async load(): Promise<void> {
-    while (this.advance()) this.#reader = await this.#read(this.#file, this.#blocks[this.#at++]!);
+    while (this.advance()) {
+      // Its last row was looked at before the next one was asked for.
+      if (this.#reader !== undefined) free(this.#reader.bytes);
+      this.#reader = undefined;
+      this.#reader = await this.#read(this.#file, this.#blocks[this.#at++]!);
+    }
   }
 }
 
-/** The rows of sorted files as one sorted sequence, in runs; a block of each file is in memory at a time. */
+/**
+ * The rows of sorted files as one sorted sequence, in runs; a block of each file is in memory at a time. A row is good until the next is
+ * asked for.
+ * @param read rows whose bytes nobody else has
+ */
 export async function* mergedRows(
   read: Read,
   files: readonly {
