@@ -24,7 +24,7 @@ export interface ScalingSize {
   /** Steps of the load of a real service; they take a Docker engine. */
   readonly steps: number;
 }
-export const full: ScalingSize = { services: 1_000, hosts: 10_000, passes: 51, days: 20, steps: 7 };
+export const full: ScalingSize = { services: 1_000, hosts: 10_000, passes: 51, days: 40, steps: 7 };
 export const shortened: ScalingSize = { services: 20, hosts: 100, passes: 3, days: 1, steps: 0 };
 
 export interface ScalingFigures {
@@ -182,7 +182,7 @@ if (import.meta.main) {
       notes: [
         'The peer are the published rules of ECS managed scaling, on the same load: reservation once a minute, 300 s of warm-up, in after fifteen minutes by empty hosts.',
         'A day has a tide of 20 to 140 tasks, what comes and goes every two minutes, and six bursts of 20 to 80 tasks; 4 tasks have room on a host, which takes 60 s to start. Which task goes is drawn.',
-        'A group of five hosts in use or more keeps room for what one host runs for a quarter of an hour; what else is too many goes after two minutes. With hosts to spare by the target nothing is packed.',
+        'A group of five hosts in use or more keeps room for what its fullest host runs and one task more for a quarter of an hour; what else is too many goes after a minute, a quarter of the hosts at once. With hosts to spare by the target nothing is packed.',
         `The machine was busy with other work: its load was ${loadavg()[0]?.toFixed(0)} on ${cpus().length} cores.`,
         'A pass is timed by the processor; what it reads and writes is not in it.',
         'A step: a task that reserves 16 CPU units on this machine’s own Docker engine begins to use what it can get, at any time between two looks at it; ECS takes three minutes of its alarm and what it takes to start a task.',

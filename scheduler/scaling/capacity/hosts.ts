@@ -1,7 +1,7 @@
 import type { ServiceRequests } from '../../control/index.ts';
 import { startedAs } from '../../deployments/index.ts';
-import type { BlankHost } from '../../placement/index.ts';
-import type { HostShape, InstanceRecord, TaskRecord } from '../../state/index.ts';
+import type { BlankHost, PlacementRequest } from '../../placement/index.ts';
+import type { HostShape, InstanceRecord, ServiceRecord, TaskRecord } from '../../state/index.ts';
 import { type ClusterView, placedTask } from '../../views/index.ts';
 import type { CapacityHost } from '../rules/index.ts';
 import type { SizedGroup, SizedMachine } from './ports.ts';
@@ -71,19 +71,40 @@ export const blankOf = (shape: HostShape, zone: string): BlankHost => ({
   reservedUdpPorts: shape.reservedUdpPorts,
 });
 
+/** What is asked of hosts that may be emptied. */
+export interface Emptied {
+  readonly instances: readonly string[];
+  /** An instance, for what it runs once more, and one of its tasks again, there is to be room beside. */
+  readonly like?: string | undefined;
+}
+
 /**
  * Whether all that keeps hosts from being empty may move, and has room on others. Asks the placement core, and changes nothing.
  * Tasks of no service cannot move, nor those that are protected from scale-in.
  */
 export function canEmpty(
   view: ClusterView,
-  instances: readonly string[],
+  { instances, like }: Emptied,
   requests: ServiceRequests,
   definitions: KnownDefinitions,
   now: number,
 ): boolean {
   const { index } = view;
   const tasks = instances.flatMap((instance) => holdersOf(view, instance));
+  const again = like === undefined ? [] : holdersOf(view, like);
+  const startOf = (task: TaskRecord): Start | undefined => {
+    const service = view.services.get(task.service?.name ?? '')?.value;
+    const deployment = service?.deployments.find(({ id }) => id === task.service?.deploymentId);
+    const definition = definitions.get(deployment?.taskDefinition ?? '');
+    if (service === undefined || deployment === undefined || definition === undefined) return undefined;
+    return { service, request: requests.of(startedAs(service, deployment), definition, task.capacityProvider).request };
+  };
+  const place = (task: TaskRecord, request: PlacementRequest, as: string): boolean => {
+    const found = index.place(request);
+    if ('unplaceable' in found || instances.includes(found.instanceId)) return false;
+    index.addTask(placedTask({ ...task, id: as }, found.instanceId));
+    return true;
+  };
   return index.tentatively(() => {
     // Nothing comes back to the hosts themselves.
     for (const instance of instances) {
@@ -96,18 +117,31 @@ export function canEmpty(
         shape: { ...free, tcpPorts: [], udpPorts: [], requires: [] },
       });
     }
-    return tasks.every((task) => {
-      const service = view.services.get(task.service?.name ?? '')?.value;
-      const deployment = service?.deployments.find(({ id }) => id === task.service?.deploymentId);
-      const definition = definitions.get(deployment?.taskDefinition ?? '');
-      if (service === undefined || deployment === undefined || definition === undefined) return false;
-      if ((task.protectedUntil ?? 0) > now || service.deployments.length > 1) return false;
+    const doMove = tasks.every((task) => {
+      const start = startOf(task);
+      if (start === undefined || (task.protectedUntil ?? 0) > now || start.service.deployments.length > 1) return false;
       index.setLeaving(task.id, true);
-      const { request } = requests.of(startedAs(service, deployment), definition, task.capacityProvider);
-      const found = index.place(request);
-      if ('unplaceable' in found || instances.includes(found.instanceId)) return false;
-      index.addTask(placedTask({ ...task, id: `moved-${task.id}` }, found.instanceId));
-      return true;
+      return place(task, start.request, `moved-${task.id}`);
     });
+    return (
+      doMove &&
+      [...again, ...again.slice(0, 1)].every((task, number) =>
+        place(task, startOf(task)?.request ?? aloneAs(task), `again-${number}-${task.id}`),
+      )
+    );
   });
 }
+
+interface Start {
+  readonly service: ServiceRecord;
+  readonly request: PlacementRequest;
+}
+
+/** What another task like one of no service asks for: as much as it takes. */
+const aloneAs = ({ group, reservation }: TaskRecord): PlacementRequest => ({
+  group,
+  shape: { ...reservation, requires: [] },
+  constraints: [],
+  strategies: [],
+  kind: 'standalone',
+});

@@ -17,6 +17,8 @@ import { account, openApi, type TestApi } from '../../ecs/testing/open-api.ts';
 import { idOf, newId } from '../../state/index.ts';
 import { ClusterViews, type HeldView } from '../../views/index.ts';
 import type { Sample } from '../../signals/metrics/index.ts';
+import { readDefinition } from '../../control/index.ts';
+import { canEmpty, holdersOf } from './hosts.ts';
 import type { CapacityPorts, SizedGroups, SizedMachine } from './index.ts';
 import { lookAt, newMemory } from './scale-capacity.ts';
 
@@ -336,4 +338,51 @@ test('an empty host in another zone holds back none where tasks have to run', as
   expect(group.desired).toBe(2);
   await join();
   await placed(1, { desiredStatus: 'RUNNING' });
+});
+
+test('hosts can be emptied where others have room for what they run, and for what another one runs once more', async () => {
+  await setUp('DISABLED');
+  await groups.setDesired(account, 'fleet', 4, 'the test');
+  await join();
+  const spread = [{ type: 'spread' as const, field: 'instanceId' }];
+  const service = { cluster: 'fleet', taskDefinition: 'half', placementStrategy: spread, ...strategy };
+  await api.ecs.send(new CreateServiceCommand({ ...service, serviceName: 'web', desiredCount: 3 }));
+  const tasks = await placed(3);
+  for (const task of tasks) await api.report(task, 'RUNNING');
+  await vi.waitFor(async () => {
+    await held.feed.catchUp();
+    expect(held.view.services.get('web')?.value.deployments[0]?.rolloutState).toBe('COMPLETED');
+  }, patience);
+  // Two have room on each of four; three have one.
+  const busy = machines.map(({ instance }) => instance).filter((id) => holdersOf(held.view, id).length === 1);
+  const [empty = ''] = machines.map(({ instance }) => instance).filter((id) => !busy.includes(id));
+  const [one = '', two = '', three = ''] = busy;
+  const arn = held.view.services.get('web')?.value.deployments[0]?.taskDefinition ?? '';
+  const definition = await readDefinition(api.ports.records, account, arn);
+  const definitions = new Map(definition === undefined ? [] : [[arn, definition]]);
+  const can = (instances: readonly string[], like?: string): boolean =>
+    canEmpty(held.view, { instances, like }, memory.requests, definitions, now);
+  expect([can([one]), can([one], two), can([one, two]), can([one, two], three)]).toEqual([true, true, true, false]);
+  expect([can([empty], one), can([empty, one], two), can([empty, one, two])]).toEqual([true, false, false]);
+  // One of no service does not move, and another one like it needs as much.
+  await api.ecs.send(
+    new RunTaskCommand({ cluster: 'fleet', taskDefinition: 'half', count: 2, placementStrategy: spread, ...strategy }),
+  );
+  await placed(5);
+  await vi.waitFor(async () => {
+    await held.feed.catchUp();
+    expect(machines.flatMap(({ instance }) => holdersOf(held.view, instance))).toHaveLength(5);
+  }, patience);
+  const alone = machines
+    .map(({ instance }) => instance)
+    .filter((id) => holdersOf(held.view, id).some((task) => task.service === undefined));
+  const [free = ''] = busy.filter((id) => !alone.includes(id));
+  expect(alone.map((id) => can([id]))).toEqual(alone.map(() => false));
+  expect([
+    can([free]),
+    can(
+      [free],
+      alone.find((id) => holdersOf(held.view, id).length === 2),
+    ),
+  ]).toEqual([true, false]);
 });

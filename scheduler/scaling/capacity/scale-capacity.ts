@@ -22,8 +22,8 @@ import { type KnownDefinitions, servicesOn, waitingFor } from './waiting.ts';
 /** Milliseconds between looks at the groups of a cluster. */
 const interval = 5_000;
 
-/** Hosts that are tried in one look whether they can be emptied: those with the fewest tasks. */
-const mostTried = 10;
+/** Sets of hosts that are tried in one look whether they can be emptied: those with the fewest tasks. */
+const mostTried = 16;
 
 /** What one leader remembers from look to look. */
 export interface Memory {
@@ -91,6 +91,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
     empty: emptyOf(there, hosts),
     coming: hosts.flatMap(({ id, state }) => (state === 'coming' ? (byId.get(id)?.zone ?? []) : [])),
   });
+  const instanceOf = (id: string): string => byId.get(id)?.instance ?? '';
   let tries = 0;
   const plan = decideCapacity({
     rule: provider.managedScaling,
@@ -98,16 +99,13 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
     hosts,
     needed,
     missing,
-    canEmpty: (ids) =>
-      provider.managedTerminationProtection !== 'ENABLED' &&
-      tries++ < mostTried &&
-      canEmpty(
-        view,
-        ids.map((id) => byId.get(id)?.instance ?? ''),
-        memory.requests,
-        definitions,
-        now,
-      ),
+    canEmpty: (ids, like) => {
+      const instances = ids.map(instanceOf);
+      const isHeld = instances.some((instance) => holdersOf(view, instance).length > 0);
+      if (isHeld && provider.managedTerminationProtection === 'ENABLED') return false;
+      const asked = { instances, like: like === undefined ? undefined : instanceOf(like) };
+      return tries++ < mostTried && canEmpty(view, asked, memory.requests, definitions, now);
+    },
     surplusSince: memory.surplusSince.get(name),
     now,
   });

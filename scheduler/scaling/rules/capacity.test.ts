@@ -97,7 +97,7 @@ test('what is on its way ends when nothing needs it any more, and is not made ag
   expect(decide({ hosts: held, ...calm })).toMatchObject({ empty: ['b'], end: [] });
 });
 
-test('one host at a time is emptied whose tasks have room elsewhere', () => {
+test('hosts are emptied whose tasks have room elsewhere, a quarter at once at most and one at least', () => {
   const hosts = [host('a', 3), host('b', 1), host('c', 2)];
   const calm = { surplusSince: 0 };
   expect(decide({ hosts, ...calm }).empty).toEqual(['b']);
@@ -106,34 +106,46 @@ test('one host at a time is emptied whose tasks have room elsewhere', () => {
   expect(decide({ hosts: [...hosts, host('d', 0, { state: 'coming' })], needed: 1, ...calm }).empty).toEqual([]);
   expect(decide({ hosts: hosts.with(1, host('b', 1, { state: 'emptying' })), ...calm }).empty).toEqual([]);
   expect(decide({ hosts, ...calm, group: { min: 3, max: 5, desired: 3 } }).empty).toEqual([]);
+  const many = Array.from({ length: 24 }, (_, i) => host(`busy-${String(i).padStart(2, '0')}`, 1 + Math.floor(i / 8)));
+  const emptied = (fits: number, more: Partial<CapacityState> = {}): number => {
+    const group = { min: 0, max: 30, desired: many.length };
+    return decide({ hosts: many, group, ...calm, canEmpty: (ids) => ids.length <= fits, ...more }).empty.length;
+  };
+  expect([emptied(24), emptied(5), emptied(4), emptied(1), emptied(0)]).toEqual([6, 5, 4, 1, 0]);
+  expect(emptied(24, { group: { min: 22, max: 30, desired: 24 } })).toBe(2);
 });
 
-test('a group of some size keeps the last one that is too many for a quarter of an hour, empty or as room', () => {
-  const busy = Array.from({ length: 5 }, (_, i) => host(`busy-${i}`, 3));
+test('a group of some size keeps room for its fullest host and a task more for a quarter of an hour', () => {
+  const busy = [4, 3, 3, 3, 3].map((tasks, i) => host(`busy-${i}`, tasks));
   const since = (ago: number) => ({ surplusSince: 1_000_000 - ago });
-  // Two are empty: one goes after two minutes, the other one when it has been quiet.
+  // Two are empty: one goes if that leaves room, the other one when it has been quiet.
   const two = [...busy, host('x', 0), host('y', 0)];
-  const none = { canEmpty: () => false };
-  expect(decide({ hosts: two, ...none, ...since(2 * calmFor - 1) }).empty).toEqual([]);
-  expect(decide({ hosts: two, ...none, ...since(2 * calmFor) }).empty).toEqual(['x']);
-  const one = [...busy, host('y', 0)];
-  expect(decide({ hosts: one, ...none, ...since(2 * calmFor) })).toMatchObject({
+  const asked: unknown[] = [];
+  const one = (ids: readonly string[], like?: string): boolean => {
+    asked.push(like);
+    return like === undefined || ids.length === 1;
+  };
+  expect(decide({ hosts: two, canEmpty: one, ...since(calmFor - 1) }).empty).toEqual([]);
+  expect(decide({ hosts: two, canEmpty: one, ...since(calmFor) }).empty).toEqual(['x']);
+  expect(asked[0]).toBe('busy-0');
+  const none = (_ids: readonly string[], like?: string): boolean => like === undefined;
+  expect(decide({ hosts: two, canEmpty: none, ...since(restFor - 1) })).toMatchObject({
     empty: [],
-    surplusSince: 1_000_000 - 2 * calmFor,
+    ...since(restFor - 1),
   });
-  expect(decide({ hosts: one, ...none, ...since(restFor) }).empty).toEqual(['y']);
-  // One is empty, and another one can be emptied beside it.
-  const beside = (ids: readonly string[]): boolean => ids.join() === 'y,busy-2';
-  expect(decide({ hosts: one, canEmpty: beside, ...since(2 * calmFor) }).empty).toEqual(['busy-2']);
-  // None is empty: two have to be able to go for one of them to go soon.
-  const first = (ids: readonly string[]): boolean => ids.join() === 'busy-0';
-  expect(decide({ hosts: busy, canEmpty: first, ...since(2 * calmFor) }).empty).toEqual([]);
-  expect(decide({ hosts: busy, canEmpty: first, ...since(restFor) }).empty).toEqual(['busy-0']);
-  const both = (ids: readonly string[]): boolean => ids.join() === 'busy-0' || ids.join() === 'busy-0,busy-3';
-  expect(decide({ hosts: busy, canEmpty: both, ...since(2 * calmFor) }).empty).toEqual(['busy-0']);
+  // Fewer than half, and those in use when they have room elsewhere.
+  expect(decide({ hosts: two, canEmpty: none, ...since(restFor) }).empty).toEqual(['x', 'y', 'busy-1']);
+  // None is empty: one in use goes if there is room for it and for what the fullest of the others runs, another one where the first does not fit.
+  expect(decide({ hosts: busy, canEmpty: none, ...since(restFor - 1) }).empty).toEqual([]);
+  expect(decide({ hosts: busy, canEmpty: none, ...since(restFor) }).empty).toEqual(['busy-1']);
+  const third = (ids: readonly string[], like?: string): boolean => like === undefined || ids.join() === 'busy-3';
+  expect(decide({ hosts: busy, canEmpty: third, ...since(calmFor) }).empty).toEqual(['busy-3']);
+  // An empty one that has just come is no room for what moves.
+  const fresh = [...busy, host('z', 0, { since: 900_000 })];
+  expect(decide({ hosts: fresh, ...since(restFor) }).empty).toEqual([]);
   // Where hosts are to be free anyhow none is kept beside.
   const spare = { rule: { ...rule, targetCapacity: 90 } };
-  expect(decide({ hosts: two, ...none, ...spare, ...since(calmFor) }).empty).toEqual(['x']);
+  expect(decide({ hosts: two, canEmpty: none, ...spare, ...since(calmFor) }).empty).toEqual(['x']);
 });
 
 test('no host goes that is protected, and none is emptied', () => {
@@ -193,13 +205,14 @@ function play(
       hosts,
       needed,
       missing: Math.max(0, needed - hosts.filter(({ state }) => state === 'coming').length),
-      canEmpty: (ids) => {
+      canEmpty: (ids, like) => {
+        const again = like === undefined ? 0 : 1 + (hosts.find(({ id }) => id === like)?.tasks ?? 0);
         const leaving = hosts.filter(({ id }) => ids.includes(id));
         const free = hosts.reduce(
           (sum, one) => sum + (one.state === 'ready' && !leaving.includes(one) ? slots - one.tasks : 0),
           0,
         );
-        return free >= leaving.reduce((sum, { tasks }) => sum + tasks, 0);
+        return free >= leaving.reduce((sum, { tasks }) => sum + tasks, again);
       },
       surplusSince,
       now,

@@ -2,19 +2,22 @@
 export const calmFor = 60_000;
 
 /**
- * Milliseconds for which the last one that is too many stays in a group of some size, empty or as room for what one host runs: what comes and goes by
- * the minute then finds room at once, and only what has been quiet for longer is packed to the last host.
+ * Milliseconds for which a group of some size keeps room for what its fullest host runs and one task more, on hosts that are empty or in use: what comes
+ * and goes by the minute then finds room at once, and only what has been quiet for longer is packed to the last host.
  */
 export const restFor = 900_000;
 
 /** Milliseconds in which a host comes, if it does: those that are too many are not waited for longer, however long one that has come stays. */
 const comesWithin = 300_000;
 
-/** Hosts in use from which one more is kept so long: a fifth of what is there at most. */
+/** Hosts in use from which room is kept so long: a fifth of what is there, or little more. */
 const some = 5;
 
-/** Hosts that are looked at for one that can go beside another: those that run least. */
+/** Hosts that are looked at for one that can go alone: those that run least. */
 const tried = 5;
+
+/** Of so many hosts one is emptied at once, and one at least: their tasks move at the same time. */
+const perEmptied = 4;
 
 /** How the size of a group of hosts follows its tasks: of a capacity provider (ECS: `ManagedScaling`). */
 export interface CapacityRule {
@@ -48,8 +51,11 @@ export interface CapacityState {
   readonly needed: number;
   /** Those of them that are neither there nor on their way: no empty host that there is could take what they are for. */
   readonly missing: number;
-  /** Whether hosts can be emptied now, all of them together: their tasks may move, and others have room for them. */
-  readonly canEmpty: (ids: readonly string[]) => boolean;
+  /**
+   * Whether hosts can be emptied now, all of them together: their tasks may move, and others have room for them; with `like`, room also for what that
+   * host runs once more, and one of its tasks again.
+   */
+  readonly canEmpty: (ids: readonly string[], like?: string) => boolean;
   /** Since when there are too many; undefined: not as of the last look. */
   readonly surplusSince: number | undefined;
   readonly now: number;
@@ -75,8 +81,8 @@ export interface CapacityPlan {
 /**
  * What a group needs. Out: hosts in use and those that waiting tasks need, with what the target leaves free, at once, in steps of the rule.
  * In: what has been too many for {@link calmFor} goes if it has not come yet, and is else first closed to new tasks and ended when it is empty, fewer than half of the hosts at
- * once, empty ones first; where none is empty, one host at a time whose tasks have room elsewhere; none that is protected. A group of some size keeps the
- * last one for {@link restFor}, and waits for the others twice as long. Pure; never beyond the group's bounds.
+ * once, empty ones first; where all are in use, those whose tasks have room elsewhere, a quarter of the hosts at once and the next when they are gone; none that is protected.
+ * A group of some size keeps some room for {@link restFor}. Pure; never beyond the group's bounds.
  */
 export function decideCapacity({
   rule,
@@ -127,17 +133,15 @@ export function decideCapacity({
   const old = ready.filter(({ since, open }) => open && now - since >= rule.instanceWarmupPeriod * 1000);
   const idle = old.filter(({ tasks }) => tasks === 0).toSorted((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
   const surplus = Math.min(staying - wanted, spare - emptying.length);
+  const keeps = rule.targetCapacity === 100 && inUse.length >= some;
+  const going = idle.slice(0, Math.max(0, Math.min(surplus, mostAtOnce(ready.length))));
   // One host less, if what it runs can go elsewhere, is as good as one that is empty; not to an empty one, which would be in use then.
   const isQuiet = needed === 0 && hosts.every(({ state }) => state === 'ready');
-  const kept = rule.targetCapacity === 100 && inUse.length >= some ? 1 : 0;
+  const arePacked = ready.every((host) => host.tasks > 0 || going.includes(host));
   const movers =
-    isQuiet && spare > 0 && target(inUse.length - 1) < staying
+    isQuiet && arePacked && spare > going.length && target(inUse.length - 1) < staying - going.length
       ? old.filter(({ tasks }) => tasks > 0).toSorted((a, b) => a.tasks - b.tasks || (a.id < b.id ? -1 : 1))
       : [];
-  const isPacked = inUse.length === ready.length;
-  const mover = isPacked ? movers.find(({ id }) => canEmpty([id])) : undefined;
-  const chosen =
-    surplus > 0 ? idle.slice(0, Math.min(surplus, mostAtOnce(ready.length))) : mover === undefined ? [] : [mover];
   // What comes when nothing needs it any more goes before it is there: it may never come, and nor may what would be made in its place, again and again.
   const soon = Math.min(rule.instanceWarmupPeriod * 1000, comesWithin);
   const late = hosts.filter(({ state, since, open }) => state === 'coming' && open && now - since >= soon);
@@ -147,19 +151,63 @@ export function decideCapacity({
     if (now - plan.surplusSince >= calmFor) plan.end = [...plan.end, ...oldest.map(({ id }) => id)];
     return plan;
   }
-  const [first] = chosen;
-  if (first === undefined) return plan;
+  const isMore = going.length > 0 || movers.slice(0, tried).some(({ id }) => canEmpty([id]));
+  if (!isMore) return plan;
   plan.surplusSince = surplusSince ?? now;
   const since = now - plan.surplusSince;
-  if (since < calmFor * (1 + kept)) return plan;
-  if (kept === 0 || since >= restFor) plan.empty = chosen.map(({ id }) => id);
-  else if (surplus > kept) plan.empty = chosen.slice(0, surplus - kept).map(({ id }) => id);
-  else {
-    // One stays: another one goes if what both of them run has room elsewhere.
-    const other = movers.slice(0, tried).find(({ id }) => id !== first.id && canEmpty([first.id, id]));
-    if (other !== undefined) plan.empty = [isPacked ? first.id : other.id];
-  }
+  if (since < calmFor) return plan;
+  const room = keeps && since < restFor;
+  const pace = Math.min(
+    Math.max(1, Math.floor(ready.length / perEmptied)),
+    mostAtOnce(ready.length) - going.length,
+    spare - going.length,
+  );
+  plan.empty = mostOf({ going, movers, pace, ready, room, canEmpty }).map(({ id }) => id);
   return plan;
+}
+
+interface Going {
+  /** Empty hosts that may go. */
+  readonly going: readonly CapacityHost[];
+  /** Hosts whose tasks may go elsewhere, those that run least first, and how many of them at once. */
+  readonly movers: readonly CapacityHost[];
+  readonly pace: number;
+  readonly ready: readonly CapacityHost[];
+  /** Whether there is to be room beside. */
+  readonly room: boolean;
+  readonly canEmpty: CapacityState['canEmpty'];
+}
+
+/** The most hosts that can go together: empty ones, and then those that run least. */
+function mostOf({ going, movers, pace, ready, room, canEmpty }: Going): readonly CapacityHost[] {
+  const can = (leaving: readonly CapacityHost[]): boolean => {
+    const ids = leaving.map(({ id }) => id);
+    const staying = ready.filter((host) => !leaving.includes(host));
+    const like = room ? staying.toSorted((a, b) => b.tasks - a.tasks || (a.id < b.id ? -1 : 1))[0] : undefined;
+    return like === undefined ? canEmpty(ids) : canEmpty(ids, like.id);
+  };
+  const moving = mostFor(Math.min(pace, movers.length), (count) => can([...going, ...movers.slice(0, count)]));
+  if (moving > 0) return [...going, ...movers.slice(0, moving)];
+  const other = pace < 1 ? undefined : movers.slice(1, tried).find((mover) => can([...going, mover]));
+  if (other !== undefined) return [...going, other];
+  return room
+    ? going.slice(
+        0,
+        mostFor(going.length, (count) => can(going.slice(0, count))),
+      )
+    : going;
+}
+
+/** The largest number up to a bound for which something holds that holds for all smaller ones too, but zero: with few questions, as each is dear. */
+function mostFor(bound: number, holds: (count: number) => boolean): number {
+  let [most, least] = [Math.max(bound, 0), 0];
+  while (least < most) {
+    // All at once first: mostly it is nothing or everything.
+    const count = least === 0 && most === bound ? bound : Math.ceil((least + most) / 2);
+    if (holds(count)) least = count;
+    else most = count - 1;
+  }
+  return least;
 }
 
 /** Fewer than half of the hosts, and one at least (ECS developer guide, managed scaling). */

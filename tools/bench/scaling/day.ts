@@ -133,7 +133,8 @@ export function playOurs(day: Day, targetCapacity = 100): DayFigures {
       hosts: seen,
       needed,
       missing: Math.max(0, needed - coming),
-      canEmpty: (ids) => free(ids) >= on(ids),
+      // Tasks are alike: one more of those of another host takes as much.
+      canEmpty: (ids, like) => free(ids) >= on(ids) + (like === undefined ? 0 : on([like]) + 1),
       surplusSince,
       now,
     });

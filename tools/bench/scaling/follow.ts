@@ -14,10 +14,12 @@ import {
 } from '../../testbed/index.ts';
 import { ask } from '../ask.ts';
 
-/** Requests a second: of what two tasks carry, and of what takes eight, where a task is to have one each second. */
-const [calm, busy] = [1, 7.5];
+/** Requests a second: what two tasks carry, and what takes all eight, where a task is to have one each second. */
+const [calm, busy] = [1, 10];
 const [fewest, most] = [2, 8];
 const patience = 300_000;
+/** Milliseconds for which the load stays. */
+const stays = 60_000;
 /** Alarms of a quarter of an hour, by half of the tasks at once, twice. */
 const inPatience = 3_600_000;
 
@@ -96,7 +98,9 @@ export async function measureFollowing(): Promise<FollowFigures> {
           return runningCount === count && desiredCount === count;
         },
         500,
-      );
+      ).catch((cause: unknown) => {
+        throw new Error(`there were ${counts.join(', ')} tasks, and not ${count}`, { cause });
+      });
     await running(fewest, patience);
     await track(aws, balanced);
     await using load = new Load(balanced);
@@ -107,8 +111,7 @@ export async function measureFollowing(): Promise<FollowFigures> {
     const began = performance.now();
     await running(most, patience);
     const out = performance.now() - began;
-    // As long as the alarms of minutes take to see it.
-    await sleep(patience);
+    await sleep(stays);
     load.perSecond = calm;
     const ended = performance.now();
     await running(fewest, inPatience);
