@@ -4,6 +4,8 @@ import { findS3Server, implementations, S3Server } from '@slipway/storage/blobs/
 /** Settings that make a server use some stores, with what serves them. */
 export interface Engines {
   readonly env: Readonly<Record<string, string>>;
+  /** Where they keep what servers store, besides a server's own folder. */
+  readonly folders: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -16,7 +18,11 @@ export interface EngineChoice {
 
 /** The embedded default, and the distributed engine on a real Redis and a real S3 server. */
 export const engineChoices: readonly EngineChoice[] = [
-  { name: 'SQLite and files', missing: () => undefined, start: async () => ({ env: {}, stop: async () => undefined }) },
+  {
+    name: 'SQLite and files',
+    missing: () => undefined,
+    start: async () => ({ env: {}, folders: [], stop: async () => undefined }),
+  },
   {
     name: 'Redis and S3',
     missing: () =>
@@ -42,6 +48,7 @@ async function startRedisAndS3(): Promise<Engines> {
       SLIPWAY_S3_ACCESS_KEY_ID: accessKeyId,
       SLIPWAY_S3_SECRET_ACCESS_KEY: secretAccessKey,
     },
+    folders: [redis.folder, s3.folder],
     stop: async () => {
       await redis.dispose();
       await s3.dispose();

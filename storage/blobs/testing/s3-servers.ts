@@ -57,12 +57,13 @@ export function s3Missing(program: string | undefined, implementation: Implement
 /** A real S3 server in a folder of its own, with an empty bucket. */
 export class S3Server {
   readonly connection: S3Connection;
-  readonly #folder: string;
+  /** Where it keeps what it has. */
+  readonly folder: string;
   readonly #child: ChildProcess;
 
   private constructor(connection: S3Connection, folder: string, child: ChildProcess) {
     this.connection = connection;
-    this.#folder = folder;
+    this.folder = folder;
     this.#child = child;
   }
 
@@ -106,6 +107,6 @@ export class S3Server {
     const ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.kill('SIGKILL');
     await ended;
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
