@@ -100,6 +100,38 @@ test.each([
   },
 );
 
+test('the end of a connection is told behind all that came, however late that is read', async () => {
+  const { channel, far } = await pair();
+  const told: string[] = [];
+  channel.on('message', (text) => {
+    told.push(text.toString());
+    channel.pause();
+  });
+  channel.on('close', () => told.push('the end'));
+  channel.resume();
+  far.end(Buffer.concat(['a', 'b', 'c'].map((text) => frame(0, Buffer.from(text)))));
+  far.resume();
+  await once(far, 'close');
+  await vi.waitFor(() => expect(channel.readyState).toBe(channel.CLOSED), { timeout: 60_000 });
+  expect(told).toEqual(['a']);
+  for (let times = 0; times < 3; times += 1) channel.resume();
+  expect(told).toEqual(['a', 'b', 'c', 'the end']);
+});
+
+test('of a connection that is terminated nothing more is told but its end', async () => {
+  const { channel, far } = await pair();
+  const told: string[] = [];
+  const over = once(channel, 'close');
+  channel.on('message', (text) => {
+    told.push(text.toString());
+    channel.terminate();
+  });
+  channel.resume();
+  far.write(Buffer.concat(['a', 'b'].map((text) => frame(0, Buffer.from(text)))));
+  await over;
+  expect(told).toEqual(['a']);
+});
+
 test('of what comes behind a frame that cannot be read nothing is kept', async () => {
   const { channel, far } = await pair(Buffer.from(frame(2, Buffer.from('x'))));
   const told: number[] = [];

@@ -21,6 +21,7 @@ interface CopyEvents {
   readonly message: [bytes: Buffer, isArchive: boolean];
   /** More may be sent. */
   readonly drain: [];
+  /** It is over, and all that came was told of; whoever pauses it hears of that no sooner than of the rest. */
   readonly close: [];
 }
 
@@ -42,6 +43,8 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
   #isPaused = true;
   #isParsing = false;
   #isWrong = false;
+  /** Its end was told of. */
+  #isOver = false;
   /** Pieces that did not get on their way yet. */
   #waiting = 0;
   #isFull = false;
@@ -68,8 +71,9 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
       this.#parse();
     });
     socket.on('end', () => socket.end());
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => this.emit('close'));
+    socket.on('error', () => this.terminate());
+    // A connection may end while what came last is still to be told of: a system tells of the end even to whoever reads no more.
+    socket.once('close', () => this.#tellEnd());
   }
 
   get readyState(): number {
@@ -86,6 +90,7 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
     this.#isPaused = false;
     this.#parse();
     if (!this.#isPaused) this.#socket.resume();
+    if (this.#socket.closed) this.#tellEnd();
   }
 
   /** @param sent told when it is on its way, or never will be @returns whether there is room for more; else it is told with `drain` */
@@ -156,7 +161,14 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
   }
 
   terminate(): void {
+    this.#left = Buffer.alloc(0);
     this.#socket.destroy();
+  }
+
+  #tellEnd(): void {
+    if (this.#isOver || this.#left.length > 0) return;
+    this.#isOver = true;
+    this.emit('close');
   }
 
   #hasRoom(): boolean {

@@ -24,7 +24,7 @@ export {
   parseCopyFrame,
 } from './copy.ts';
 export { acceptCopy, CopyChannel, copyProtocol } from './copy-channel.ts';
-export { pour } from './give-back.ts';
+export { giveBack, pour } from './give-back.ts';
 export { CopyRefused, openCopy } from './open-copy.ts';
 export { maskTo } from './mask.ts';
 export { closingFrame, json, parsed, ReliableStream, type StreamPorts } from './stream.ts';

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import type Docker from 'dockerode';
 import { z } from 'zod';
 
-import { pour } from '../../../exec/protocol/index.ts';
+import { giveBack, pour } from '../../../exec/protocol/index.ts';
 import { EngineError, engineCall } from '../docker.ts';
 
 /** What is at a path in a container. */
@@ -45,7 +45,13 @@ export const dockerArchives = (docker: Docker): ArchiveEngine => ({
     }
   },
   async read(runtimeId, path, abortSignal) {
-    return (await engineCall(() => docker.getContainer(runtimeId).getArchive({ path, abortSignal }))) as Readable;
+    const options = { path, abortSignal };
+    const archive = (await engineCall(() => docker.getContainer(runtimeId).getArchive(options))) as IncomingMessage;
+    // The parser, which listens before, has copied the pieces of the archive out of what was read.
+    const { socket } = archive;
+    socket.on('data', giveBack);
+    archive.once('close', () => socket.off('data', giveBack));
+    return archive;
   },
   async write(runtimeId, path, archive, abortSignal) {
     const options = { path, noOverwriteDirNonDir: 'true', abortSignal };
