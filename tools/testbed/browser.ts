@@ -34,12 +34,25 @@ export interface Offences {
   readonly found: readonly string[];
 }
 
+/** The browser breaks off what it loads when any link of the machine comes or goes, as those of other tests' containers do. */
+const networkChanged = 'net::ERR_NETWORK_CHANGED';
+
 /** Watches a page. @param allowed errors of the console that a test brings about itself */
 export function watchPage(page: Page, origin: string, allowed: RegExp = /^$/): Offences {
   const found: string[] = [];
   page.on('pageerror', (error) => found.push(`error: ${error.message}`));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !allowed.test(message.text())) found.push(`console: ${message.text()}`);
+    if (message.type() !== 'error' || allowed.test(message.text()) || message.text().endsWith(networkChanged)) return;
+    found.push(`console: ${message.text()}`);
+  });
+  page.on('requestfailed', (request) => {
+    const { errorText } = request.failure() ?? {};
+    if (errorText !== networkChanged || !['script', 'stylesheet'].includes(request.resourceType())) return;
+    // What a page is made of is loaded once, and all else by the page itself again.
+    page
+      .waitForLoadState()
+      .then(() => page.reload())
+      .catch(() => undefined);
   });
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== origin) found.push(`request: ${request.url()}`);
