@@ -37,6 +37,12 @@ export interface HaproxyOptions extends Pick<ProcessOptions, 'user' | 'hardStopA
 
 /** Replies that are no objection. */
 const agreeable = new Set(['', 'New server registered.', 'Server deleted.']);
+/** Servers of a worker that are still to be removed. */
+interface Departing {
+  readonly worker: number;
+  readonly paths: readonly string[];
+}
+const nobody: Departing = { worker: 0, paths: [] };
 /** How often an address is tried that is still being let go of, and the pause between, in milliseconds. */
 const attempts = 20;
 const pause = 25;
@@ -58,7 +64,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
   let gone: WorkerStatistics = addStatistics([]);
   let seen = new Map<number, WorkerStatistics>();
   let told = new Map<string, Codes>();
-  let departing: { readonly worker: number; readonly paths: readonly string[] } = { worker: 0, paths: [] };
+  let departing: Departing = nobody;
   let queue: Promise<unknown> = Promise.resolve();
 
   /** One thing after the other, whether the one before succeeded or not. */
@@ -97,6 +103,8 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
       if (worker !== undefined) left[worker] = ledger.generation;
       // Nor may it take the old structure for what runs.
       await save({ ...ledger, left, structure: '' });
+      // A worker that leaves is told nothing: who was to go may be wanted again.
+      departing = nobody;
       await haproxy.load(configuration);
     }
     await save({ ...describe(state, results, configuration), structure, certificates, left });
@@ -153,12 +161,12 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
       maps: new Map(names.map((name, i) => [name, parseMap(maps[i] ?? '')])),
     };
     const { change, remove } = stepsTo(wanted, live);
-    departing = { worker, paths: [] };
+    departing = nobody;
     const replies = await commands.run(worker, change);
     if (!replies.every((reply) => agreeable.has(reply))) return false;
     const renewed = [...wanted.files].filter(([path]) => certificates[path] !== ledger.certificates[path]);
     for (const [path, content] of renewed) if (!(await renew(worker, path, content))) return false;
-    await removeServers(worker, remove);
+    departing = { worker, paths: remove };
     return true;
   }
 
@@ -173,10 +181,11 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
   }
 
   /**
-   * Cuts what servers still carry and removes them. One that does not let go yet is out of rotation and keeps nobody waiting: it is tried
+   * Cuts what servers still carry and removes them. They are out of rotation and keep nobody waiting: one that does not let go yet is tried
    * again whenever the engine is looked at, until the next state says anew which are to go.
    */
-  async function removeServers(worker: number, paths: readonly string[]): Promise<void> {
+  async function removeServers(): Promise<void> {
+    const { worker, paths } = departing;
     const rest: string[] = [];
     for (const path of paths) {
       await commands.run(worker, [`shutdown sessions server ${path}`]);
@@ -199,8 +208,7 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
       const latencies = parseLatencies(table, seen.get(pid)?.latencies ?? new Map());
       now.set(pid, { ...parseStatistics(text), latencies });
     }
-    if (processes.workers.some(({ pid, leaving }) => pid === departing.worker && !leaving))
-      await removeServers(departing.worker, departing.paths);
+    if (processes.workers.some(({ pid, leaving }) => pid === departing.worker && !leaving)) await removeServers();
     for (const [pid, counts] of seen) if (!now.has(pid)) gone = addStatistics([gone, finished(counts)]);
     seen = now;
     const serving = processes.workers.map(({ pid, leaving }) =>
@@ -223,7 +231,12 @@ export async function openHaproxy(options: HaproxyOptions): Promise<TrafficEngin
 
   return {
     kind: 'haproxy',
-    apply: (desired) => inTurn(() => apply(desired)),
+    apply(desired) {
+      const applied = inTurn(() => apply(desired));
+      // Whatever asks for something next finds it done; what fails is tried again.
+      void inTurn(removeServers).catch(() => undefined);
+      return applied;
+    },
     observe: () => inTurn(observe),
     close: () => inTurn(async () => undefined),
     stop: () =>
