@@ -1,7 +1,7 @@
 import { memoryRecords } from '@slipway/storage/records/memory';
 import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { SteppedClock } from '../../control/testing/stepped-clock.ts';
 import { Balancers, type TargetGroupRecord } from '../records/index.ts';
@@ -53,7 +53,7 @@ async function openChecker() {
     warn: (fields: unknown) => warnings.push(fields),
     error: (fields: unknown) => warnings.push(fields),
   };
-  const checker = new HealthChecker({ balancers, clock, log, probe, atOnce: 3 });
+  const checker = new HealthChecker({ balancers, clock, log, probe, atOnce: 3, mostInCommit: 2 });
   const change = async (work: Parameters<typeof balancers.change<void>>[1]): Promise<void> => {
     const { balancing } = await balancers.change(account, work);
     checker.update(balancing);
@@ -104,6 +104,7 @@ async function openChecker() {
   const ended = new AbortController();
   return {
     clock,
+    records,
     balancers,
     answers,
     checks,
@@ -225,4 +226,21 @@ test('what does not change is not written', async () => {
   expect(world.warnings).toEqual([]);
   world.stop();
   await running;
+});
+
+test('what changed at once is written in commits that are not too large', async () => {
+  const { records, register, use, start, stop, settle, states } = await openChecker();
+  const targets = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const target of targets) await register(target);
+  await use();
+  const commits = vi.spyOn(records, 'commit');
+  const running = start();
+  await settle();
+  stop();
+  await running;
+  const written = commits.mock.calls.map(
+    ([, { put = [] }]) => put.filter(({ key }) => key.startsWith('noun/target/')).length,
+  );
+  expect(Math.max(...written)).toBe(2);
+  expect(await states()).toEqual(Object.fromEntries(targets.map((target) => [target, 'healthy'])));
 });

@@ -14,6 +14,8 @@ export interface CheckerOptions {
   readonly probe: Probe;
   /** How many checks are under way at once; others wait. Default 200. */
   readonly atOnce?: number;
+  /** How many changes are written in one commit; others follow. Default 5,000. */
+  readonly mostInCommit?: number;
 }
 
 interface Checked {
@@ -128,7 +130,8 @@ export class HealthChecker {
         await this.#pause(Number.POSITIVE_INFINITY, signal);
         continue;
       }
-      const batch = [...this.#changed];
+      // A commit takes 10,000 records, and one that is refused would be tried again for ever.
+      const batch = [...this.#changed].slice(0, this.#options.mostInCommit ?? 5_000);
       try {
         const { balancing } = await balancers.change(
           account,
