@@ -25,7 +25,7 @@ import { median, quantile, type Row, short, spread, writeSection } from './resul
 const args = process.argv.slice(2);
 const brief = args.includes('--short');
 const jsonAt = args.indexOf('--json');
-const rounds = brief ? 2 : 25;
+const rounds = brief ? 2 : 11;
 const connections = 16;
 
 await using opened = new AsyncDisposableStack();
@@ -54,7 +54,7 @@ const nginx = hasNginx ? await use(plainNginx(placeOf('nginx'), port, certificat
 const host = 'Host: bench.example.com\r\n';
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\n${host}User-Agent: bench\r\n\r\n`;
 // Many short rounds: a median of them says more on a machine that does other things too.
-const scale = brief ? 0.25 : 1;
+const scale = brief ? 0.25 : 0.5;
 const kinds: readonly Kind[] = [
   { what: 'GET, 100 bytes', count: 1600, request: get('/'), bodyBytes: 100 },
   {
@@ -226,7 +226,7 @@ for (const kind of ['haproxy', 'embedded'] as const) {
   const driven = await drivenEngine(kind, placeOf(`driven-${kind}`), port);
   const load = underLoad(driven.proxy);
   const took: number[] = [];
-  for (let i = 0; i < (brief ? 10 : 300); i++) {
+  for (let i = 0; i < (brief ? 10 : 200); i++) {
     took.push(await driven.replaceTarget());
     await sleep(30);
   }

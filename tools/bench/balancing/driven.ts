@@ -146,65 +146,72 @@ async function openRecords(folder: string) {
       /** Whether nobody has checked the targets yet. */
       readonly isNew?: boolean;
     }) =>
-      balancers.change(account, (draft) => {
-        const noun = (of: string) => ({ id: of, tags: {}, createdAt: draft.now, attributes: {} });
-        const forward = (group: number) =>
-          ({ type: 'forward', targetGroups: [{ id: id(3, group), weight: 1 }] }) as const;
-        draft.put('loadbalancer', {
-          ...noun(id(1, 0)),
-          name: 'bench',
-          type: 'application',
-          scheme: 'internet-facing',
-          vpcId: 'vpc-bench',
-          subnets: [],
-          securityGroups: [],
-          address: '127.0.0.1',
-          dnsName: 'bench.example.com',
-        });
-        draft.put('listener', {
-          ...noun(id(2, 0)),
-          loadBalancerId: id(1, 0),
-          protocol: 'HTTP',
-          port: wanted.port,
-          certificates: [],
-          defaultAction: forward(0),
-          defaultRuleId: id(2, 1),
-        });
-        for (let group = 0; group < wanted.groups; group++) {
-          draft.put('targetgroup', {
-            ...noun(id(3, group)),
-            name: `bench-${group}`,
-            protocol: 'HTTP',
-            port: 80,
+      inPieces(wanted.groups, (from, to) =>
+        balancers.change(account, (draft) => {
+          const noun = (of: string) => ({ id: of, tags: {}, createdAt: draft.now, attributes: {} });
+          const forward = (group: number) =>
+            ({ type: 'forward', targetGroups: [{ id: id(3, group), weight: 1 }] }) as const;
+          draft.put('loadbalancer', {
+            ...noun(id(1, 0)),
+            name: 'bench',
+            type: 'application',
+            scheme: 'internet-facing',
             vpcId: 'vpc-bench',
-            targetType: 'ip',
-            healthCheck: {
-              protocol: 'HTTP',
-              port: 'traffic-port',
-              path: '/',
-              matcher: '200',
-              interval: wanted.interval ?? 30,
-              timeout: 5,
-              healthyThreshold: 5,
-              unhealthyThreshold: 2,
-            },
+            subnets: [],
+            securityGroups: [],
+            address: '127.0.0.1',
+            dnsName: 'bench.example.com',
           });
-          if (group > 0)
-            draft.put('listener-rule', {
-              id: id(5, group),
-              tags: {},
-              listenerId: id(2, 0),
-              priority: group,
-              conditions: [{ field: 'host-header', values: [`h${group}.example.com`], regexValues: [] }],
-              action: forward(group),
+          draft.put('listener', {
+            ...noun(id(2, 0)),
+            loadBalancerId: id(1, 0),
+            protocol: 'HTTP',
+            port: wanted.port,
+            certificates: [],
+            defaultAction: forward(0),
+            defaultRuleId: id(2, 1),
+          });
+          for (let group = from; group < to; group++) {
+            draft.put('targetgroup', {
+              ...noun(id(3, group)),
+              name: `bench-${group}`,
+              protocol: 'HTTP',
+              port: 80,
+              vpcId: 'vpc-bench',
+              targetType: 'ip',
+              healthCheck: {
+                protocol: 'HTTP',
+                port: 'traffic-port',
+                path: '/',
+                matcher: '200',
+                interval: wanted.interval ?? 30,
+                timeout: 5,
+                healthyThreshold: 5,
+                unhealthyThreshold: 2,
+              },
             });
-          for (let i = 0; i < wanted.targets; i++) {
-            const one = targetOf(group * wanted.targets + i, group, wanted.backEnd);
-            draft.put('target', wanted.isNew === true ? { ...one, health: { state: 'initial' } } : one);
+            if (group > 0)
+              draft.put('listener-rule', {
+                id: id(5, group),
+                tags: {},
+                listenerId: id(2, 0),
+                priority: group,
+                conditions: [{ field: 'host-header', values: [`h${group}.example.com`], regexValues: [] }],
+                action: forward(group),
+              });
+            for (let i = 0; i < wanted.targets; i++) {
+              const one = targetOf(group * wanted.targets + i, group, wanted.backEnd);
+              draft.put('target', wanted.isNew === true ? { ...one, health: { state: 'initial' } } : one);
+            }
           }
-        }
-      }),
+        }),
+      ),
   };
+}
+
+/** As many groups at a time as a commit takes with their targets and rules. */
+async function inPieces(groups: number, make: (from: number, to: number) => Promise<unknown>): Promise<void> {
+  for (let from = 0; from < groups; from += 100) await make(from, Math.min(groups, from + 100));
 }
 
 const targetOf = (number: number, group: number, port: number): TargetRecord => ({
