@@ -24,7 +24,7 @@ export const control: readonly Mutation[] = [
     find: "if (task.lastStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     replace: "if (task.desiredStatus === 'STOPPED' || host === undefined || host.status === 'INACTIVE') {",
     caughtBy: ['room'],
-    from: 6,
+    from: 9,
   },
   {
     name: 'what is over goes in half its time',
@@ -47,7 +47,7 @@ export const control: readonly Mutation[] = [
     find: 'const ids = claimed?.ids ?? fresh;\n  if (claimed?.done === true) return',
     replace: 'const ids = fresh;\n  if (claimed === undefined && fresh.length === 0) return',
     caughtBy: ['once'],
-    from: 305,
+    from: 397,
   },
   {
     name: 'tasks are told of before they are committed',
@@ -55,7 +55,7 @@ export const control: readonly Mutation[] = [
     find: 'const parts = this.#plan(open);',
     replace: 'const parts = this.#plan(open);\n      for (const { job, task } of parts) job.settle(task);',
     caughtBy: ['acknowledged'],
-    from: 1379,
+    from: 1604,
   },
   {
     name: "a revision is made without its family's row",

@@ -65,7 +65,7 @@ export const deployments: readonly Mutation[] = [
     replace:
       'hostOf: (task) => { const id = task.instanceId ?? ""; const at = view.instances.get(id)?.value.connectivityChangedAt ?? now; return hostCondition(view, task, (view.disconnected.get(id) ?? 0) + now - at, { ...this.#patience, ledSince: 0 }); },',
     caughtBy: ['patient'],
-    from: 116,
+    from: 227,
   },
   {
     name: 'the end of a task counts each time it is looked at',
@@ -138,7 +138,7 @@ export const deployments: readonly Mutation[] = [
     find: "await this.#roller.rollAccount(account, { kind: 'push' }).catch(() => {});",
     replace: 'await Promise.resolve(account);',
     caughtBy: ['repaired', 'settled'],
-    from: 19,
+    from: 26,
   },
   {
     name: 'a rollback forgets what was pinned',

@@ -10,7 +10,7 @@ export const hosts: readonly Mutation[] = [
     find: 'task.containers.find((container) => container.name === name)?.image ?? image',
     replace: 'image',
     caughtBy: ['pinned'],
-    from: 4,
+    from: 6,
   },
   {
     name: 'a late report may bring a stopped task back',
@@ -27,7 +27,7 @@ export const hosts: readonly Mutation[] = [
     replace: 'queue.shift();',
     caughtBy: ['settled', 'repaired'],
     alongside: reportedOnce,
-    from: 25,
+    from: 32,
   },
   {
     name: 'a restarted agent forgets that a task was over',
@@ -43,7 +43,7 @@ export const hosts: readonly Mutation[] = [
     find: "return State.Status === 'running' && healthIn(now.Status) !== (State.Health?.Status ?? 'none');",
     replace: 'return false;',
     caughtBy: ['settled', 'repaired'],
-    from: 237,
+    from: 245,
   },
   {
     name: 'the order to stop is never repeated',
@@ -59,7 +59,7 @@ export const hosts: readonly Mutation[] = [
     find: 'const tasks = view.liveTasksOn(ref.id);',
     replace: "const tasks = view.liveTasksOn(ref.id).filter((task) => task.desiredStatus === 'RUNNING');",
     caughtBy: ['settled', 'repaired'],
-    from: 30,
+    from: 31,
   },
   {
     name: 'what could not be written down counts',

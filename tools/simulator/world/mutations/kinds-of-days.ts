@@ -97,7 +97,7 @@ export const kindsOfDays: readonly Mutation[] = [
     find: '  const { most } = extremes(zones);\n',
     replace: '  const { fewest: most } = extremes(zones);\n',
     caughtBy: ['settled', 'repaired'],
-    from: 32,
+    from: 40,
     days: { zones: true },
   },
   {
@@ -180,7 +180,7 @@ export const kindsOfDays: readonly Mutation[] = [
   },
   {
     name: 'a step is judged by what was counted at other weights',
-    from: 7,
+    from: 8,
     file: 'scheduler/deployments/judged-steps.ts',
     find: 'measured?.sequence === sequence ? measured : undefined',
     replace: 'measured',

@@ -44,7 +44,7 @@ export const network: readonly Mutation[] = [
     find: 'all.filter((one) => silentFor(one) < defaultTiming.gone + delay);',
     replace: 'all.filter((one) => silentFor(one) < 4_000);',
     caughtBy: ['reached'],
-    from: 4,
+    from: 8,
     days: { shifts: true },
   },
 ];
