@@ -28,6 +28,8 @@ export class Pass {
   service: ServiceRecord;
   readonly #deployments: Map<string, DeploymentRecord>;
   readonly #tasks: Map<string, TaskRecord>;
+  /** The values of both as they are now, once somebody has asked: they are asked for again and again between two changes. */
+  #listed: { deployments?: readonly DeploymentRecord[] | undefined; tasks?: readonly TaskRecord[] | undefined } = {};
   readonly #changed = new Set<string>();
   readonly #stops: string[] = [];
   #wakeAt: number | undefined;
@@ -49,8 +51,8 @@ export class Pass {
   }
 
   /** In the order of the record: PRIMARY first. */
-  deployments(): DeploymentRecord[] {
-    return [...this.#deployments.values()];
+  deployments(): readonly DeploymentRecord[] {
+    return (this.#listed.deployments ??= [...this.#deployments.values()]);
   }
 
   deployment(id: string): DeploymentRecord | undefined {
@@ -69,6 +71,7 @@ export class Pass {
     if (patch.status !== undefined) this.#census = undefined;
     const { unplaceable: _same, ...visible } = patch;
     const updatedAt = Object.keys(visible).length === 0 ? before.updatedAt : this.now;
+    this.#listed.deployments = undefined;
     this.#deployments.set(id, defined({ ...before, ...patch, updatedAt }) as unknown as DeploymentRecord);
   }
 
@@ -76,18 +79,20 @@ export class Pass {
   keepDeployments(ids: readonly string[]): void {
     const kept = ids.flatMap((id) => this.#deployments.get(id) ?? []);
     this.#deployments.clear();
+    this.#listed.deployments = undefined;
     this.#census = undefined;
     for (const deployment of kept) this.#deployments.set(deployment.id, deployment);
   }
 
-  tasks(): TaskRecord[] {
-    return [...this.#tasks.values()];
+  tasks(): readonly TaskRecord[] {
+    return (this.#listed.tasks ??= [...this.#tasks.values()]);
   }
 
   changeTask(id: string, patch: Partial<TaskRecord>): void {
     const before = this.#tasks.get(id);
     if (before === undefined) return;
     this.#census = undefined;
+    this.#listed.tasks = undefined;
     const version = this.#changed.has(id) ? before.version : before.version + 1;
     this.#tasks.set(id, { ...before, ...patch, version });
     this.#changed.add(id);

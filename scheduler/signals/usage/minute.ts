@@ -65,9 +65,8 @@ export class TaskMinute {
     this.seenAt = now;
     const sums: Partial<Record<(typeof rates)[number], number>> = {};
     for (const rate of rates) {
-      const known = containers.flatMap((one) => one[rate] ?? []);
-      if (known.length === 0) continue;
-      const sum = known.reduce((total, value) => total + value, 0);
+      const sum = sumOf(containers, rate);
+      if (sum === undefined) continue;
       sums[rate] = sum;
       const mean = this.#means.getOrInsertComputed(rate, () => ({ sum: 0, weight: 0 }));
       mean.sum += sum * weight;
@@ -78,7 +77,7 @@ export class TaskMinute {
       this.#keptAt = now;
       for (const rate of ['cpu', 'memory'] as const) {
         const sum = sums[rate];
-        if (sum !== undefined) this.last[rate] = [sum, ...this.last[rate]].slice(0, looksKept);
+        if (sum !== undefined) this.last[rate] = newestFirst(sum, this.last[rate]);
       }
     }
     const stands = new Map<string, number>();
@@ -110,4 +109,20 @@ export class TaskMinute {
     this.#grown.clear();
     return usage;
   }
+}
+
+/** What all containers have used of one thing together; undefined where nothing is known of any. */
+function sumOf(containers: readonly ContainerUsage[], rate: (typeof rates)[number]): number | undefined {
+  let sum: number | undefined;
+  for (const one of containers) {
+    const value = one[rate];
+    if (value !== undefined) sum = (sum ?? 0) + value;
+  }
+  return sum;
+}
+
+function newestFirst(newest: number, before: readonly number[]): readonly number[] {
+  const looks = [newest];
+  for (const look of before) if (looks.length < looksKept) looks.push(look);
+  return looks;
 }

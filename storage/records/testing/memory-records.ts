@@ -185,11 +185,12 @@ class MemoryRecords implements RecordStore, EventSource {
   async partitions(options: ListOptions = {}): Promise<{ readonly names: readonly string[]; readonly more: boolean }> {
     const { prefix = '', after } = options;
     const limit = pageLimit(options.limit);
-    const names = Array.from(this.#partitions)
-      .filter(([name, { rows }]) => rows.size > 0 && name.startsWith(prefix))
-      .map(([name]) => name)
-      .filter((name) => after === undefined || compareKeys(name, after) > 0)
-      .sort(compareKeys);
+    const names: string[] = [];
+    for (const [name, { rows }] of this.#partitions) {
+      if (rows.size === 0 || !name.startsWith(prefix)) continue;
+      if (after === undefined || compareKeys(name, after) > 0) names.push(name);
+    }
+    names.sort(compareKeys);
     return { names: names.slice(0, limit), more: names.length > limit };
   }
 
@@ -331,9 +332,11 @@ const valueOf = (row: Row): Json => (row.value ??= frozen(JSON.parse(row.json) a
 
 function frozen(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
-  const parts = Array.isArray(value)
-    ? (value as readonly Json[])
-    : Object.values(value as Readonly<Record<string, Json>>);
-  for (const part of parts) frozen(part);
+  if (Array.isArray(value)) {
+    for (const part of value as readonly Json[]) frozen(part);
+  } else {
+    const members = value as Readonly<Record<string, Json>>;
+    for (const name in members) frozen(members[name]!);
+  }
   return Object.freeze(value);
 }

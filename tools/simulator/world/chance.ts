@@ -36,7 +36,9 @@ export class Chance {
   }
 
   bytes(size: number): Uint8Array {
-    return Uint8Array.from({ length: size }, () => Math.floor(this.#next() * 256));
+    const bytes = new Uint8Array(size);
+    for (let index = 0; index < size; index++) bytes[index] = Math.floor(this.#next() * 256);
+    return bytes;
   }
 
   /** Another generator, so that what one part of the world draws does not move what others draw. */

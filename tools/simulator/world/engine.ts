@@ -79,6 +79,8 @@ export class SimulatedEngine {
   readonly #time: VirtualClock;
   readonly #chance: Chance;
   readonly #images: SimulatedImages;
+  /** The same by name: no two have the same. */
+  readonly #byName = new Map<string, EngineContainer>();
   readonly #local = new Map<string, string>();
   readonly #volumes = new Set<string>();
   readonly #listeners = new Set<{
@@ -127,6 +129,7 @@ export class SimulatedEngine {
     if (container === undefined) return;
     if (container.status === 'running') this.#end(container, 137);
     this.containers.delete(id);
+    this.#byName.delete(container.name);
     this.#tell('destroy', container);
   }
 
@@ -235,14 +238,9 @@ export class SimulatedEngine {
   }
 
   #find(idOrName: string): EngineContainer {
-    const found = this.containers.get(idOrName) ?? this.#named(idOrName);
+    const found = this.containers.get(idOrName) ?? this.#byName.get(idOrName);
     if (found === undefined) throw refused(404, `No such container: ${idOrName}`);
     return found;
-  }
-
-  #named(name: string): EngineContainer | undefined {
-    for (const container of this.containers.values()) if (container.name === name) return container;
-    return undefined;
   }
 
   #list(wanted: readonly string[]): object[] {
@@ -273,7 +271,7 @@ export class SimulatedEngine {
 
   #create(options: Docker.ContainerCreateOptions): string {
     const { name = '', Image = '', Labels = {}, Healthcheck, HostConfig } = options;
-    if (this.#named(name) !== undefined) {
+    if (this.#byName.has(name)) {
       throw refused(409, `Conflict. The container name "/${name}" is already in use`);
     }
     const digest = this.#local.get(Image) ?? (Image.startsWith('sha256:') ? Image : undefined);
@@ -302,6 +300,7 @@ export class SimulatedEngine {
       ...state,
     };
     this.containers.set(id, container);
+    this.#byName.set(name, container);
     this.#tell('create', container);
     return id;
   }

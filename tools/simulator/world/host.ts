@@ -57,6 +57,8 @@ export class SimulatedHost {
   readonly machine: Machine;
   readonly engine: SimulatedEngine;
   readonly disk = new SimulatedDisk();
+  /** Where others reach it. */
+  readonly address: string;
   /** Interfaces of tasks. */
   readonly links: SimulatedTaskNetwork;
   /** Told of every interface that a task gets here. */
@@ -72,6 +74,7 @@ export class SimulatedHost {
 
   constructor(ports: HostPorts) {
     this.machine = ports.machine;
+    this.address = `10.9.0.${this.name.replace(/^\D+/, '')}`;
     this.#ports = ports;
     this.#chance = ports.chance;
     this.engine = new SimulatedEngine({ ...ports, cpus: 2, memory: 2048, ...ports.size });
@@ -85,11 +88,6 @@ export class SimulatedHost {
 
   get name(): string {
     return this.machine.name;
-  }
-
-  /** Where others reach it. */
-  get address(): string {
-    return `10.9.0.${this.name.replace(/^\D+/, '')}`;
   }
 
   /** Whether the machine has power. */

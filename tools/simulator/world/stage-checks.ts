@@ -62,9 +62,9 @@ export class StageChecks {
   /** @throws Violation */
   check({ batch, process }: SeenCommit, changed: readonly Changed[]): void {
     for (const { key, value } of batch.put ?? []) {
-      const [kind = '', name = ''] = key.split('/');
-      if (kind === 'shifted') this.#live.set(name, (value as unknown as ShiftLiveRecord).sequence);
-      if (kind === 'shift') this.#weights(name, value as unknown as ShiftRecord);
+      const name = key.slice(key.indexOf('/') + 1);
+      if (key.startsWith('shifted/')) this.#live.set(name, (value as unknown as ShiftLiveRecord).sequence);
+      if (key.startsWith('shift/')) this.#weights(name, value as unknown as ShiftRecord);
     }
     for (const key of batch.remove ?? [])
       if (key.startsWith('shift/')) this.#told.delete(key.slice(key.indexOf('/') + 1));
