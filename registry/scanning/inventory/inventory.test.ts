@@ -341,6 +341,8 @@ describe('what is unscannable', () => {
       [
         { path: 'var/lib/dpkg/status', content: `Package: a\nVersion: 1\nSource:${spaces}(\n` },
         { path: 'x/specifications/a.gemspec', content: `s.name${spaces}` },
+        { path: 'x/specifications/b.gemspec', content: '\n'.repeat(size) },
+        { path: 'x/specifications/c.gemspec', content: ' \n'.repeat(size / 2) },
         { path: 'x/a.dist-info/METADATA', content: `Name:${spaces}` },
         { path: 'node_modules/a/package.json', content: '['.repeat(size) },
         { path: 'etc/os-release', content: `ID=${'"'.repeat(size / 15)}` },

@@ -47,9 +47,10 @@ export function parsePythonMetadata(text: string): Named[] {
 export function parseGemspec(text: string): Named[] {
   const [name, version] = ['name', 'version'].map(
     (member) =>
-      new RegExp(`^\\s*\\w+\\.${member}\\s*=\\s*(?:Gem::Version\\.new\\s*\\(?\\s*)?["']([^"'\n]{1,200})["']`, 'm').exec(
-        text,
-      )?.[1],
+      new RegExp(
+        `^[ \\t]*\\w+\\.${member}\\s*=\\s*(?:Gem::Version\\.new\\s*\\(?\\s*)?["']([^"'\n]{1,200})["']`,
+        'm',
+      ).exec(text)?.[1],
   );
   return name && version ? [{ type: 'gem', ecosystem: 'RubyGems', name, version }] : [];
 }
