@@ -304,7 +304,7 @@ export class ClusterWorld implements AsyncDisposable {
   }
 
   /** Waits until the condition holds; fails with what it saw last. */
-  async until<T>(read: () => Promise<T>, holds: (value: T) => boolean, ms = 60_000): Promise<T> {
+  async until<T>(read: () => Promise<T>, holds: (value: T) => boolean, ms = 180_000): Promise<T> {
     const deadline = Date.now() + ms;
     for (;;) {
       const value = await read();

@@ -13,7 +13,7 @@ import { account, region } from '../testing/callers.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import type { Agent } from './index.ts';
 
-const within = 60_000;
+const within = 180_000;
 const ref = { account, cluster: 'default' };
 
 let engine: FakeEngine;

@@ -40,7 +40,7 @@ const hurried: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.slee
 export async function until<T>(
   read: () => Promise<T | undefined> | T | undefined,
   what: string,
-  within = 60_000,
+  within = 180_000,
 ): Promise<T> {
   const deadline = performance.now() + within;
   for (;;) {

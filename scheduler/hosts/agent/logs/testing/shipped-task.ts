@@ -75,7 +75,7 @@ export class ShippingBench implements AsyncDisposable {
 
 /** Waits for what a test asserts next. */
 export async function until(what: () => boolean, name: string): Promise<void> {
-  const deadline = performance.now() + 60_000;
+  const deadline = performance.now() + 180_000;
   while (!what()) {
     if (performance.now() > deadline) throw new Error(`did not see: ${name}`);
     await systemClock.sleep(2);
