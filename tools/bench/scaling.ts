@@ -186,6 +186,7 @@ if (import.meta.main) {
         `The machine was busy with other work: its load was ${loadavg()[0]?.toFixed(0)} on ${cpus().length} cores.`,
         'A pass is timed by the processor; what it reads and writes is not in it.',
         'A step: a task that reserves 16 CPU units on this machine’s own Docker engine begins to use what it can get, at any time between two looks at it; ECS takes three minutes of its alarm and what it takes to start a task.',
+        'What follows its load (`--follow`): a service on this machine’s Docker engine behind its load balancer, held at one request a second and task; one request a second is asked, then ten for a minute and the time that eight tasks take, then one again until two are left, each over a new connection.',
       ],
       rows,
     });
