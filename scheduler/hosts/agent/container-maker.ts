@@ -3,6 +3,7 @@ import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { containerName, createOptions, dynamicPorts } from './create-options.ts';
 import { engineCall, EngineError } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
+import { inTime } from './engine-time.ts';
 import type { HeldFileSystems } from './held-file-systems.ts';
 import type { TaskGroup } from './limits/index.ts';
 import { holderName, isInternal } from './pause.ts';
@@ -26,7 +27,7 @@ export class ContainerMaker {
   /**
    * Makes one, unless it is made already.
    * @param saved the task, with the image of the container
-   * @throws EngineError, EngineUnavailable, VolumeError, FileSystemError, RouterError, LimitsError, IsolationError, LogSetupRefused
+   * @throws EngineError, EngineUnavailable, EngineTimeout, VolumeError, FileSystemError, RouterError, LimitsError, IsolationError, LogSetupRefused
    */
   async make(saved: SavedTask, container: AgentContainer): Promise<void> {
     const { docker, options, agentId } = this.#ports;
@@ -70,7 +71,8 @@ export class ContainerMaker {
       request.HostConfig = { ...request.HostConfig, LogConfig: { ...log, Config } };
     }
     try {
-      await engineCall(() => docker.createContainer(request));
+      const asked = engineCall(() => docker.createContainer(request));
+      await inTime('created', options.clock, asked);
     } catch (error) {
       // The name is taken: an earlier attempt whose answer was lost. The next look finds the container.
       if (!(error instanceof EngineError && error.status === 409)) throw error;

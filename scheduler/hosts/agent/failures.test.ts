@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AwsError, type Principal } from '@slipway/auth/contract';
+import { systemClock } from '@slipway/storage/clock';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Agent, AgentOptions } from './index.ts';
@@ -215,6 +216,26 @@ test('an answer to a start that is none of the engine ends the task, and does no
   engine.fail = (request) => (/^POST .*\/start$/.test(request) && times++ === 0 ? 'garbage' : undefined);
   const task = await plane.untilTask((await place()).id, 'STOPPED');
   expect(task.stoppedReason).toMatch(/^CannotStartContainerError: the Docker engine gave no answer/);
+});
+
+test.each([
+  ['POST /containers/create', 240_000, 'Could not transition to created; timed out after waiting 4m0s'],
+  ['POST /containers/*/start', 180_000, 'Could not transition to running; timed out after waiting 3m0s'],
+])('an engine that says nothing to %s is waited for, and not for ever', async (call, limit, reason) => {
+  await agent?.stop();
+  const heard = Promise.withResolvers<void>();
+  // Only what waits for the engine waits for so long: its time is over as soon as the engine says nothing.
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    ms === limit ? heard.promise : systemClock.sleep(ms, signal);
+  engine.fail = (request) => {
+    if (kindOf(request) !== call) return undefined;
+    heard.resolve();
+    return 'silence';
+  };
+  await start({ clock: { now: () => systemClock.now(), monotonic: () => systemClock.monotonic(), sleep } });
+  const { id } = await place();
+  const { stoppedReason, containers } = await plane.untilTask(id, 'STOPPED');
+  expect(`${stoppedReason} ${JSON.stringify(containers)}`).toContain(`ContainerRuntimeTimeoutError: ${reason}`);
 });
 
 test('whatever call fails, in whatever way, tasks end with a reason and the agent goes on', async () => {

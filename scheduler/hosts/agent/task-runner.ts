@@ -5,6 +5,7 @@ import { ContainerMaker } from './container-maker.ts';
 import { containerName } from './create-options.ts';
 import { engineCall, EngineError, EngineUnavailable } from './docker.ts';
 import type { RunnerPorts } from './engine-ports.ts';
+import { EngineTimeout, inTime } from './engine-time.ts';
 import type { AgentContainer, AgentTask } from '../wire/index.ts';
 import { FileSystemError } from './file-systems/index.ts';
 import { IsolationError } from './isolation/index.ts';
@@ -286,8 +287,8 @@ export class TaskRunner {
       error instanceof RouterError ||
       error instanceof IsolationError;
     const resource = error instanceof VolumeError ? 'CannotCreateVolumeError' : undefined;
-    const said =
-      error instanceof LogSetupRefused ? error.message : error instanceof FileSystemError ? error.reason : undefined;
+    const isSaid = error instanceof LogSetupRefused || error instanceof EngineTimeout;
+    const said = isSaid ? error.message : error instanceof FileSystemError ? error.reason : undefined;
     const reason = said ?? `${ofHost ? 'ResourceInitializationError' : (resource ?? category)}: ${error.message}`;
     this.#ports.log.warn(
       { task: this.task.arn, container: container.name, reason, err: error },
@@ -338,7 +339,8 @@ export class TaskRunner {
     }
     const found = this.#ports.docker.getContainer(containerName(this.task, container.name));
     try {
-      const said = (await engineCall(() => found.start())) as Buffer | string | undefined;
+      const asked = engineCall(() => found.start()) as Promise<Buffer | string | undefined>;
+      const said = await inTime('running', this.#ports.options.clock, asked);
       // What says anything is not the engine's answer, which has no body: nobody knows whether it started.
       if (said !== undefined && said.length > 0) throw new Error('the Docker engine gave no answer that it gives');
     } catch (error) {

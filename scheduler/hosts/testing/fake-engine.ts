@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import Docker from 'dockerode';
 
-/** How a request of the agent fails: the engine's refusal, an answer that is none, or a connection that ends. */
-export type Failure = 'refuse' | 'garbage' | 'drop' | 'text';
+/** How a request of the agent fails: the engine's refusal, an answer that is none or never comes, or a connection that ends. */
+export type Failure = 'refuse' | 'garbage' | 'drop' | 'text' | 'silence';
 
 /** A container of a {@link FakeEngine}, in the words of Docker's inspection. */
 export interface FakeContainer {
@@ -98,6 +98,7 @@ export class FakeEngine implements AsyncDisposable {
     for await (const chunk of request) text += String(chunk);
     const failure = this.fail(asked);
     if (failure === 'drop') response.destroy();
+    else if (failure === 'silence') return;
     else if (failure === 'refuse') send(response, [500, { message: 'injected failure' }]);
     else if (failure === 'garbage') response.end('<html>not JSON');
     // What the Docker client wraps in words of its own.
