@@ -64,8 +64,8 @@ export const hosts: readonly Mutation[] = [
   {
     name: 'what could not be written down counts',
     file: 'scheduler/hosts/agent/task-runner.ts',
-    find: 'await this.#ports.save(changed);\n      this.#saved = changed;',
-    replace: 'this.#saved = changed;\n      await this.#ports.save(changed);',
+    find: 'await this.#ports.save(changed);\n    this.#saved = changed;',
+    replace: 'this.#saved = changed;\n    await this.#ports.save(changed);',
     caughtBy: ['settled', 'repaired'],
     alongside: reportedOnce,
     from: 1293,
