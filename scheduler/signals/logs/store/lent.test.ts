@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { BlobLocation, BlobSource } from '@slipway/storage/blobs';
 import { expect, test } from 'vitest';
 import { EventBlobs } from './event-blobs.ts';
+import { mergedRows } from './merge.ts';
 import { MemoryBlobs } from './testing/memory-blobs.ts';
 import { account, openedLogs } from './testing/opened.ts';
 
@@ -68,6 +69,39 @@ test('what a block was packed in goes as soon as it is unpacked', async () => {
   const once = await blobs.rowsOnce(file, block!);
   expect(once.next() && once.message.equals(rows[0]!.message)).toBe(true);
   expect(read.map(({ length }) => length)).toEqual([0, 0]);
+});
+
+test('a merge lets go of each block behind its last row, and its rows are whole until then', async () => {
+  const blobs = new EventBlobs(new MemoryBlobs());
+  const streams = [{ group: 'g', id: 's', name: 's' }];
+  const messageOf = (n: number): Buffer => createHash('sha512').update(`${n}`).digest();
+  const rowsFrom = (first: number) =>
+    Array.from({ length: 40_000 }, (_, n) => ({
+      stream: 0,
+      timestamp: first + 2 * n,
+      ingestionTime: 0,
+      writer: 1,
+      sequence: n + 1,
+      message: messageOf(first + 2 * n),
+    }));
+  const files = [];
+  for (const first of [0, 1]) {
+    const file = await blobs.write(streams, [rowsFrom(first)], { level: 1, isSearched: false });
+    files.push({ file, blocks: (await blobs.table(file)).blocks, places: [0] });
+  }
+  const read: Buffer[] = [];
+  const seen: number[] = [];
+  const reading = mergedRows(async (file, block) => {
+    const rows = await blobs.rowsOnce(file, block);
+    read.push(rows.bytes);
+    return rows;
+  }, files);
+  for await (const run of reading)
+    for (const { timestamp, message } of run) if (messageOf(timestamp).equals(message)) seen.push(timestamp);
+  expect(seen).toEqual(Array.from({ length: 80_000 }, (_, n) => n));
+  // The last one of each file is left to its reader.
+  expect(read).toHaveLength(6);
+  expect(read.filter(({ length }) => length > 0)).toHaveLength(2);
 });
 
 test('searches that find nothing take nothing from those that go on beside them', async () => {
