@@ -131,7 +131,9 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
    */
   async sendAll(archive: Readable, signal: AbortSignal, sent: (bytes: number) => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const more = (): void => void archive.resume();
+    const more = (): void => {
+      archive.resume();
+    };
     const take = (bytes: Buffer): void => {
       for (const frame of framesOf(bytes)) {
         const { length } = frame;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
 import { type Hierarchy, readHierarchy } from './limits/index.ts';
@@ -77,7 +77,7 @@ export class KernelStats {
       );
       const path = own?.[2];
       // As the engine names it with either driver. A process number may be somebody else's by now.
-      if (path === undefined || !new RegExp(`/(?:docker-)?${id}(?:\\.scope)?$`).test(path)) return undefined;
+      if (path === undefined || ![id, `docker-${id}.scope`].includes(basename(path))) return undefined;
       return join(root ?? unified, path);
     };
     if (!/^[0-9a-f]{64}$/.test(id)) return undefined;

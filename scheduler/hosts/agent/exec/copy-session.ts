@@ -204,7 +204,9 @@ export class CopySession {
       throw new Error(`there is no folder ${folder} in the container`);
     const is = there === undefined ? 'nothing' : isFolder ? 'folder' : 'other';
     this.#say({ type: 'CopyReady', message: isFolder ? { is } : { is, name } });
-    const breakOff = (): void => void this.#input.destroy(new Error('the copy broke off'));
+    const breakOff = (): void => {
+      this.#input.destroy(new Error('the copy broke off'));
+    };
     signal.addEventListener('abort', breakOff, { once: true });
     if (signal.aborted) breakOff();
     await archives.write(runtimeId, folder, this.#input, signal);
