@@ -1,7 +1,7 @@
 import type { ServiceRequests } from '../../control/index.ts';
 import { startedAs } from '../../deployments/index.ts';
 import type { BlankHost, PlacementRequest } from '../../placement/index.ts';
-import type { HostShape, InstanceRecord, ServiceRecord, TaskRecord } from '../../state/index.ts';
+import type { HostShape, InstanceRecord, TaskRecord } from '../../state/index.ts';
 import { type ClusterView, placedTask } from '../../views/index.ts';
 import type { CapacityHost } from '../rules/index.ts';
 import type { SizedGroup, SizedMachine } from './ports.ts';
@@ -14,6 +14,21 @@ export const holdersOf = (view: ClusterView, instance: string): TaskRecord[] =>
     .filter(({ service }) => view.services.get(service?.name ?? '')?.value.schedulingStrategy !== 'DAEMON');
 
 /**
+ * Whether a task goes elsewhere when its host is emptied: not one of no service of the provider, nor one that is protected from scale-in, or of a service
+ * that is being deployed.
+ */
+function mayMove(
+  view: ClusterView,
+  { service: of, protectedUntil = 0 }: TaskRecord,
+  definitions: KnownDefinitions,
+  now: number,
+): boolean {
+  const [deployment, ...others] = view.services.get(of?.name ?? '')?.value.deployments ?? [];
+  if (deployment === undefined || deployment.id !== of?.deploymentId || others.length > 0) return false;
+  return definitions.has(deployment.taskDefinition) && protectedUntil <= now;
+}
+
+/**
  * Machines as managed scaling sees them. Whoever is drained by somebody else is left out: such a host is neither room nor too many.
  * None is to be ended that is protected from scale-in, or whose group ends none just now.
  * @returns also how many were left out
@@ -22,6 +37,8 @@ export function hostsOf(
   view: ClusterView,
   { suspended }: Pick<SizedGroup, 'suspended'>,
   machines: readonly SizedMachine[],
+  definitions: KnownDefinitions,
+  now: number,
 ): { readonly hosts: CapacityHost[]; readonly drained: number } {
   let drained = 0;
   const hosts = machines.flatMap((machine): CapacityHost[] => {
@@ -32,8 +49,10 @@ export function hostsOf(
     const instance = view.instances.get(of)?.value;
     const isThere = instance !== undefined && instance.status !== 'INACTIVE' && state === 'InService';
     if (!isThere) return [{ id, state: 'coming', tasks: 0, since, open }];
-    const tasks = holdersOf(view, of).length;
-    if (instance.status === 'ACTIVE') return [{ id, state: 'ready', tasks, since, open }];
+    const holders = holdersOf(view, of);
+    const tasks = holders.length;
+    const fixed = holders.some((task) => !mayMove(view, task, definitions, now));
+    if (instance.status === 'ACTIVE') return [{ id, state: 'ready', tasks, since, open, fixed }];
     if (instance.surplusAt !== undefined) return [{ id, state: 'emptying', tasks, since, open }];
     drained++;
     return [];
@@ -80,7 +99,6 @@ export interface Emptied {
 
 /**
  * Whether all that keeps hosts from being empty may move, and has room on others. Asks the placement core, and changes nothing.
- * Tasks of no service cannot move, nor those that are protected from scale-in.
  */
 export function canEmpty(
   view: ClusterView,
@@ -92,12 +110,12 @@ export function canEmpty(
   const { index } = view;
   const tasks = instances.flatMap((instance) => holdersOf(view, instance));
   const again = like === undefined ? [] : holdersOf(view, like);
-  const startOf = (task: TaskRecord): Start | undefined => {
+  const requestOf = (task: TaskRecord): PlacementRequest | undefined => {
     const service = view.services.get(task.service?.name ?? '')?.value;
     const deployment = service?.deployments.find(({ id }) => id === task.service?.deploymentId);
     const definition = definitions.get(deployment?.taskDefinition ?? '');
     if (service === undefined || deployment === undefined || definition === undefined) return undefined;
-    return { service, request: requests.of(startedAs(service, deployment), definition, task.capacityProvider).request };
+    return requests.of(startedAs(service, deployment), definition, task.capacityProvider).request;
   };
   const place = (task: TaskRecord, request: PlacementRequest, as: string): boolean => {
     const found = index.place(request);
@@ -118,23 +136,18 @@ export function canEmpty(
       });
     }
     const doMove = tasks.every((task) => {
-      const start = startOf(task);
-      if (start === undefined || (task.protectedUntil ?? 0) > now || start.service.deployments.length > 1) return false;
+      const request = requestOf(task);
+      if (request === undefined || !mayMove(view, task, definitions, now)) return false;
       index.setLeaving(task.id, true);
-      return place(task, start.request, `moved-${task.id}`);
+      return place(task, request, `moved-${task.id}`);
     });
     return (
       doMove &&
       [...again, ...again.slice(0, 1)].every((task, number) =>
-        place(task, startOf(task)?.request ?? aloneAs(task), `again-${number}-${task.id}`),
+        place(task, requestOf(task) ?? aloneAs(task), `again-${number}-${task.id}`),
       )
     );
   });
-}
-
-interface Start {
-  readonly service: ServiceRecord;
-  readonly request: PlacementRequest;
 }
 
 /** What another task like one of no service asks for: as much as it takes. */

@@ -18,7 +18,7 @@ import { idOf, newId } from '../../state/index.ts';
 import { ClusterViews, type HeldView } from '../../views/index.ts';
 import type { Sample } from '../../signals/metrics/index.ts';
 import { readDefinition } from '../../control/index.ts';
-import { canEmpty, holdersOf } from './hosts.ts';
+import { canEmpty, holdersOf, hostsOf } from './hosts.ts';
 import type { CapacityPorts, SizedGroups, SizedMachine } from './index.ts';
 import { lookAt, newMemory } from './scale-capacity.ts';
 
@@ -376,6 +376,8 @@ test('hosts can be emptied where others have room for what they run, and for wha
   const alone = machines
     .map(({ instance }) => instance)
     .filter((id) => holdersOf(held.view, id).some((task) => task.service === undefined));
+  const { hosts } = hostsOf(held.view, { suspended: [] }, machines, definitions, now);
+  expect(hosts.map(({ fixed }) => fixed)).toEqual(machines.map(({ instance }) => alone.includes(instance)));
   const [free = ''] = busy.filter((id) => !alone.includes(id));
   expect(alone.map((id) => can([id]))).toEqual(alone.map(() => false));
   expect([

@@ -77,7 +77,7 @@ export async function lookAt(ports: CapacityPorts, view: Led['view'], name: stri
   const machines = (await groups.instancesOf(account, group.name)).filter((machine) => machine.cluster === cluster);
   const definitions = await definitionsOf(ports, view, name);
   const now = clock.now();
-  const { hosts, drained } = hostsOf(view, group, machines);
+  const { hosts, drained } = hostsOf(view, group, machines, definitions, now);
   const size = inHosts(group, machines);
   const there = joined(view, machines);
   const shapes = [...there.map(({ shape }) => shape), provider.hostShape].filter((shape) => shape !== undefined);

@@ -115,6 +115,14 @@ test('hosts are emptied whose tasks have room elsewhere, a quarter at once at mo
   expect(emptied(24, { group: { min: 22, max: 30, desired: 24 } })).toBe(2);
 });
 
+test('hosts whose tasks cannot move hold back no other one', () => {
+  const jobs = Array.from({ length: 6 }, (_, i) => host(`job-${i}`, 1, { fixed: true }));
+  const hosts = [...jobs, ...Array.from({ length: 6 }, (_, i) => host(`web-${i}`, 2))];
+  const canEmpty = (ids: readonly string[]): boolean => ids.every((id) => id.startsWith('web'));
+  const group = { min: 0, max: 20, desired: hosts.length };
+  expect(decide({ hosts, group, canEmpty, surplusSince: 0 }).empty).toEqual(['web-0', 'web-1', 'web-2']);
+});
+
 test('a group of some size keeps room for its fullest host and a task more for a quarter of an hour', () => {
   const busy = [4, 3, 3, 3, 3].map((tasks, i) => host(`busy-${i}`, tasks));
   const since = (ago: number) => ({ surplusSince: 1_000_000 - ago });

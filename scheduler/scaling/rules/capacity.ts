@@ -41,6 +41,8 @@ export interface CapacityHost {
   readonly since: number;
   /** Whether it may be ended at all: nobody protects it from scale-in. */
   readonly open: boolean;
+  /** Whether one of its tasks cannot move, wherever there is room: it is not emptied. */
+  readonly fixed?: boolean;
 }
 
 export interface CapacityState {
@@ -140,7 +142,9 @@ export function decideCapacity({
   const arePacked = ready.every((host) => host.tasks > 0 || going.includes(host));
   const movers =
     isQuiet && arePacked && spare > going.length && target(inUse.length - 1) < staying - going.length
-      ? old.filter(({ tasks }) => tasks > 0).toSorted((a, b) => a.tasks - b.tasks || (a.id < b.id ? -1 : 1))
+      ? old
+          .filter(({ tasks, fixed }) => tasks > 0 && fixed !== true)
+          .toSorted((a, b) => a.tasks - b.tasks || (a.id < b.id ? -1 : 1))
       : [];
   // What comes when nothing needs it any more goes before it is there: it may never come, and nor may what would be made in its place, again and again.
   const soon = Math.min(rule.instanceWarmupPeriod * 1000, comesWithin);
