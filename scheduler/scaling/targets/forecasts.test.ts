@@ -97,6 +97,13 @@ describe('predictive scaling', () => {
     const now = Date.parse('2026-10-26T12:00:00Z');
     const begins = async (...zones: readonly string[]): Promise<string> => {
       const bench = await open(3, now);
+      // Nobody looks at the zone of a rate.
+      await bench.on('PutScheduledAction', {
+        ScheduledActionName: 'rate',
+        Schedule: 'rate(1 day)',
+        Timezone: 'No/Zone',
+        ScalableTargetAction: { MinCapacity: 1 },
+      });
       for (const Timezone of zones)
         await bench.on('PutScheduledAction', {
           ScheduledActionName: Timezone.replace('/', '-'),

@@ -12,6 +12,7 @@ import {
   forecastFloor,
   forecastSlots,
   historyDays,
+  parseSchedule,
   requestMetric,
   type Shift,
   shiftIn,
@@ -125,7 +126,9 @@ async function shiftOf(
   const zones = new Set<string>();
   const prefix = scalingKeys.actionsOf(service);
   for await (const { value } of scan<ActionRecord>(records, clusterPartition(account, cluster), prefix))
-    if (value.timezone !== undefined) zones.add(value.timezone);
+    // A rate goes by no clock, and whoever names a zone beside one may have named any.
+    if (value.timezone !== undefined && parseSchedule(value.schedule, value.timezone).kind !== 'rate')
+      zones.add(value.timezone);
   const [zone] = zones;
   return zone === undefined || zones.size > 1 ? undefined : shiftIn(zone, from, origin + forecastSlots * slotLength);
 }
