@@ -56,16 +56,24 @@ export async function followGroupPolicies(ports: FollowPolicyPorts, account: str
         await dropGroupAlarms(ports.alarms, account, policy);
       }
       if (group === undefined || group.deleting === true) continue;
+      let believed: ReadonlyMap<string, AlarmRecord> = alarms;
       for (const policy of mine)
         await keepGroupAlarms(ports, account, policy, alarms).catch((err: unknown) => {
-          // Without its alarm in ALARM, a tracking policy lets nothing go in; it keeps no other one from going out.
+          // What may not go out again lets nothing go in, whatever its other alarm says; it keeps no other one from going out.
+          const { low } = groupAlarmNames(policy);
+          believed = new Map([...believed].filter(([of]) => of !== low));
           log.warn(
             { err, account, group: name, policy: policy.name },
             'cannot keep the alarms of a policy; trying again',
           );
         });
       if (group.suspended.includes('AlarmNotification')) continue;
-      await followGroup(ports, account, fence, { group, policies: mine, alarms, machines: machines.get(name) ?? [] });
+      await followGroup(ports, account, fence, {
+        group,
+        policies: mine,
+        alarms: believed,
+        machines: machines.get(name) ?? [],
+      });
     } catch (err) {
       if (err instanceof StaleEpoch) throw err;
       log.warn({ err, account, group: name }, 'cannot scale a group by its policies now; trying again');
@@ -88,7 +96,7 @@ const forget = (records: RecordStore, account: string, fence: HeldLease, gone: G
 interface Sight {
   readonly group: GroupRecord;
   readonly policies: readonly GroupPolicyRecord[];
-  /** The account's. */
+  /** The account's, but those that are not believed. */
   readonly alarms: ReadonlyMap<string, AlarmRecord>;
   readonly machines: readonly MachineRecord[];
 }

@@ -229,6 +229,17 @@ describe('scaling policies of groups', () => {
     await bench.alarm(other!.AlarmName, 'ALARM');
     await bench.look(1, 1000);
     expect(await bench.desired()).toBe(3);
+    // It lets nothing go in meanwhile, as it could not go out again.
+    await bench.api.call('DeletePolicy', { ...named, PolicyName: 'backlog' });
+    await bench.settle();
+    await bench.alarm(low, 'ALARM');
+    bench.clock.at += 5 * minute;
+    await bench.measured(10);
+    await bench.look();
+    expect(await bench.desired()).toBe(3);
+    await bench.alarms.delete(account, [high]);
+    await bench.look();
+    expect(await bench.desired()).toBe(2);
   });
 
   test('alarms of one that is gone are taken away, where whoever deleted it was ended before that; others stay', async () => {

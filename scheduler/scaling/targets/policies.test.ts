@@ -236,6 +236,23 @@ describe('target tracking', () => {
     ]);
   });
 
+  test('lets nothing go in while its alarms cannot be kept, as it could not go out again', async () => {
+    const bench = await opened();
+    await bench.setDesired(8);
+    bench.running(8);
+    await bench.alarm(bench.low, 'ALARM');
+    await bench.cpu('2026-06-15T12:02:00Z', 1);
+    await bench.alarms.delete('000000000000', [bench.high]);
+    const actions = { OK: [], ALARM: [], INSUFFICIENT_DATA: [] };
+    const subject = { kind: 'composite', rule: `ALARM("${bench.low}")` } as const;
+    await bench.alarms.put('000000000000', { name: bench.high, actionsEnabled: true, actions, subject }, {});
+    await bench.look('2026-06-15T12:03:10Z');
+    expect((await bench.service())?.desiredCount).toBe(8);
+    await bench.alarms.delete('000000000000', [bench.high]);
+    await bench.look('2026-06-15T12:03:20Z');
+    expect((await bench.service())?.desiredCount).toBe(4);
+  });
+
   test('its alarms go with the target, and with the service', async () => {
     const first = await opened();
     await first.on('DeregisterScalableTarget');

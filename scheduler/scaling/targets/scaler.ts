@@ -20,6 +20,7 @@ import { dropAlarms, dropStrays, keepAlarms } from './policies.ts';
 import { runAction } from './run-action.ts';
 import type { ActionRecord, ActivityRecord, PolicyRecord, TargetRecord } from './records.ts';
 import { keysOf, removeTarget } from './targets.ts';
+import { alarmNames } from './tracking.ts';
 
 /** Milliseconds between looks at the targets of a cluster. */
 const interval = 10_000;
@@ -139,9 +140,12 @@ async function lookAtTarget(
   due.sort((a, b) => a.since - b.since || (a.action.name < b.action.name ? -1 : 1));
   for (const { action } of due) await runAction(ports, led, ref, action);
   if (policies.length === 0) return;
+  let believed = alarms;
   for (const policy of policies)
     await keepAlarms(ports, ref, policy, alarms).catch((err: unknown) => {
-      // Without its alarm in ALARM, a tracking policy lets nothing go in; it keeps no other one from going out.
+      // What may not go out again lets nothing go in, whatever its other alarm says; it keeps no other one from going out.
+      const { low } = alarmNames(ref, policy);
+      believed = new Map([...believed].filter(([name]) => name !== low));
       const { cluster, service } = ref;
       ports.log.warn(
         { cluster, service, policy: policy.name, err },
@@ -149,7 +153,7 @@ async function lookAtTarget(
       );
     });
   await makeForecasts(ports, led, ref, policies, turns);
-  await followPolicies(ports, led, ref, policies, alarms, judgedFor(ports, ref, policies, known));
+  await followPolicies(ports, led, ref, policies, believed, judgedFor(ports, ref, policies, known));
 }
 
 /** Takes away what is there of a service that is gone. */
