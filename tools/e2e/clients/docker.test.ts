@@ -55,5 +55,5 @@ test.skipIf(missing)(
       await docker.try(['image', 'rm', '--force', ...names]);
     }
   },
-  600_000,
+  180_000,
 );

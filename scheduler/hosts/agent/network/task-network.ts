@@ -153,13 +153,7 @@ export class TaskNetwork implements TaskNetworkPort {
     this.#end = tunnel;
     this.#isKnown = true;
     this.#known.resolve();
-    try {
-      await this.#refresh();
-    } catch (error) {
-      // The ways are those of before still, also when the same state comes again.
-      this.#isConnected &&= !isMoved;
-      throw error;
-    }
+    await this.#refresh();
     if (isMoved || !this.#isConnected) await this.#connect();
   }
 

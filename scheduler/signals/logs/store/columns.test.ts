@@ -41,6 +41,25 @@ test('rows are read as they were written, with one writer for block after block'
   );
 });
 
+test('numbers are read as they were written at the borders of their bytes and of 32 bits, up and down', () => {
+  const numbers = [6, 7, 13, 14, 30, 31, 32, 42, 49, 51].flatMap((bits) => [
+    2 ** bits - 1,
+    0,
+    2 ** bits,
+    0,
+    2 ** bits + 1,
+  ]);
+  const rows = numbers.map((sequence) => ({
+    stream: 0,
+    timestamp: numbers.length,
+    ingestionTime: 0,
+    writer: 2 ** 40 - (sequence % 2 ** 31),
+    sequence,
+    message: new Uint8Array(sequence % 200),
+  }));
+  expect(readAll(new ColumnReader(packed(new ColumnWriter(), rows)))).toEqual(rows);
+});
+
 test('bytes that are cut off are refused, or read as fewer or shorter rows', () => {
   const rows = Array.from({ length: 5 }, (_, n) => ({
     stream: n,
