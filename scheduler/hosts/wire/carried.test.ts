@@ -7,6 +7,8 @@ import { carryFrames } from './index.ts';
 
 /** One end of a connection, and how it was ended. */
 class End extends EventEmitter {
+  readonly OPEN = 1;
+  readyState = 1;
   ended: number | 'cut' | undefined;
   close = (status: number): void => void (this.ended ??= status);
   terminate = (): void => void (this.ended ??= 'cut');
@@ -26,4 +28,12 @@ test.each([
   carryFrames(from as unknown as WebSocket, to as unknown as WebSocket);
   from.emit('close', status);
   expect(to.ended).toBe(ended);
+});
+
+test('one that is told its end already keeps that', () => {
+  const [from, to] = [new End(), new End()];
+  carryFrames(from as unknown as WebSocket, to as unknown as WebSocket);
+  to.readyState = 2;
+  from.emit('close', 4001);
+  expect(to.ended).toBeUndefined();
 });

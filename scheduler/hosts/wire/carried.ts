@@ -18,7 +18,8 @@ export function carryFrames(from: WebSocket, to: WebSocket): void {
   });
   from.once('close', (status) => {
     if (goodbyes.includes(status)) to.close(1000);
-    else to.terminate();
+    // One that is ending has last words on their way.
+    else if (to.readyState === to.OPEN) to.terminate();
   });
   from.resume();
 }
