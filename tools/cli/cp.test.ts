@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { packing, unpack } from './cp.ts';
 
 let folder: string;
@@ -24,7 +24,10 @@ beforeEach(() => {
   mkdirSync(target);
   writeFileSync(join(folder, 'outside'), 'untouched');
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 interface Entry {
   readonly name: string;
@@ -168,4 +171,15 @@ test('a file or a folder is packed by whatever name a container has for it', () 
   };
   expect(names('outside', '--files-from=outside')).toBe('./--files-from=outside\n');
   expect(names('target', '-x')).toMatch(/^\.\/-x\/(?:\.\/)?\n/);
+});
+
+test('a machine whose tar is that of BusyBox packs and unpacks too', async () => {
+  const programs = join(folder, 'programs');
+  mkdirSync(programs);
+  symlinkSync('/usr/bin/busybox', join(programs, 'tar'));
+  vi.stubEnv('PATH', programs);
+  symlinkSync(join(folder, 'outside'), join(target, 'other'));
+  const archive = execFileSync('tar', packing(lstatSync(join(folder, 'outside')), target, 'other'));
+  await unpack(stream(inPieces(archive)), 'other', join(target, 'name'), () => undefined);
+  expect(readFileSync(join(target, 'name'), 'utf8')).toBe('untouched');
 });

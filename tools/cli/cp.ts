@@ -74,8 +74,14 @@ async function download(target: ExecTarget, path: string, to: string): Promise<v
   }
 }
 
-/** Tar reads and writes so many times 512 bytes at a time: as much as a pipe holds, where its own ten kilobytes are a call of the system each. */
-const block = ['-b', '128'];
+/**
+ * What tar is started with: GNU's reads and writes so many times 512 bytes at a time by it, as much as a pipe holds, where its own ten kilobytes are
+ * a call of the system each. Others do not look there, and not all of them know the option.
+ */
+const tarEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  TAR_OPTIONS: `${process.env['TAR_OPTIONS'] ?? ''} -b 128`.trim(),
+});
 
 /**
  * Unpacks what was asked for of an archive that may hold anything: in a folder of its own, from which one file or folder is moved out in the
@@ -94,8 +100,8 @@ export async function unpack(
   const held = mkdtempSync(join(dirname(resolve(final)), '.slipway-'));
   try {
     // Programs called tar take no name out of the folder, and write through no link that they unpacked, unless they are told to.
-    const options = ['-x', ...block, '--no-same-owner', '--no-same-permissions', '-f', '-', '-C', held];
-    const tar = spawn('tar', options, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const options = ['-x', '--no-same-owner', '--no-same-permissions', '-f', '-', '-C', held];
+    const tar = spawn('tar', options, { env: tarEnvironment(), stdio: ['pipe', 'ignore', 'pipe'] });
     const said = textOf(tar.stderr);
     const ended = endOf(tar);
     tar.stdin.on('error', () => undefined);
@@ -136,7 +142,10 @@ async function upload(target: ExecTarget, path: string, to: string): Promise<voi
     if (source.isDirectory() && ready.is === 'other') throw new CliError(`${to} is a file, and ${path} is a folder`, 2);
     const name = ready.name ?? basename(from);
     symlinkSync(source.isSymbolicLink() ? readlinkSync(from) : from, join(named, name));
-    const tar = spawn('tar', packing(source, named, name), { stdio: ['ignore', 'pipe', 'inherit'] });
+    const tar = spawn('tar', packing(source, named, name), {
+      env: tarEnvironment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const ended = endOf(tar);
     let bytes = 0;
     try {
@@ -163,7 +172,7 @@ async function upload(target: ExecTarget, path: string, to: string): Promise<voi
  */
 export function packing(source: Pick<Stats, 'isDirectory' | 'isSymbolicLink'>, folder: string, name: string): string[] {
   const what = source.isDirectory() ? [`./${name}/.`] : source.isSymbolicLink() ? [`./${name}`] : ['-h', `./${name}`];
-  return ['-c', ...block, '-f', '-', '-C', folder, ...what];
+  return ['-cf', '-', '-C', folder, ...what];
 }
 
 /** What a program says of its trouble, the beginning of it. */
