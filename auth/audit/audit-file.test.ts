@@ -182,7 +182,10 @@ test('many processes write to one file, which is put aside again and again, and 
   expect(new Set(seen).size).toBe(names.length * count);
 });
 
-test('a process that died while it put the file aside keeps nobody from doing so', async () => {
+test.each([
+  ['before', -60_000],
+  ['before the clock was put back', 3_600_000],
+])('a process that died while it put the file aside, %s, keeps nobody from doing so', async (_when, from) => {
   const path = join(folder, 'audit.log');
   await mkdir(`${path}.rotating`);
   const file = new AuditFile({ path, maxBytes: 1000, keep: 2 });
@@ -194,8 +197,8 @@ test('a process that died while it put the file aside keeps nobody from doing so
   };
   await fill('meanwhile');
   expect((await readdir(folder)).sort()).toEqual(['audit.log', 'audit.log.rotating']);
-  const before = new Date(Date.now() - 60_000);
-  await utimes(`${path}.rotating`, before, before);
+  const used = new Date(Date.now() + from);
+  await utimes(`${path}.rotating`, used, used);
   await fill('later');
   await file.close();
   expect((await readdir(folder)).sort()).toEqual(['audit.log', 'audit.log.1', 'audit.log.2']);

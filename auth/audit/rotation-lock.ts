@@ -1,6 +1,6 @@
 import { mkdir, rm, stat, utimes } from 'node:fs/promises';
 
-/** A lock that nobody has used for this long was left by a process that died. */
+/** A lock that was used this long ago, or so far in the future of a clock that was put back, was left by a process that died. */
 const STALE_MS = 10_000;
 
 /**
@@ -23,7 +23,7 @@ export class RotationLock {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const since = await stat(path).catch(() => undefined);
-      if (since !== undefined && Date.now() - since.mtimeMs > STALE_MS)
+      if (since !== undefined && Math.abs(Date.now() - since.mtimeMs) > STALE_MS)
         await rm(path, { recursive: true, force: true });
       return undefined;
     }

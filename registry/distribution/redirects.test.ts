@@ -18,7 +18,7 @@ import { createRedirects, redirectsTag } from './index.ts';
 const execute = promisify(execFile);
 const missing = missingEngine('Redis and S3');
 const works = (command: string, ...args: string[]): Promise<boolean> =>
-  execute(command, args, { timeout: 60_000 }).then(
+  execute(command, args, { timeout: 180_000 }).then(
     () => true,
     () => process.env['CI'] !== undefined,
   );
@@ -50,7 +50,7 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
       const end = await request('PUT', `${start.headers.get('location') ?? ''}?digest=${digest}`, { body: layer });
       if (end.status !== 201) throw new Error(`the layer was not pushed: ${end.status}`);
     }
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
     await registry[Symbol.asyncDispose]();
@@ -205,12 +205,12 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
       const from = `docker://${registry.host}/team/web:skopeo`;
       const to = join(folder, 'copy');
       await execute('skopeo', ['copy', '--src-tls-verify=false', '--src-creds', login, from, `dir:${to}`], {
-        timeout: 60_000,
+        timeout: 180_000,
       });
       const name = createHash('sha256').update(tar).digest('hex');
       expect((await readFile(join(to, name))).equals(tar)).toBe(true);
     },
-    90_000,
+    600_000,
   );
 
   test.skipIf(!hasDocker)(
@@ -233,6 +233,6 @@ describe.skipIf(missing !== undefined)('pulls of blobs on a real S3 store', () =
         await execute('docker', ['image', 'rm', '--force', image]).catch(() => {});
       }
     },
-    180_000,
+    600_000,
   );
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { measureScaling, shortened, spareTarget, toRows } from './scaling.ts';
-import { loadOf, playEcs, playOurs } from './scaling/day.ts';
+import { loadOf, playEcs, playGone, playOurs } from './scaling/day.ts';
 
 test('the benchmark of scaling runs, and its figures are there', () => {
   const rows = toRows(measureScaling(shortened));
@@ -18,3 +18,14 @@ test('a day is the same for its seed, has hosts for its tasks, and takes fewer h
   expect(ours.hostHours).toBeLessThan(ecs.hostHours);
   expect(playOurs(day, spareTarget).waitingHours).toBeLessThan(ecs.waitingHours);
 });
+
+test.each([1, 2, 12])(
+  'when all load is gone (seed %i) the first host goes after a minute, and by the rules of ECS after fourteen',
+  (seed) => {
+    const { ours, ecs } = playGone(seed);
+    expect(ours).toBeGreaterThanOrEqual(60_000);
+    expect(ours).toBeLessThanOrEqual(70_000);
+    expect(ecs).toBeGreaterThanOrEqual(840_000);
+    expect(ecs).toBeLessThanOrEqual(900_000);
+  },
+);

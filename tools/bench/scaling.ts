@@ -1,6 +1,6 @@
 /**
  * `npm run bench:scaling [-- --short] [--steps 7] [--follow]`: what a look at services and hosts costs that are scaled, how long a service takes to follow its
- * load, and how many hours of hosts a day takes beside ECS's own managed scaling. Times are processor time of one thread, so that neighbours on the machine do not count; the day is played in virtual time.
+ * load, how soon hosts go when it is gone, and how many hours of hosts a day takes beside ECS's own managed scaling. Times are processor time of one thread, so that neighbours on the machine do not count; the day and the end of load are played in virtual time.
  */
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,7 @@ import {
   type Wish,
 } from '@slipway/scheduler/scaling/rules';
 import { type Row, median, short, writeSection } from './results.ts';
-import { type DayFigures, playEcs, playOurs } from './scaling/day.ts';
+import { type DayFigures, type GoneFigures, playEcs, playGone, playOurs } from './scaling/day.ts';
 import type { FollowFigures } from './scaling/follow.ts';
 
 export interface ScalingSize {
@@ -35,6 +35,8 @@ export interface ScalingFigures {
   readonly followed?: FollowFigures;
   /** Milliseconds of a core for one pass, of each pass. */
   readonly passes: readonly number[];
+  /** Of each seed. */
+  readonly gone: readonly GoneFigures[];
   /** Of each day: ours, ours with a host or so to spare, and ECS's on the same. */
   readonly days: readonly { readonly ours: DayFigures; readonly spare: DayFigures; readonly ecs: DayFigures }[];
 }
@@ -103,11 +105,12 @@ export function measureScaling(
     const day = { seed: index + 1, length: 86_400_000, slots: 4, startsIn: 60_000 };
     return { ours: playOurs(day), spare: playOurs(day, spareTarget), ecs: playEcs(day) };
   });
-  return { size, steps, passes, days, ...(followed === undefined ? {} : { followed }) };
+  const gone = Array.from({ length: size.days }, (_, index) => playGone(index + 1));
+  return { size, steps, passes, gone, days, ...(followed === undefined ? {} : { followed }) };
 }
 
 /** The table of the figures. */
-export function toRows({ size, steps, followed, passes, days }: ScalingFigures): readonly Row[] {
+export function toRows({ size, steps, followed, passes, gone, days }: ScalingFigures): readonly Row[] {
   const total = (of: keyof (typeof days)[number], what: keyof DayFigures): number =>
     days.reduce((sum, day) => sum + day[of][what], 0);
   const count = (value: number): string => value.toLocaleString('en-US');
@@ -135,11 +138,23 @@ export function toRows({ size, steps, followed, passes, days }: ScalingFigures):
           },
         ]),
     ...(followed === undefined ? [] : followRows(followed)),
+    goneRow(gone),
     beside(`hours of hosts in ${days.length} days`, 'ours', 'hostHours', 'at most 0.85x at equal waiting'),
     beside('hours that tasks waited for hosts in those', 'ours', 'waitingHours', 'at most 1x'),
     beside(`hours of hosts with targetCapacity ${spareTarget}`, 'spare', 'hostHours', ''),
     beside('hours that tasks waited for hosts in those', 'spare', 'waitingHours', ''),
   ];
+}
+
+function goneRow(gone: readonly GoneFigures[]): Row {
+  const [ours, ecs] = [median(gone.map((one) => one.ours)), median(gone.map((one) => one.ecs))];
+  return {
+    what: `all load of ten hosts is gone, to the first host drained and ended, in virtual time, p50 of ${gone.length}`,
+    ours: `${short(ours / 1000)} s`,
+    peer: `${short(ecs / 1000)} s`,
+    ratio: `${short(ours / ecs)}x`,
+    goal: '',
+  };
 }
 
 function followRows({ out, back, asked, failed, counts }: FollowFigures): readonly Row[] {

@@ -189,7 +189,7 @@ describe.skipIf(pebbleMissing !== undefined)(
         ]);
         expect(own.stderr).toContain('is a name of the installation itself');
       },
-      360_000,
+      600_000,
     );
 
     // Minutes on a machine that does other things: the provider starts four times, and looks at its own pace.

@@ -120,7 +120,7 @@ test.skipIf(missing !== undefined)(
     const shown = async (name: string): Promise<string> => (await ask(port, name)).fingerprint;
     expect((await ask(port, 'web.example.com')).answer).toMatch(/^HTTP\/1\.1 200[^]*served$/);
     await vi.waitFor(async () => expect(await shown('api.example.com')).toBe(api.fingerprint), {
-      timeout: 60_000,
+      timeout: 180_000,
       interval: 50,
     });
     expect([await shown('web.example.com'), await shown('other.example.com')]).toEqual([
@@ -130,7 +130,7 @@ test.skipIf(missing !== undefined)(
 
     await importIt(renewed, '--certificate-arn', first);
     await vi.waitFor(async () => expect(await shown('other.example.com')).toBe(renewed.fingerprint), {
-      timeout: 60_000,
+      timeout: 180_000,
       interval: 50,
     });
     // One of IAM's beside those of ACM's API.
@@ -146,7 +146,7 @@ test.skipIf(missing !== undefined)(
     );
     await json('elbv2', 'add-listener-certificates', ...listener, '--certificates', `CertificateArn=${third.Arn}`);
     await vi.waitFor(async () => expect(await shown('iam.example.com')).toBe(iams.fingerprint), {
-      timeout: 60_000,
+      timeout: 180_000,
       interval: 50,
     });
     expect((await aws.run(['iam', 'delete-server-certificate', ...mine])).stderr).toContain('(DeleteConflict)');
@@ -196,5 +196,5 @@ test.skipIf(missing !== undefined)(
       { timeout: 180_000, interval: 500 },
     );
   },
-  300_000,
+  600_000,
 );

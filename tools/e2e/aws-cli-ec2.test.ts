@@ -93,5 +93,5 @@ test.skipIf(missing !== undefined)(
     const refused = await aws.run(['ec2', 'describe-instance-types']);
     expect(refused.stderr).toMatch(/\(UnsupportedOperation\).*DescribeInstanceTypes.*slipway agent/);
   },
-  180_000,
+  600_000,
 );

@@ -246,9 +246,9 @@ test.skipIf(missing !== undefined)(
     await elb('delete-target-group', ...named);
     // Its engine ends with the last load balancer.
     await vi.waitFor(async () => expect(await answers(join(folder, 'data', 'traffic', 'master.sock'))).toBe(false), {
-      timeout: 60_000,
+      timeout: 180_000,
       interval: 100,
     });
   },
-  300_000,
+  600_000,
 );

@@ -326,11 +326,11 @@ test.skipIf((missing ?? noTail) !== undefined)(
       'short',
     ];
     await following(secondAwsCli, args, async (printed) => {
-      await vi.waitFor(() => expect(printed()).toContain('before'), 60_000);
+      await vi.waitFor(() => expect(printed()).toContain('before'), 180_000);
       await log('after');
-      await vi.waitFor(() => expect(printed()).toContain('after'), 60_000);
+      await vi.waitFor(() => expect(printed()).toContain('after'), 180_000);
       await log('last');
-      await vi.waitFor(() => expect(printed()).toContain('last'), 60_000);
+      await vi.waitFor(() => expect(printed()).toContain('last'), 180_000);
       expect(printed().match(/before|after|last/g)).toEqual(['before', 'after', 'last']);
     });
   },
@@ -352,7 +352,7 @@ test.skipIf(missing !== undefined)(
         await log(`wanted-${round}`);
       }
       await log('wanted-last');
-      await vi.waitFor(() => expect(printed()).toContain('wanted-last'), 60_000);
+      await vi.waitFor(() => expect(printed()).toContain('wanted-last'), 180_000);
       const lines = printed().trimEnd().split('\n');
       expect(lines).toEqual([...new Set(lines)]);
       expect(lines.filter((line) => !/^wanted-(?:\d+|last)$/.test(line))).toEqual([]);
@@ -404,11 +404,11 @@ test.skipIf((missing ?? noBoto) !== undefined)(
   async () => {
     const log = await logged('live');
     await following(python, ['-c', liveTail, server.endpoint], async (printed) => {
-      await vi.waitFor(() => expect(printed()).toContain('started True'), 60_000);
+      await vi.waitFor(() => expect(printed()).toContain('started True'), 180_000);
       await log('other');
       await log('wanted');
-      await vi.waitFor(() => expect(printed()).toContain('one wanted'), 60_000);
-      await vi.waitFor(() => expect(printed()).toContain('malformed'), 60_000);
+      await vi.waitFor(() => expect(printed()).toContain('one wanted'), 180_000);
+      await vi.waitFor(() => expect(printed()).toContain('malformed'), 180_000);
       expect(printed().slice(printed().indexOf('one wanted')).trimEnd().split('\n')).toEqual([
         'one wanted',
         "Complete [{'@message': 'other', 'n': '1'}, {'@message': 'wanted', 'n': '1'}]",

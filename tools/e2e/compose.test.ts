@@ -130,7 +130,7 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     for (const image of made) await make[image]?.();
     const started = await serve();
     if (started.code !== 0) throw new Error(started.stderr);
-  }, 300_000);
+  }, 600_000);
 
   afterAll(async () => {
     await hosts?.[Symbol.asyncDispose]();
@@ -138,10 +138,10 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     await docker.run(['rmi', '-f', ...made, `${local}:one`, `${local}:two`]);
     docker.dispose();
     rmSync(folder, { recursive: true, force: true });
-  }, 120_000);
+  }, 600_000);
 
   const aws = async (): Promise<AwsCli> => {
-    const printed = await until('the administrator', 60_000, async () => {
+    const printed = await until('the administrator', 180_000, async () => {
       const result = await up('exec', '-T', 'slipway-1', 'slipway', 'env', '--output', 'json');
       return result.code === 0 && result.stdout;
     });
@@ -155,13 +155,13 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
   });
 
   test('both servers come up behind one address', async () => {
-    await until('the proxy to answer', 110_000, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok).catch(
+    await until('the proxy to answer', 180_000, async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok).catch(
       async (error: unknown) => {
         throw new Error((await up('logs', '--tail', '40')).stdout, { cause: error });
       },
     );
     expect(await (await aws()).json(['sts', 'get-caller-identity'])).toMatchObject({ Account: '000000000000' });
-  }, 240_000);
+  }, 600_000);
 
   test('an image pushed through the address pulls intact, whichever server answers', async () => {
     const cli = await aws();
@@ -176,7 +176,7 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
       expect(await docker.check(['pull', image])).toContain(digest);
     }
     await docker.check(['rmi', image]);
-  }, 120_000);
+  }, 600_000);
 
   test('hosts join with the policy that is named, pull by the address that is handed out, and a push rolls them all; one that dies is named with what to do', async () => {
     const printed = await up('exec', '-T', 'slipway-1', 'slipway', 'env', '--output', 'json');
@@ -230,7 +230,7 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
       '--deployment-configuration',
       'maximumPercent=100,minimumHealthyPercent=50',
     ]);
-    await until('a task on each host', 120_000, async () => {
+    await until('a task on each host', 180_000, async () => {
       const { hosts: used, digests } = await running();
       return used === count && digests.every((digest) => digest === before);
     });
@@ -250,19 +250,19 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     process.kill(agentOf(dying), 'SIGKILL');
     const advice =
       /host \w+: Its agent is away .* take it out of the cluster: (aws ecs deregister-container-instance .*)/;
-    const said = await until('what explain says of the host', 60_000, async () => {
+    const said = await until('what explain says of the host', 180_000, async () => {
       const { stdout } = await slipway('explain', 'default/site');
       return advice.exec(stdout) ?? undefined;
     });
     // What it asks may be the other server, which learns of it a moment later.
-    await until('what doctor says of the host', 60_000, async () =>
+    await until('what doctor says of the host', 180_000, async () =>
       (await up('exec', '-T', 'slipway-1', 'slipway', 'doctor')).stdout.includes(said[1] ?? '-'),
     );
     const obeyed = await run('sh', ['-c', said[1] ?? ''], { env: { ...env, AWS_PAGER: '' } });
     expect(obeyed.code, obeyed.stderr).toBe(0);
     await until(
       'the end of what is said of it',
-      60_000,
+      180_000,
       async () => !advice.test((await slipway('explain', 'default/site')).stdout),
     );
   }, 600_000);
@@ -283,12 +283,12 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
       check('nsenter', [`--net=/proc/${pid}/ns/net`, '--', 'iptables', what, ...rule]);
     await filter('-A');
     try {
-      await until('the server to say that it is not ready', 60_000, async () => (await ready()) === '503');
-      await until('six calls to be answered, one after the other', 120_000, async () => {
+      await until('the server to say that it is not ready', 180_000, async () => (await ready()) === '503');
+      await until('six calls to be answered, one after the other', 180_000, async () => {
         for (let call = 0; call < 6; call++) await cli.json(['ecr', 'describe-repositories']);
         return true;
       });
-      await until('all agents at the other server', 120_000, async () => {
+      await until('all agents at the other server', 180_000, async () => {
         const arns = await cli.json<{ containerInstanceArns: string[] }>([
           'ecs',
           'list-container-instances',
@@ -301,22 +301,22 @@ describe.skipIf(missing !== undefined)(`docker-compose.yml${missing === undefine
     } finally {
       await filter('-D');
     }
-    await until('the server to be ready again', 120_000, async () => (await ready()) === '200');
+    await until('the server to be ready again', 180_000, async () => (await ready()) === '200');
   }, 600_000);
 
   test('one server killed, the other answers with everything', async () => {
     const cli = await aws();
     expect((await up('kill', 'slipway-1')).code).toBe(0);
-    const { repositories } = await until('the other server', 60_000, () =>
+    const { repositories } = await until('the other server', 180_000, () =>
       cli.json<{ repositories: { repositoryName: string }[] }>(['ecr', 'describe-repositories']),
     );
     expect(repositories.map(({ repositoryName }) => repositoryName).toSorted()).toEqual(['site', 'web']);
     // The proxy sends it some more until it has noticed.
-    const { clusterArns } = await until('the clusters', 60_000, () =>
+    const { clusterArns } = await until('the clusters', 180_000, () =>
       cli.json<{ clusterArns: string[] }>(['ecs', 'list-clusters']),
     );
     expect(clusterArns).toHaveLength(1);
-  }, 120_000);
+  }, 600_000);
 });
 
 describe('tools/compose/init', () => {

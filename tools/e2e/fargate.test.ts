@@ -381,7 +381,7 @@ ${agentLogs(made, folder)}`,
       await aws.json(['ecs', 'delete-service', '--service', 'isolated', '--force']);
       await until('the end of it', 180_000, async () => (await tasksOf('isolated')).length === 0);
     },
-    300_000,
+    600_000,
   );
 
   test('what may be interrupted is, when its host is taken back, and a service has its next task first', async () => {
@@ -440,7 +440,7 @@ ${agentLogs(made, folder)}`,
     expect(told.code).toBe(0);
 
     const ended = (): Promise<Task[]> => describeTasks([single, old]);
-    await until('the end of both', 150_000, async () =>
+    await until('the end of both', 180_000, async () =>
       (await ended()).every(({ lastStatus }) => lastStatus === 'STOPPED'),
     );
     const [interrupted, replaced] = await ended();

@@ -169,6 +169,6 @@ describe('several processes count together', () => {
       expect(of(200, statuses)).toBeLessThan(wanted + 30);
       rmSync(root, { recursive: true, force: true });
     },
-    120_000,
+    600_000,
   );
 });

@@ -112,7 +112,7 @@ describe('slipway storage', () => {
         await engines?.stop();
       }
     },
-    120_000,
+    600_000,
   );
 
   test('audit names a damaged and a missing blob, and exits with 4', async () => {

@@ -101,5 +101,5 @@ test.skipIf(missing)(
     const kept = await stage.docker.check(['logs', found.trim()]);
     expect(kept.trim().split('\n').length).toBe(lines);
   },
-  400_000,
+  600_000,
 );

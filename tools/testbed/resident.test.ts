@@ -82,12 +82,12 @@ describe.skipIf(missing !== undefined)('a program that stays loaded', () => {
     const file = join(folder, 'ending');
     const source = `
       import { ResidentProgram } from ${JSON.stringify(join(import.meta.dirname, 'resident.ts'))};
-      import { existsSync } from 'node:fs';
+      import { statSync } from 'node:fs';
       const resident = new ResidentProgram(${JSON.stringify(path)}, []);
       console.log(JSON.stringify(await resident.run(['end', '0'])));
       if (process.argv.length > 1) {
         void resident.run(['last', process.argv[1]]).catch(() => undefined);
-        setInterval(() => existsSync(process.argv[1]) && process.exit(0), 50);
+        setInterval(() => statSync(process.argv[1], { throwIfNoEntry: false })?.size > 0 && process.exit(0), 50);
       }`;
     // Between calls it keeps nobody from ending.
     const node = ['--input-type=module', '-e', source];

@@ -343,6 +343,8 @@ describe('what is unscannable', () => {
         { path: 'x/specifications/a.gemspec', content: `s.name${spaces}` },
         { path: 'x/specifications/b.gemspec', content: '\n'.repeat(size) },
         { path: 'x/specifications/c.gemspec', content: ' \n'.repeat(size / 2) },
+        { path: 'x/specifications/d.gemspec', content: `s.name = Gem::Version.new${spaces}` },
+        { path: 'x/specifications/e.gemspec', content: `s.name = Gem::Version.new(${spaces}` },
         { path: 'x/a.dist-info/METADATA', content: `Name:${spaces}` },
         { path: 'node_modules/a/package.json', content: '['.repeat(size) },
         { path: 'etc/os-release', content: `ID=${'"'.repeat(size / 15)}` },

@@ -48,7 +48,7 @@ export function parseGemspec(text: string): Named[] {
   const [name, version] = ['name', 'version'].map(
     (member) =>
       new RegExp(
-        `^[ \\t]*\\w+\\.${member}\\s*=\\s*(?:Gem::Version\\.new\\s*\\(?\\s*)?["']([^"'\n]{1,200})["']`,
+        `^[ \\t]*\\w+\\.${member}\\s*=\\s*(?:Gem::Version\\.new\\s*(?:\\(\\s*)?)?["']([^"'\n]{1,200})["']`,
         'm',
       ).exec(text)?.[1],
   );

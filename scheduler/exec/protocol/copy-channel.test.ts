@@ -132,6 +132,24 @@ test('of a connection that is terminated nothing more is told but its end', asyn
   expect(told).toEqual(['a']);
 });
 
+test('a connection that ended behind what nobody reads is over when it is terminated', async () => {
+  const { channel, far } = await pair();
+  const told: string[] = [];
+  channel.on('message', (text) => {
+    told.push(text.toString());
+    channel.pause();
+  });
+  channel.on('close', () => told.push('the end'));
+  channel.resume();
+  far.end(Buffer.concat(['a', 'b'].map((text) => frame(0, Buffer.from(text)))));
+  far.resume();
+  await once(far, 'close');
+  await vi.waitFor(() => expect(channel.readyState).toBe(channel.CLOSED), { timeout: 60_000 });
+  channel.terminate();
+  channel.terminate();
+  expect(told).toEqual(['a', 'the end']);
+});
+
 test('of what comes behind a frame that cannot be read nothing is kept', async () => {
   const { channel, far } = await pair(Buffer.from(frame(2, Buffer.from('x'))));
   const told: number[] = [];

@@ -165,6 +165,8 @@ export class CopyChannel extends EventEmitter<CopyEvents> {
   terminate(): void {
     this.#left = Buffer.alloc(0);
     this.#socket.destroy();
+    // It may have ended long ago, behind what nobody reads any more.
+    if (this.#socket.closed) this.#tellEnd();
   }
 
   #tellEnd(): void {

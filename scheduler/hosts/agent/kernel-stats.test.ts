@@ -22,6 +22,7 @@ const interfaces = `Inter-|   Receive                                           
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
     lo:     111       1    0    0    0     0          0         0      222       1    0    0    0     0       0          0
   eth0:12345678       9    0    0    0     0          0         0   987654       5    0    0    0     0       0          0
+docker0:     333       3    0    0    0     0          0         0      444       4    0    0    0     0       0          0
 `;
 
 test('of version 2, with the driver of systemd', async () => {
@@ -81,6 +82,9 @@ test('of version 1, also on a host that shows version 2 beside it', async () => 
       ],
     },
   });
+  // What holds namespaces of a task that has no interface of its own says nothing in place of the task's containers.
+  write({ 'proc/7/net/dev': interfaces.replace(/ *eth0.*\n/, '') });
+  expect(await stats.of({ ...counted, networkMode: 'none', internal: true })).toEqual({});
   // A group above, below or beside that of the container is not the container's.
   for (const path of ['slipway/0/1', `${group}/below`, `slipway/${'b'.repeat(64)}`, `slipway/x${id}`]) {
     write({ 'proc/7/cgroup': `4:cpuacct:/${path}\n3:memory:/${path}\n2:blkio:/${path}\n` });

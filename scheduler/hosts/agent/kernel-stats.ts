@@ -59,7 +59,9 @@ export class KernelStats {
     const folders = this.#foldersOf(id, pid, hierarchy);
     if (folders === undefined) return undefined;
     const isOwn = internal || !/^(?:host$|none$|container:)/.test(networkMode);
-    const networks = isOwn ? { networks: interfacesIn(this.#text(join(this.#proc, String(pid), 'net/dev'))) } : {};
+    const found = isOwn ? interfacesIn(this.#text(join(this.#proc, String(pid), 'net/dev'))) : {};
+    // As the engine has it: of what has no interface there is nothing to tell, not that it was used by nobody.
+    const networks = Object.keys(found).length === 0 ? {} : { networks: found };
     if (internal) return networks;
     const used = hierarchy.controllers.has('memory') ? this.#first(folders) : this.#second(folders.memory);
     return { ...used, ...networks };
@@ -137,11 +139,14 @@ function statsOf(
 const numbersIn = (text: string): Record<string, number> =>
   Object.fromEntries(Array.from(text.matchAll(/^(\w+) (\d+)$/gm), ([, name = '', value]) => [name, Number(value)]));
 
-/** What interfaces have taken and sent (proc(5), /proc/net/dev), but for the one that leads nowhere. */
+/**
+ * What interfaces have taken and sent (proc(5), /proc/net/dev), by the names that the engine and this agent give them: what goes over
+ * others that a container has made, a bridge or a tunnel, goes over these too.
+ */
 function interfacesIn(text: string): Record<string, { rx_bytes: number; tx_bytes: number }> {
   const lines = text.split('\n').flatMap((line) => {
     const [name, counters] = line.split(/:(.*)/);
-    if (name === undefined || counters === undefined || name.trim() === 'lo') return [];
+    if (name === undefined || counters === undefined || !/^eth\d+$/.test(name.trim())) return [];
     const numbers = counters.trim().split(/\s+/).map(Number);
     return [[name.trim(), { rx_bytes: numbers[0] ?? 0, tx_bytes: numbers[8] ?? 0 }] as const];
   });

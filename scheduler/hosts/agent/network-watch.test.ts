@@ -7,9 +7,13 @@ import { NetworkWatch } from './network-watch.ts';
 
 test('a host says anew what it gives tasks when that changes, and when its end of the tunnels is not as it said', async () => {
   const host = { reason: undefined as string | undefined, isTold: true };
+  let looks = 0;
   const port = {
     ...noNetwork('a', 'none'),
-    reason: async () => host.reason,
+    reason: async () => {
+      looks += 1;
+      return host.reason;
+    },
     get isTold() {
       return host.isTold;
     },
@@ -33,10 +37,18 @@ test('a host says anew what it gives tasks when that changes, and when its end o
   host.isTold = false;
   next();
   await expect.poll(() => said).toBe(2);
-  [host.isTold, host.reason] = [true, 'nft is gone'];
+  host.reason = 'nft is gone';
   next();
   await looked.promise;
   expect(watch.reason).toBe('nft is gone');
+  // While it gives them none, its end is not said at all.
+  const before = looks;
+  await expect
+    .poll(() => {
+      next();
+      return looks;
+    })
+    .toBeGreaterThan(before);
   const stopping = watch.stop(false);
   next();
   await stopping;

@@ -64,7 +64,8 @@ export class NetworkWatch {
     const before = this.#reason;
     this.#reason = await this.port.reason().catch((error: Error) => error.message);
     if (before === this.#reason) {
-      if (!this.port.isTold) this.changed();
+      // While it gives tasks none, nothing is said of its end of the tunnels.
+      if (this.#reason === undefined && !this.port.isTold) this.changed();
       return;
     }
     if (this.#reason === undefined) this.#ports.log.info({}, 'tasks get network interfaces of their own');

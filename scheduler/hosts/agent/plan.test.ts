@@ -84,6 +84,28 @@ describe('a plan', () => {
     expect(plan(all, views, 'RUNNING', 0)).toMatchObject({ actions: [], status: 'STOPPED' });
   });
 
+  test('stops what failed and was started after all, and lets the others run', () => {
+    const all = containers({ name: 'main' }, { name: 'helper', essential: false });
+    const failed = (phase: ContainerView['phase'], busy = false): ContainerView =>
+      view(phase, { failure: 'the engine said nothing', busy });
+    const planOf = (helper: ContainerView): ReturnType<typeof plan> =>
+      plan(
+        all,
+        new Map([
+          ['main', view('running')],
+          ['helper', helper],
+        ]),
+        'RUNNING',
+        0,
+      );
+    expect(planOf(failed('running'))).toMatchObject({
+      actions: [{ kind: 'stop', container: 'helper' }],
+      status: 'RUNNING',
+    });
+    for (const helper of [failed('created'), failed('running', true), failed('stopped')])
+      expect(planOf(helper)).toMatchObject({ actions: [], status: 'RUNNING' });
+  });
+
   test('stops in the reverse order of starting', () => {
     const all = containers({ name: 'db' }, { name: 'web', dependsOn: [{ containerName: 'db', condition: 'START' }] });
     const views = new Map([

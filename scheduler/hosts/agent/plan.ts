@@ -82,8 +82,13 @@ function goOn(seen: readonly Seen[], views: ReadonlyMap<string, ContainerView>, 
   const wakes: number[] = [];
   const definitions = new Map(seen.map(({ container }) => [container.name, container]));
   for (const { container, view } of seen) {
-    if (view.busy || view.failure !== undefined) continue;
+    if (view.busy) continue;
     const act = (kind: Action['kind']): void => void actions.push({ kind, container: container.name });
+    if (view.failure !== undefined) {
+      // The engine started it after all, later than anybody waited for, or otherwise than it is to run.
+      if (view.phase === 'running') act('stop');
+      continue;
+    }
     if (view.phase === 'running') {
       if (view.unfinished === true) act('start');
       continue;

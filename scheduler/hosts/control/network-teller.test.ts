@@ -81,6 +81,27 @@ test('goes on with what is whole where changes are not acknowledged: an older ag
   expect(tell()?.state).toEqual(state);
 });
 
+test('an agent that acknowledges a change, however late, is told changes again', () => {
+  state = network('10.0.0.1');
+  teller.acknowledged(tell()!.id);
+  state = network('10.0.0.2');
+  const late = tell()!;
+  now = teller.dueAt;
+  const whole = tell();
+  expect(whole?.state).toEqual(state);
+  teller.acknowledged(late.id);
+  // What came meanwhile is still to be acknowledged.
+  expect(teller.dueAt).toBe(now + timing.resendUnacknowledged);
+  teller.acknowledged(whole!.id);
+  state = network('10.0.0.3');
+  expect(tell()?.after).toBe(whole?.id);
+  // One that could not be put into effect is no sign of an older agent any more.
+  now = teller.dueAt;
+  teller.acknowledged(tell()!.id);
+  state = network('10.0.0.4');
+  expect(tell()?.change).toBeDefined();
+});
+
 test('what acknowledges a message has all before it, and one that was never sent says nothing', () => {
   state = network('10.0.0.1');
   tell();

@@ -23,8 +23,10 @@ export class NetworkTeller {
   #told: { readonly state: State; readonly messageId: string } | undefined;
   /** What is not acknowledged, in order: when it was sent, and whether it was a change. */
   readonly #pending = new Map<string, { readonly at: number; readonly isChange: boolean }>();
-  /** Whether the agent takes changes, as far as is known: an older one does not know the message. */
-  #takesChanges = true;
+  /** Whether the agent takes changes: an older one does not know the message. Undefined: neither is known yet. */
+  #takesChanges: boolean | undefined;
+  /** The last of them. */
+  #lastChange: string | undefined;
 
   constructor(ports: Pick<SessionPorts, 'options' | 'ref'>) {
     this.#ports = ports;
@@ -37,7 +39,7 @@ export class NetworkTeller {
     if (state === undefined) return;
     const now = options.clock.monotonic();
     const isDue = now >= this.dueAt;
-    if (isDue) this.#takesChanges &&= ![...this.#pending.values()].some(({ isChange }) => isChange);
+    if (isDue && [...this.#pending.values()].some(({ isChange }) => isChange)) this.#takesChanges ??= false;
     const told = this.#told;
     if (!isDue && told?.state === state) return;
     const change = told && changeBetween(told.state, state);
@@ -46,8 +48,9 @@ export class NetworkTeller {
       return;
     }
     const messageId = newEventId(options.random);
-    const isChange = !isDue && change !== undefined && this.#takesChanges;
-    if (!isChange) this.#pending.clear();
+    const isChange = !isDue && change !== undefined && this.#takesChanges !== false;
+    if (isChange) this.#lastChange = messageId;
+    else this.#pending.clear();
     this.#pending.set(messageId, { at: now, isChange });
     this.#told = { state, messageId };
     if (isChange && told !== undefined) words.change(messageId, told.messageId, change);
@@ -62,6 +65,8 @@ export class NetworkTeller {
 
   /** The agent has taken a message, and with it all before it. */
   acknowledged(messageId: string): void {
+    // However late: an agent that was busy is not one that does not know them.
+    if (this.#pending.get(messageId)?.isChange === true || messageId === this.#lastChange) this.#takesChanges = true;
     if (!this.#pending.has(messageId)) return;
     for (const one of this.#pending.keys()) {
       this.#pending.delete(one);

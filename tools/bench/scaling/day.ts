@@ -16,6 +16,8 @@ export interface Day {
   readonly slots: number;
   /** Milliseconds from the request for a host until tasks have room on it. */
   readonly startsIn: number;
+  /** How many tasks are wanted at a time; those of {@link loadOf} where nothing else is said. */
+  readonly load?: (at: number) => number;
 }
 
 export interface DayFigures {
@@ -23,6 +25,8 @@ export interface DayFigures {
   readonly hostHours: number;
   /** Hours of tasks that waited for a host. */
   readonly waitingHours: number;
+  /** Milliseconds from the beginning to the first host that was drained and ended; infinite where none was. */
+  readonly firstEnd: number;
 }
 
 const step = 5_000;
@@ -69,10 +73,11 @@ type Follower = (hosts: readonly Host[], waiting: number, now: number) => Change
 
 /** Plays a day. @param follow who makes the group larger and smaller */
 function play(day: Day, follow: Follower): DayFigures {
-  const load = loadOf(day);
+  const load = day.load ?? loadOf(day);
   const draw = random(day.seed + 1);
   let hosts: Host[] = [];
   let [made, waiting, hostTime, waitingTime] = [0, 0, 0, 0];
+  let firstEnd = Infinity;
   const isReady = (host: Host, now: number): boolean => now >= host.madeAt + day.startsIn;
   const roomFor = (now: number, not?: Host): Host | undefined =>
     hosts
@@ -102,13 +107,15 @@ function play(day: Day, follow: Follower): DayFigures {
       }
     const { add, close = [], open = [], end } = follow(hosts, waiting, now);
     for (const host of hosts) host.emptying = (host.emptying || close.includes(host.id)) && !open.includes(host.id);
-    hosts = hosts.filter(({ id, tasks }) => !end.includes(id) || tasks > 0);
+    const staying = hosts.filter(({ id, tasks }) => !end.includes(id) || tasks > 0);
+    if (staying.length < hosts.length) firstEnd = Math.min(firstEnd, now);
+    hosts = staying;
     for (let index = 0; index < add && hosts.length < most; index++)
       hosts.push({ id: `host-${++made}`, madeAt: now, tasks: 0, emptying: false });
     hostTime += hosts.length * step;
     waitingTime += waiting * step;
   }
-  return { hostHours: hostTime / hour, waitingHours: waitingTime / hour };
+  return { hostHours: hostTime / hour, waitingHours: waitingTime / hour, firstEnd };
 }
 
 /** By the rules of this installation. @param targetCapacity per cent of the hosts that are to be in use */
@@ -167,4 +174,18 @@ export function playEcs(day: Day): DayFigures {
     const empty = hosts.filter(({ tasks, madeAt }) => tasks === 0 && now >= madeAt + day.startsIn);
     return { add: 0, end: empty.slice(0, Math.min(there - needed, atOnce)).map(({ id }) => id) };
   });
+}
+
+/** Milliseconds from the end of all load to the first host that is drained and ended. */
+export interface GoneFigures {
+  readonly ours: number;
+  readonly ecs: number;
+}
+
+/** How long the hosts of ten stay that nothing runs on any more. @param seed says where in a minute the load ends: some look at the minute */
+export function playGone(seed: number): GoneFigures {
+  const goneAt = hour / 2 + step * ((7 * seed) % 12);
+  const load = (at: number): number => (at < goneAt ? 40 : 0);
+  const day = { seed, length: hour + goneAt, slots: 4, startsIn: 60_000, load };
+  return { ours: playOurs(day).firstEnd - goneAt, ecs: playEcs(day).firstEnd - goneAt };
 }

@@ -67,6 +67,6 @@ describe.each(generations)('$age', ({ age, containerd, ctr: ctrProgram }) => {
       const content = join(server.folder, 'root', 'io.containerd.content.v1.content');
       expect(blobsOf(content)).toEqual(blobsOf(folder));
     },
-    120_000,
+    600_000,
   );
 });

@@ -77,7 +77,7 @@ describe.each(programs)('$age', ({ age, skopeo: skopeoProgram, podman: podmanPro
         /unauthorized|authentication required/i,
       );
     },
-    120_000,
+    600_000,
   );
 
   test.skipIf(podmanProgram.missing)(
@@ -121,7 +121,7 @@ describe.each(programs)('$age', ({ age, skopeo: skopeoProgram, podman: podmanPro
       await check('tar', ['-xf', 'saved.tar'], { cwd: podman.folder });
       expect(await filesOfLayers(podman.folder, 'content')).toContainEqual(content);
     },
-    120_000,
+    600_000,
   );
 
   test.skipIf(buildahProgram.missing)(
@@ -147,7 +147,7 @@ describe.each(programs)('$age', ({ age, skopeo: skopeoProgram, podman: podmanPro
       expect(Manifest).toContain('tar+zstd');
       expect(Manifest.includes('zstd-chunked')).toBe(format === 'zstd:chunked');
     },
-    120_000,
+    600_000,
   );
 });
 

@@ -55,5 +55,5 @@ test.skipIf(missing)(
       await docker.try(['image', 'rm', '--force', ...names]);
     }
   },
-  180_000,
+  600_000,
 );

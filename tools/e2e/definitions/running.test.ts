@@ -30,7 +30,7 @@ const allowed = [
   'path:/sys/fs/cgroup',
   'path:/usr/share/zoneinfo',
 ];
-const longest = 100_000;
+const longest = 180_000;
 
 describe.skipIf(missing !== undefined)(
   `task definitions that run${missing === undefined ? '' : ` (${missing})`}`,
@@ -184,7 +184,7 @@ describe.skipIf(missing !== undefined)(
           await ecs.send(new StopTaskCommand({ task: taskArn }));
         }
       },
-      240_000,
+      600_000,
     );
   },
 );

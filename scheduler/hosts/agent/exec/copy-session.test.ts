@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { duplexPair, Readable } from 'node:stream';
 
 import { systemClock } from '@slipway/storage/clock';
 import { expect, test } from 'vitest';
@@ -230,4 +230,34 @@ test('a connection that is gone before the engine begins to read ends it too', a
   await reading.promise;
   await run;
   expect([archive.destroyed, end.bytes]).toEqual([true, 0]);
+});
+
+test('a copy whose connection ended behind what the engine did not take is over when the engine fails', async () => {
+  const [near, far] = duplexPair();
+  const disk = Promise.withResolvers<void>();
+  const archives: ArchiveEngine = {
+    stat: async (_, path) => files[path],
+    read: () => Promise.reject(new Error('nothing is read')),
+    write: () => disk.promise,
+  };
+  const ports = { archives, clock: systemClock, log: silent, refusal: () => undefined };
+  const run = new CopySession(new CopyChannel(near, Buffer.alloc(0)), ports).run(new AbortController().signal);
+  const frame = (kind: number, bytes: Buffer): Buffer => {
+    const head = Buffer.alloc(5);
+    head[0] = kind;
+    head.writeUInt32BE(bytes.length, 1);
+    return Buffer.concat([head, bytes]);
+  };
+  const of = { sessionId: 's', taskArn: 'arn', containerName: 'main', runtimeId: 'ab'.repeat(32) };
+  const message = { ...of, direction: 'to', path: '/tmp' };
+  const archive = frame(1, Buffer.alloc(copyLimits.frameBytes));
+  far.resume();
+  far.write(
+    Buffer.concat([frame(0, Buffer.from(JSON.stringify({ type: 'CopyStart', message }))), archive, archive, archive]),
+  );
+  await until(() => near.isPaused() || undefined, 'more than the engine takes');
+  near.destroy();
+  await until(() => near.closed || undefined, 'the end of the connection');
+  disk.reject(new Error('no space left on device'));
+  await expect(run).resolves.toBeUndefined();
 });

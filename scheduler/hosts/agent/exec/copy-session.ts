@@ -133,8 +133,11 @@ export class CopySession {
   }
 
   #refuse(error: unknown): void {
-    // What breaks off because the connection is gone is no news.
-    if (this.#channel.readyState !== this.#channel.OPEN) return;
+    // What breaks off because the connection is gone is no news; what is left of what came is for nobody.
+    if (this.#channel.readyState !== this.#channel.OPEN) {
+      this.#channel.terminate();
+      return;
+    }
     this.#ports.log.warn({ err: error }, 'files could not be copied');
     const reason = (error instanceof Error ? error.message : String(error)).slice(0, 1024);
     this.#last({ type: 'CopyRefused', message: { reason } });

@@ -148,4 +148,34 @@ describe.skipIf(can !== undefined)('whichever command of the host’s network fa
     expect(threw[1]).toBeGreaterThanOrEqual(2);
     expect(threw[0]).toBeLessThan(threw[1] ?? 0);
   });
+
+  test('a way to others that waited for rules which failed is made when the state comes again, or at the next look', async () => {
+    network = open();
+    await ready(network);
+    const link = `link add up0 type veth peer name eth0 netns ${await namespace()}`;
+    const input = [link, 'addr add 198.19.9.1/24 dev up0', 'link set up0 up', ''].join('\n');
+    execFileSync('ip', ['-batch', '-'], { input });
+    try {
+      const moved = (address: string): NetworkState => ({
+        ...state(before),
+        address: '198.19.9.1',
+        peers: [{ address, blocks: ['198.19.200.0/28'] }],
+      });
+      const ways = (): string => execFileSync('ip', ['route', 'show', 'proto', '197']).toString();
+      await network.apply(moved('198.19.9.2'));
+      expect(ways()).toContain('198.19.200.0/28 via 198.19.9.2');
+      for (const [address, again] of [
+        ['198.19.9.3', () => network.apply(moved('198.19.9.3'))],
+        ['198.19.9.4', () => network.reason()],
+      ] as const) {
+        Object.assign(fault, { at: 1, asked: 0, times: 2 });
+        await expect(network.apply(moved(address))).rejects.toThrow('injected');
+        Object.assign(fault, { at: 0, asked: 0 });
+        await again();
+        expect(ways()).toContain(`198.19.200.0/28 via ${address}`);
+      }
+    } finally {
+      execFileSync('ip', ['link', 'delete', 'up0']);
+    }
+  });
 });

@@ -153,7 +153,13 @@ export class TaskNetwork implements TaskNetworkPort {
     this.#end = tunnel;
     this.#isKnown = true;
     this.#known.resolve();
-    await this.#refresh();
+    try {
+      await this.#refresh();
+    } catch (error) {
+      // The ways are those of before still, also when the same state comes again.
+      this.#isConnected &&= !isMoved;
+      throw error;
+    }
     if (isMoved || !this.#isConnected) await this.#connect();
   }
 
