@@ -1,10 +1,5 @@
 import { join } from 'node:path';
-import {
-  CloudWatchLogsClient,
-  CreateLogGroupCommand,
-  paginateFilterLogEvents,
-  paginateGetLogEvents,
-} from '@aws-sdk/client-cloudwatch-logs';
+import { CloudWatchLogsClient, CreateLogGroupCommand, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs';
 import {
   DescribeTasksCommand,
   type ECSClient,
@@ -19,6 +14,7 @@ import { check, run, until } from '../testbed/command.ts';
 import { makeImage, missingDocker, webImage } from '../testbed/docker.ts';
 import { missingHosts, startHosts } from '../testbed/hosts.ts';
 import { LocalStage } from '../testbed/local-stage.ts';
+import { streamLines } from '../testbed/log-lines.ts';
 import type { ServerProcess } from '../testbed/server-process.ts';
 
 /** What tasks write with the log driver awslogs, as clients of CloudWatch Logs read it. */
@@ -85,15 +81,7 @@ describe.skipIf(missing !== undefined)(`logs of tasks${missing === undefined ? '
       return found.every(({ lastStatus }) => lastStatus === 'STOPPED') ? found : undefined;
     });
 
-  const messages = async (logGroupName: string, logStreamName: string): Promise<string[]> => {
-    const found: string[] = [];
-    for await (const page of paginateGetLogEvents(
-      { client: logs, stopOnSameToken: true },
-      { logGroupName, logStreamName, startFromHead: true },
-    ))
-      found.push(...(page.events ?? []).map(({ message = '' }) => message));
-    return found;
-  };
+  const messages = (group: string, stream: string): Promise<string[]> => streamLines(logs, group, stream);
 
   test(
     'every numbered line arrives once and in order, though server and agent are killed and stay away for a while',

@@ -9,6 +9,7 @@ export const longest = [
   'compose',
   'balanced-hosts',
   'gc',
+  'task-logs-kill',
   'shifted-rollouts',
   'codedeploy',
   'service-metrics',
