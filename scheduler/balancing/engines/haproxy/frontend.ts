@@ -37,8 +37,8 @@ function bindLine(listener: Listener, files: Files): string {
   const address = listener.address.includes(':') ? `[${listener.address}]` : listener.address;
   const only = listener.address.includes(':') ? ' v6only' : '';
   const tls = listener.tls;
-  // Otherwise it would take the preface of HTTP/2 without TLS for an agreement to speak it.
-  const proto = isHttp(listener) ? ' proto h1' : '';
+  // Otherwise it would take the preface of HTTP/2 for an agreement to speak it, where nobody has offered that.
+  const proto = isHttp(listener) && (tls === undefined || !listener.attributes.http2) ? ' proto h1' : '';
   if (tls === undefined) return `bind ${address}:${listener.port}${only}${proto}`;
   const offered = isHttp(listener) ? [...(listener.attributes.http2 ? ['h2'] : []), 'http/1.1'] : (tls.alpn ?? []);
   const options = [
@@ -47,7 +47,7 @@ function bindLine(listener: Listener, files: Files): string {
     ...(tls.ciphers.length === 0 ? [] : [`ciphers ${tls.ciphers.join(':')}`]),
     ...(offered.length === 0 ? [] : [`alpn ${offered.join(',')}`]),
   ];
-  return `bind ${address}:${listener.port}${only} ${options.join(' ')}`;
+  return `bind ${address}:${listener.port}${only}${proto} ${options.join(' ')}`;
 }
 
 function admission(listener: Listener, files: Files): readonly string[] {

@@ -14,6 +14,8 @@ export function limitsSuite(bench: () => Bench): void {
   describe('a client', () => {
     let plain: HttpListener;
     let secure: HttpListener;
+    /** Where nothing is a matter of time. */
+    let patient: HttpListener;
     let large: TestTarget;
     beforeAll(async () => {
       large = await startTarget('large', (_, response) => {
@@ -39,10 +41,19 @@ export function limitsSuite(bench: () => Bench): void {
         protocol: 'HTTPS',
         tls: { certificates: ['c'], ...anyTls },
       });
+      patient = listenerOf({
+        id: 'patient',
+        address: freshAddress(),
+        defaultAction: { kind: 'forward', targetGroups: [{ id: 'patient', weight: 1 }] },
+      });
       await bench().apply({
-        listeners: [plain, secure],
+        listeners: [plain, secure, patient],
         certificates: [certificateFor('c', 'a.example.com')],
-        targetGroups: [groupOf('a', [bench().a.target()]), groupOf('large', [large.target()])],
+        targetGroups: [
+          groupOf('a', [bench().a.target()]),
+          groupOf('patient', [bench().a.target()]),
+          groupOf('large', [large.target()]),
+        ],
       });
     });
     afterAll(async () => large[Symbol.asyncDispose]());
@@ -105,7 +116,9 @@ export function limitsSuite(bench: () => Bench): void {
       [4000, 400],
     ])('with %s headers is answered %s', async (count, status) => {
       const lines = Array.from({ length: count }, (_, i) => `x${i}: y\r\n`).join('');
-      expect((await ask(plain.address, plain.port, `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`)).status).toBe(status);
+      expect((await ask(patient.address, patient.port, `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`)).status).toBe(
+        status,
+      );
     });
 
     it('whose framing stands after more headers than fit hides no second request', async () => {
@@ -113,8 +126,8 @@ export function limitsSuite(bench: () => Bench): void {
       const hidden = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n';
       const lines = 'x:y\r\n'.repeat(2500);
       const answer = await ask(
-        plain.address,
-        plain.port,
+        patient.address,
+        patient.port,
         `GET / HTTP/1.1\r\nHost: a\r\n${lines}Content-Length: ${hidden.length}\r\n\r\n${hidden}`,
       );
       expect([answer.status, bench().a.seen.length]).toEqual([400, before]);
@@ -123,8 +136,8 @@ export function limitsSuite(bench: () => Bench): void {
     it('is not held up by a hundred others that wait', async () => {
       using waiting = new DisposableStack();
       for (let i = 0; i < 100; i++)
-        waiting.use(await openRaw(plain.address, plain.port)).send('GET / HTTP/1.1\r\nHost: a\r\nX: ');
-      expect((await ask(plain.address, plain.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).status).toBe(200);
+        waiting.use(await openRaw(patient.address, patient.port)).send('GET / HTTP/1.1\r\nHost: a\r\nX: ');
+      expect((await ask(patient.address, patient.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).status).toBe(200);
     });
   });
 }

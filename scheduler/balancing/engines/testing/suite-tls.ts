@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Certificate, HttpListener, Tls } from '../../../routing/index.ts';
 import { listenerOf, plainAttributes } from '../../../routing/testing/generate.ts';
 import { anyTls, askTls, certificateFor } from './certificates.ts';
-import { freshAddress } from './raw.ts';
+import { freshAddress, openRaw } from './raw.ts';
 import type { Bench } from './suite.ts';
 import { groupOf, streamOf } from './targets.ts';
 
@@ -99,6 +99,13 @@ export function tlsSuite(bench: () => Bench): void {
     expect((await askTls(address, port, { alpn: ['h2', 'http/1.1'] })).alpn).toBe(expected);
     expect((await askTls(address, port, { alpn: ['http/1.1'] })).alpn).toBe('http/1.1');
     expect((await askTls(address, port, {})).alpn).toBe(false);
+  });
+
+  it('does not speak HTTP/2 where it is not to, though a client begins with it', async () => {
+    const { address, port } = await open({ attributes: { ...plainAttributes, http2: false } });
+    using client = await openRaw(address, port, { secure: 'usual.example.com' });
+    client.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+    expect((await client.answer()).status).toBe(400);
   });
 
   it.each([
