@@ -56,7 +56,7 @@ async function openChecker() {
   const checker = new HealthChecker({ balancers, clock, log, probe, atOnce: 3, mostInCommit: 2 });
   const change = async (work: Parameters<typeof balancers.change<void>>[1]): Promise<void> => {
     const { balancing } = await balancers.change(account, work);
-    checker.update(balancing);
+    checker.update(balancing.carried);
   };
   const register = (address: string, id = address): Promise<void> =>
     change((draft) =>
@@ -243,4 +243,50 @@ test('what changed at once is written in commits that are not too large', async 
   );
   expect(Math.max(...written)).toBe(2);
   expect(await states()).toEqual(Object.fromEntries(targets.map((target) => [target, 'healthy'])));
+});
+
+test('a change of one target lets nobody forget those of Classic Load Balancers', async () => {
+  const world = await openChecker();
+  const running = world.start();
+  await world.use();
+  await world.register('10.0.0.1');
+  await world.change((draft) => {
+    draft.put('classic', {
+      id: 'old',
+      name: 'old',
+      scheme: 'internal',
+      vpcId: 'vpc-1',
+      subnets: [],
+      securityGroups: [],
+      address: '127.42.0.2',
+      dnsName: 'old.elb.localhost',
+      createdAt: 0,
+      listeners: [{ protocol: 'HTTP', port: 80, instanceProtocol: 'HTTP', instancePort: 80 }],
+      instances: ['i-1'],
+      healthCheck: { target: 'HTTP:80/', interval: 10, timeout: 5, healthyThreshold: 2, unhealthyThreshold: 2 },
+      idleTimeout: 60,
+      draining: { enabled: false, timeout: 300 },
+      tags: {},
+    });
+    draft.put('target', {
+      id: 'instance',
+      groupId: 'old-HTTP-80',
+      targetId: 'i-1',
+      address: '10.0.0.9',
+      port: 80,
+      registeredAt: 0,
+      health: { state: 'initial' },
+      tags: {},
+    });
+  });
+  await world.settle();
+  expect(await world.states()).toEqual({ '10.0.0.1': 'healthy', instance: 'healthy' });
+  for (const address of ['10.0.0.1', '10.0.0.9']) world.answers.set(address, { kind: 'timeout' });
+  for (let check = 0; check < 2; check++) {
+    world.clock.step(Number.POSITIVE_INFINITY);
+    await world.settle();
+  }
+  expect(await world.states()).toEqual({ '10.0.0.1': 'unhealthy', instance: 'unhealthy' });
+  world.stop();
+  await running;
 });

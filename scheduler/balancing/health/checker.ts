@@ -2,7 +2,14 @@ import type { Log } from '@slipway/auth/contract';
 import { type Clock, waitAtMost } from '@slipway/storage/clock';
 import type { Fence } from '@slipway/storage/records';
 
-import type { Balancers, Balancing, HealthRecord, TargetGroupRecord, TargetRecord } from '../records/index.ts';
+import {
+  type Balancers,
+  type Balancing,
+  type HealthRecord,
+  mostInChange,
+  type TargetGroupRecord,
+  type TargetRecord,
+} from '../records/index.ts';
 
 import type { Probe } from './probe.ts';
 import { afterCheck, type CheckResult, noProgress, type Progress } from './state.ts';
@@ -14,7 +21,7 @@ export interface CheckerOptions {
   readonly probe: Probe;
   /** How many checks are under way at once; others wait. Default 200. */
   readonly atOnce?: number;
-  /** How many changes are written in one commit; others follow. Default 5,000. */
+  /** How many changes are written in one commit; others follow. Default `mostInChange`. */
   readonly mostInCommit?: number;
 }
 
@@ -130,8 +137,8 @@ export class HealthChecker {
         await this.#pause(Number.POSITIVE_INFINITY, signal);
         continue;
       }
-      // A commit takes 10,000 records, and one that is refused would be tried again for ever.
-      const batch = [...this.#changed].slice(0, this.#options.mostInCommit ?? 5_000);
+      // One that is refused would be tried again for ever.
+      const batch = [...this.#changed].slice(0, this.#options.mostInCommit ?? mostInChange);
       try {
         const { balancing } = await balancers.change(
           account,
@@ -145,7 +152,7 @@ export class HealthChecker {
           fence,
         );
         for (const [id, health] of batch) if (this.#changed.get(id) === health) this.#changed.delete(id);
-        this.update(balancing);
+        this.update(balancing.carried);
       } catch (err) {
         if (signal.aborted) return;
         if ((err as Error).name === 'StaleEpoch') throw err;

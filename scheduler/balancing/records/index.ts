@@ -62,4 +62,4 @@ export {
   sslPolicy,
   usualSslPolicy,
 } from './ssl-policies.ts';
-export { Balancers, type BalancersOptions, type Changed } from './store.ts';
+export { Balancers, type BalancersOptions, type Changed, mostInChange } from './store.ts';

@@ -21,6 +21,8 @@ export interface Changed<T> {
   readonly balancing: Balancing;
 }
 
+/** How many records a change writes at the most where there may be any number; others follow. A commit takes 10,000. */
+export const mostInChange = 5_000;
 /** How often a change is tried again when other servers change the same account's load balancing. */
 const attempts = 100;
 /** A page of a scan; the records are small. */
