@@ -8,6 +8,7 @@ import {
   balancingKeys,
   balancingPartition,
   type EngineRecord,
+  mostInChange,
   readAttribute,
   type TargetRecord,
 } from '../records/index.ts';
@@ -129,7 +130,7 @@ export class Keeper {
     const { account, balancers } = this.#options;
     const all = draining(balancing);
     if (all.length === 0) return false;
-    const done = all.filter((target) => isDone(balancing, target, engines, drains));
+    const done = all.filter((target) => isDone(balancing, target, engines, drains)).slice(0, mostInChange);
     // Before their rows go: nobody could tell afterwards that engines are quiet.
     await this.#registrar.release(done.filter(({ task }) => task !== undefined));
     if (done.length > 0)
@@ -168,7 +169,11 @@ export function isDone(
   const engines = all.filter((one) => silentFor(one) < defaultTiming.gone + delay);
   const isQuiet = engines.every((one) => one.oldestServing >= version && one.quiet.includes(id));
   if (engines.length > 0 && isQuiet) return true;
-  if (drainedFor(target) < delay) return false;
+  const past = drainedFor(target) - delay;
+  if (past < 0) return false;
+  // However short its delay: a task ends when new requests go elsewhere, or when an engine has long not taken that.
+  if (task !== undefined && past < defaultTiming.gone && engines.some(({ generation }) => generation < version))
+    return false;
   const isStream = group?.protocol === 'TCP' || group?.protocol === 'TLS';
   const cuts =
     task !== undefined ||

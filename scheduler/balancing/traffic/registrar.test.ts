@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 
 import type { CheckResult } from '../health/index.ts';
-import type { EngineRecord, TargetRecord } from '../records/index.ts';
+import { balancingKeys, balancingPartition, type EngineRecord, type TargetRecord } from '../records/index.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { FakeTasks } from '../testing/fake-tasks.ts';
 import { account, openWeb } from '../testing/open-balancing.ts';
@@ -10,7 +10,7 @@ import { trafficOptions } from '../testing/traffic-options.ts';
 import { Drains } from './drains.ts';
 import { EngineDriver } from './driver.ts';
 import { isDone, Keeper } from './keeper.ts';
-import { membership } from './registrar.ts';
+import { membership, Registrar } from './registrar.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -167,6 +167,49 @@ test('a task of a group that does not exist joins nothing, and its end waits for
   const drained = (ms: number) => ({ drainedFor: () => ms, silentFor: () => 0 });
   expect(isDone(balancing, since, [], drained(299_999))).toBe(false);
   expect(isDone(balancing, since, [], drained(300_000))).toBe(true);
+});
+
+test('a task whose target has no time to drain ends when new requests go elsewhere', async () => {
+  const { tasks, groupArn, balancers, call } = await openTasks();
+  await call('ModifyTargetGroupAttributes', {
+    TargetGroupArn: groupArn,
+    Attributes: [{ Key: 'deregistration_delay.timeout_seconds', Value: '0' }],
+  });
+  tasks.add('web', groupArn);
+  const { balancing } = await balancers.change(account, (draft) => {
+    for (const row of membership(draft, [tasks.get('web')]).join)
+      draft.put('target', { ...row, deregisteredAt: draft.now });
+  });
+  const [row] = balancing.all('target') as [TargetRecord];
+  const serving = (generation: number): EngineRecord[] => [
+    { id: 'one', kind: 'embedded', generation, oldestServing: generation, seenAt: 0, unbound: {}, quiet: [] },
+  ];
+  const drained = (ms: number) => ({ drainedFor: () => ms, silentFor: () => 0 });
+  const { generation } = balancing;
+  expect(isDone(balancing, row, serving(generation - 1), drained(0))).toBe(false);
+  expect(isDone(balancing, row, serving(generation), drained(0))).toBe(true);
+  // One that takes nothing is not waited for for ever.
+  expect(isDone(balancing, row, serving(generation - 1), drained(20_000))).toBe(true);
+});
+
+test('more tasks than a commit takes come and go in several', async () => {
+  const world = await openWeb();
+  const tasks = new FakeTasks();
+  const options = trafficOptions(world, { tasks });
+  const lease = await options.leases.acquire(balancingPartition(account), balancingKeys.checker, {
+    signal: new AbortController().signal,
+  });
+  ends.push(() => lease.release());
+  const names = Array.from({ length: 10_001 }, (_, i) => `${String(i).padStart(6, '0')}.`);
+  for (const name of names) tasks.add(name, world.groupArn);
+  const registrar = new Registrar(options);
+  const rows = async (): Promise<readonly TargetRecord[]> => {
+    for (let step = 0; step < 3; step++) await registrar.step(lease);
+    return (await world.balancers.read(account)).all('target');
+  };
+  expect(await rows()).toHaveLength(names.length);
+  for (const name of names) tasks.stop(name);
+  expect((await rows()).filter(({ deregisteredAt }) => deregisteredAt === undefined)).toEqual([]);
 });
 
 test('how long something lasts is told by no clock that may be moved, nor by another machine', () => {

@@ -1,7 +1,7 @@
 import type { Fence } from '@slipway/storage/records';
 
 import type { TaskTarget } from '../../state/index.ts';
-import type { Balancing, TargetRecord } from '../records/index.ts';
+import { type Balancing, mostInChange, type TargetRecord } from '../records/index.ts';
 
 import type { TrafficOptions } from './ports.ts';
 import type { BalancedTask, TargetNote } from './tasks.ts';
@@ -95,9 +95,11 @@ export class Registrar {
         account,
         (draft) => {
           const now = membership(draft, balanced);
-          for (const row of now.join) draft.put('target', row);
-          for (const row of now.leave) draft.put('target', { ...row, deregisteredAt: draft.now });
-          for (const { id, isOver } of orphans) {
+          const leave = now.leave.map((row) => ({ ...row, deregisteredAt: draft.now }));
+          // Those that are too many are for the next step, which this commit begins.
+          const rows = [...leave, ...now.join].slice(0, mostInChange);
+          for (const row of rows) draft.put('target', row);
+          for (const { id, isOver } of orphans.slice(0, mostInChange - rows.length)) {
             const row = draft.get('target', id);
             if (row === undefined) continue;
             if (isOver) draft.remove('target', id);
