@@ -4,7 +4,7 @@ import type { AwsCli } from './aws-cli.ts';
 import { ecsClient, sdkOptions } from './aws-clients.ts';
 import { until } from './command.ts';
 import type { DockerCli } from './docker.ts';
-import { type Report, startLoad } from './load/index.ts';
+import { type LoadOptions, type Report, startLoad } from './load/index.ts';
 import { makeLocalImage } from './local-images.ts';
 import { ElbClient } from './query-clients.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -144,22 +144,27 @@ export const targetContainer = (image: string) => ({
 });
 
 /**
- * Registers the task definition `web` and makes the service.
+ * Registers a task definition, `web` unless it is called otherwise, and makes the service of that name.
  * @param more what `create-service` is told beside
  */
 export async function makeService(
   aws: AwsCli,
-  { image, group, count }: { readonly image: string; readonly group: string; readonly count: number },
+  {
+    image,
+    group,
+    count,
+    name = 'web',
+  }: { readonly image: string; readonly group: string; readonly count: number; readonly name?: string },
   more: readonly string[] = [],
 ): Promise<void> {
   await call(
     aws,
-    ['ecs', 'register-task-definition', '--family', 'web'],
+    ['ecs', 'register-task-definition', '--family', name],
     ['--container-definitions', JSON.stringify([targetContainer(image)])],
   );
   await call(
     aws,
-    ['ecs', 'create-service', '--service-name', 'web', '--task-definition', 'web', '--desired-count', String(count)],
+    ['ecs', 'create-service', '--service-name', name, '--task-definition', name, '--desired-count', String(count)],
     ['--load-balancers', JSON.stringify([{ targetGroupArn: group, containerName: 'target', containerPort: 8080 }])],
     more,
   );
@@ -198,12 +203,14 @@ export async function untilSteady(server: ServerProcess, group: string): Promise
 /**
  * Load of every kind of client from before the work to after it.
  * @param address where the load balancer is reached
+ * @param more other clients, or such as rest longer
  * @returns how every request went
  */
 export async function underLoad(
   address: string,
   { host, port }: Pick<Balanced, 'host' | 'port'>,
   work: () => Promise<void>,
+  more: Pick<LoadOptions, 'mix' | 'ease'> = {},
 ): Promise<Report> {
   const load = startLoad({
     address,
@@ -212,6 +219,7 @@ export async function underLoad(
     services: ['web'],
     bigBytes: 300_000,
     mix: { busy: 1, posting: 1, thinking: 1, idling: 1, fresh: 1, slow: 1, events: 1, webSocket: 1 },
+    ...more,
   });
   const ended = async (): Promise<void> => {
     const before = load.total;

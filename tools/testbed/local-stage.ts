@@ -56,8 +56,16 @@ export class LocalStage implements AsyncDisposable {
     ecs.destroy();
   }
 
-  /** Makes an image and pushes it into a new repository of the server. @param name `repository:tag` @returns its reference */
-  async push(name: string, image: Omit<TestImage, 'reference'>): Promise<string> {
+  /**
+   * Makes an image and pushes it into a new repository of the server.
+   * @param name `repository:tag`
+   * @param image what it holds, or what makes it
+   * @returns its reference
+   */
+  async push(
+    name: string,
+    image: Omit<TestImage, 'reference'> | ((reference: string) => Promise<void>),
+  ): Promise<string> {
     const { registry } = this.server;
     const reference = `${registry}/${name}`;
     const ecr = new ECRClient(sdkOptions(this.server));
@@ -67,7 +75,7 @@ export class LocalStage implements AsyncDisposable {
     const login = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64').toString();
     const asUser = ['--username', 'AWS', '--password-stdin'];
     await this.docker.check(['login', ...asUser, registry], login.slice('AWS:'.length));
-    await makeImage(this.docker, { ...image, reference });
+    await (typeof image === 'function' ? image(reference) : makeImage(this.docker, { ...image, reference }));
     await this.docker.check(['push', reference]);
     return reference;
   }
