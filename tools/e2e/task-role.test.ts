@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
@@ -17,6 +18,7 @@ import {
   ListContainerInstancesCommand,
   RegisterContainerInstanceCommand,
   RegisterTaskDefinitionCommand,
+  ListTasksCommand,
   RunTaskCommand,
   StopTaskCommand,
   type Task,
@@ -481,12 +483,25 @@ describe.skipIf(missing !== undefined)(`task roles${missing === undefined ? '' :
   });
 
   test('without tasks of its own the agent leaves no rule behind', async () => {
-    await admin.ecs.send(new StopTaskCommand({ task: idle.arn }));
-    await until('the stop', 180_000, async () => (await describeTask(idle.arn)).lastStatus === 'STOPPED');
+    // The right to start more of them ended a moment after it was taken away.
+    const { taskArns = [] } = await admin.ecs.send(new ListTasksCommand({}));
+    for (const task of taskArns) await admin.ecs.send(new StopTaskCommand({ task }));
+    for (const arn of new Set([idle.arn, ...taskArns]))
+      await until('the stop', 180_000, async () => (await describeTask(arn)).lastStatus === 'STOPPED');
+    const { agentId } = JSON.parse(readFileSync(join(server.data, 'agent', 'agent.json'), 'utf8')) as {
+      agentId: string;
+    };
+    const own = `-i ecs${createHash('sha256').update(agentId).digest('hex').slice(0, 4)}+`;
+    const rules = async (): Promise<string[]> => {
+      const tables = ['nat', 'filter'].map((table) => check('iptables-save', ['-t', table]));
+      return (await Promise.all(tables)).join('\n').split('\n');
+    };
+    expect((await rules()).filter((line) => line.includes(own))).not.toEqual([]);
     await server.stop();
-    for (const table of ['nat', 'filter']) {
-      expect(await check('iptables-save', ['-t', table])).not.toContain('slipway-agent');
-    }
+    const left = (await rules()).filter((line) => line.includes('slipway-agent'));
+    expect(left.filter((line) => line.includes(own))).toEqual([]);
+    // What another agent of this machine has is not all its own: agents share the rules of the bridge.
+    expect(left.some((line) => / -i ecs[0-9a-f]{4}\+ /.test(line)) ? [] : left).toEqual([]);
   });
 });
 
